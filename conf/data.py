@@ -1,0 +1,103 @@
+"""Configuration of the data side: ingest, clean, dedup, tokenize, pack."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Format = Literal["auto", "jsonl", "text", "python-docs"]
+
+
+class IngestConfig(BaseModel):
+    """Which files are read, and the limits on them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inputs: tuple[str, ...] = Field(
+        (), description="Globs, folders or files. Empty with format python-docs: this Python's documentation."
+    )
+    format: Format = Field("auto", description="Reader; auto chooses by file extension.")
+    text_field: str = Field("text", min_length=1, description="JSONL field that holds the text.")
+    id_field: str = Field("id", min_length=1, description="JSONL field that holds the source's own id.")
+    text_unit: Literal["line", "paragraph", "file"] = Field(
+        "line", description="What is one document in a plain text file; paragraphs are parted by blank lines."
+    )
+    max_document_bytes: int = Field(
+        8 * 2**20, ge=1, description="Longest document in bytes of UTF-8; longer ones are quarantined."
+    )
+    max_file_bytes: int = Field(
+        2 * 2**30, ge=1, description="Largest (decompressed) file in bytes; larger ones are quarantined."
+    )
+    max_source_bytes: int = Field(
+        8 * 2**20, ge=1, description="Largest Python, Markdown or metadata file that python-docs parses."
+    )
+
+
+class RedactConfig(BaseModel):
+    """Personal data that is replaced by typed placeholders."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    emails: bool = True
+    ips: bool = Field(True, description="Public IPv4 and IPv6 addresses; private ranges stay.")
+
+
+class CleanConfig(BaseModel):
+    """Repair, language identification, quality rules, redaction."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    profile: str = Field("documentation", description="Named list of rules; `ringlake clean --help` lists them.")
+    rules: tuple[str, ...] | None = Field(None, description="Rule names instead of the profile's list.")
+    thresholds: dict[str, float] = Field(
+        default_factory=dict, description="Threshold by rule name, instead of the published one."
+    )
+    languages: tuple[str, ...] = Field(
+        (), description="Languages that stay (ISO 639-1); empty: the profile's own, which may be all."
+    )
+    min_language_score: float | None = Field(None, ge=0, le=1, description="None: the profile's own.")
+    redact: RedactConfig = Field(default_factory=RedactConfig)
+
+
+class DedupConfig(BaseModel):
+    """Exact and near deduplication, and the split."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Literal["exact", "minhash"] = Field("minhash", description="minhash includes exact.")
+    ngram: int = Field(5, ge=1, le=50, description="Words in a shingle.")
+    bands: int = Field(14, ge=1, le=256, description="LSH bands (buckets a document falls into).")
+    rows: int = Field(8, ge=1, le=64, description="MinHash values in a band.")
+    seed: int = Field(1, ge=0, lt=2**32, description="Seed of the MinHash permutations.")
+    max_rounds: int = Field(50, ge=1, description="Limit of connected-components rounds; more is an error.")
+    validation_fraction: float = Field(0.02, ge=0, lt=1, description="Share of documents held out, by hash.")
+    split_seed: int = Field(1, ge=0, lt=2**32, description="Seed of the split.")
+
+
+class TokenizeConfig(BaseModel):
+    """The byte-level BPE and how it is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vocab_size: int = Field(4096, ge=257, le=2**20, description="Entries, the 256 bytes and special ones included.")
+    min_frequency: int = Field(2, ge=1, description="Pairs rarer than this are not merged.")
+    sample_bytes: int = Field(
+        64 * 2**20, ge=1, description="UTF-8 bytes of training text the tokenizer is trained on, chosen by hash."
+    )
+    tokenizer: str | None = Field(None, description="Folder or tokenizer.json to use instead of training one.")
+
+
+class PackConfig(BaseModel):
+    """Fixed-length sequences in a global shuffle."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sequence_length: int = Field(256, ge=8, le=2**20, description="Tokens in a sequence.")
+    seed: int = Field(1, ge=0, lt=2**32, description="Seed of document order and of the global shuffle.")
+    rows_per_group: int = Field(
+        256, ge=1, le=2**20, description="Sequences in a Parquet row group: the unit that a reader fetches."
+    )
+    rows_per_file: int = Field(
+        8192, ge=1, description="Sequences in a file, a multiple of rows_per_group."
+    )

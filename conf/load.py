@@ -1,0 +1,130 @@
+"""Reading a run file: YAML plus `--set a.b=c` overrides, validated into a `RunConfig`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from conf.errors import ConfigError
+from conf.model import RunConfig
+
+DEFAULT_RUN = "conf/runs/python-docs.yaml"
+"""The run file of the embedded default, in a checkout and in the installed package alike."""
+
+MAX_RUN_FILE_BYTES = 1_000_000
+
+
+def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
+    """The configuration of a run file with overrides applied.
+
+    Args:
+        path: A run file; `conf/...` is also found inside the installed package. None: all defaults.
+        overrides: Texts `section.key=value`; the value is read as YAML.
+
+    Raises:
+        ConfigError: The file is missing, is no YAML mapping, or a key or value is not allowed.
+    """
+    tree = _read_yaml(path) if path is not None else {}
+    for override in overrides:
+        _apply(tree, override)
+    return validate(tree, origin=str(path) if path is not None else "the defaults")
+
+
+def validate(tree: dict[str, Any], origin: str = "configuration") -> RunConfig:
+    """The typed configuration of a plain tree; ConfigError names every key that is wrong."""
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        problems = "; ".join(_describe(item, tree) for item in error.errors())
+        raise ConfigError(f"{origin}: {problems}") from None
+
+
+def find_run_file(path: str | Path) -> Path:
+    """The run file itself, or the one of that name that the installed package carries."""
+    given = Path(path)
+    if given.is_file():
+        return given
+    if given.parts and given.parts[0] == "conf":
+        packaged = Path(str(resources.files("conf"))).joinpath(*given.parts[1:])
+        if packaged.is_file():
+            return packaged
+    raise ConfigError(
+        f"run file {str(path)!r} does not exist; name an existing YAML file, for example {DEFAULT_RUN}"
+    )
+
+
+def _read_yaml(path: str | Path) -> dict[str, Any]:
+    file = find_run_file(path)
+    size = file.stat().st_size
+    if size > MAX_RUN_FILE_BYTES:
+        raise ConfigError(f"{path}: {size} bytes is more than the {MAX_RUN_FILE_BYTES} a run file may have")
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} must hold a mapping of sections, not a {type(tree).__name__}")
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    names = [name.strip() for name in key.split(".")]
+    if not separator or not all(names):
+        raise ConfigError(f"override {override!r} must look like section.key=value, e.g. train.steps=100")
+    try:
+        value = yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        raise ConfigError(f"override {override!r}: the value is not valid YAML; quote it") from None
+    node = tree
+    # Spark settings and thresholds have dots in their own names: spark.conf.spark.ui.enabled=true.
+    fixed = _depth_of_fields(names)
+    for name in names[: fixed - 1]:
+        child = node.setdefault(name, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"override {override!r}: {name!r} is a value, not a section")
+        node = child
+    leaf = ".".join(names[fixed - 1 :])
+    node[leaf] = str(text) if _is_text_map(names[: fixed - 1]) else value
+
+
+def _depth_of_fields(names: list[str]) -> int:
+    """How many leading names are keys of the tree; what is left belongs to a free-form mapping's key."""
+    model: Any = RunConfig
+    for index, name in enumerate(names):
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return index + 1
+        field = model.model_fields.get(name)
+        model = field.annotation if field else None
+    return len(names)
+
+
+def _is_text_map(parents: list[str]) -> bool:
+    return parents == ["spark", "conf"]
+
+
+def _describe(item: Any, tree: dict[str, Any]) -> str:
+    names = [str(part) for part in item["loc"]]
+    key = ".".join(names)
+    if item["type"] == "extra_forbidden":
+        allowed = _allowed(names[:-1])
+        close = difflib.get_close_matches(names[-1], allowed, n=1)
+        hint = f"did you mean {'.'.join([*names[:-1], close[0]])}? " if close else ""
+        return f"unknown key {key!r}; {hint}allowed here: {', '.join(allowed)}"
+    return f"{key} = {item.get('input')!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+
+
+def _allowed(parents: list[str]) -> list[str]:
+    model: Any = RunConfig
+    for name in parents:
+        field = model.model_fields.get(name) if hasattr(model, "model_fields") else None
+        model = field.annotation if field else None
+    return sorted(model.model_fields) if hasattr(model, "model_fields") else []

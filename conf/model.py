@@ -1,0 +1,53 @@
+"""The configuration tree: one frozen model a section, validated at load, unknown keys refused."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from conf.data import CleanConfig, DedupConfig, IngestConfig, PackConfig, TokenizeConfig
+from conf.learn import EvaluateConfig, GenerateConfig, ModelConfig, TrainConfig
+
+
+class SparkConfig(BaseModel):
+    """Where the job runs. Ignored where a Spark session is already active (notebook, spark-submit)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    master: str = Field("local[*]", description="Spark master URL, e.g. local[2], yarn, spark://host:7077.")
+    driver_memory: str = Field("3g", pattern=r"^\d+[mg]$", description="Heap of the driver's JVM.")
+    shuffle_partitions: int | Literal["auto"] = Field(
+        "auto", description="Partitions after a shuffle; auto: 2 per core, at least 4. Results do not depend on it."
+    )
+    conf: dict[str, str] = Field(default_factory=dict, description="Any further Spark settings.")
+
+
+class ReportConfig(BaseModel):
+    """What the report shows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    examples_per_rule: int = Field(3, ge=0, le=50, description="Rejected documents shown for each rule.")
+    num_clusters: int = Field(10, ge=0, le=200, description="Largest duplicate clusters shown.")
+    excerpt_chars: int = Field(400, ge=40, le=10_000, description="Characters shown of a document.")
+
+
+class RunConfig(BaseModel):
+    """A whole run: raw files in, model and report out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("run", description="Name shown in reports and in the Spark UI.")
+    lake: str = Field("lake", description="Folder of tables, checkpoints, model and report.")
+    spark: SparkConfig = Field(default_factory=SparkConfig)
+    ingest: IngestConfig = Field(default_factory=IngestConfig)
+    clean: CleanConfig = Field(default_factory=CleanConfig)
+    dedup: DedupConfig = Field(default_factory=DedupConfig)
+    tokenize: TokenizeConfig = Field(default_factory=TokenizeConfig)
+    pack: PackConfig = Field(default_factory=PackConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+    generate: GenerateConfig = Field(default_factory=GenerateConfig)
+    report: ReportConfig = Field(default_factory=ReportConfig)

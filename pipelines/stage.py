@@ -1,0 +1,29 @@
+"""What a stage is: a function from DataFrames to the DataFrames of its output tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Say = Callable[[str], None]
+"""Prints one line of progress for a person."""
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """The lazily computed result of a stage; `pipelines.run` writes it and keeps the accounts.
+
+    Attributes:
+        tables: DataFrame of each output table, with the columns of its schema.
+        shared: DataFrames that several of them derive from; they are persisted on disk during the
+            writes, so that the work is done once and all tables see the same rows.
+        details: What the stage measured besides rows (JSON values), stored with its run.
+    """
+
+    tables: dict[str, DataFrame]
+    shared: tuple[DataFrame, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,30 @@
+"""`clean`: repaired, redacted documents that passed every quality rule, with all measured values."""
+
+import pyarrow as pa
+
+from schemas.common import DOC_ID, LANG, LANG_SCORE, NUM_BYTES, SOURCE, SOURCE_ID, TEXT
+from schemas.table import Column, Table
+
+CLEAN = Table(
+    name="clean",
+    meaning="One row a document that passed the quality rules.",
+    columns=(
+        DOC_ID,
+        SOURCE,
+        SOURCE_ID,
+        TEXT,
+        NUM_BYTES,
+        LANG,
+        LANG_SCORE,
+        Column("num_words", pa.int64(), "Number of words, by the profile's word splitter."),
+        Column("num_emails", pa.int32(), "E-mail addresses replaced by a placeholder."),
+        Column("num_ips", pa.int32(), "Public IP addresses replaced by a placeholder."),
+        Column("num_repairs", pa.int32(), "Characters that Unicode and whitespace repair changed or removed."),
+        Column(
+            "measures",
+            pa.map_(pa.string(), pa.float64()),
+            "Value of every rule of the profile, by rule name, for tuning thresholds by query.",
+        ),
+    ),
+    key=("doc_id",),
+)

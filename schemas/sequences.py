@@ -1,0 +1,29 @@
+"""`sequences`: fixed-length training samples in globally shuffled order, traceable to documents."""
+
+import pyarrow as pa
+
+from schemas.common import SEGMENTS, SPLIT
+from schemas.table import Column, Table
+
+SEQUENCES = Table(
+    name="sequences",
+    meaning="One row a training or validation sample of fixed length.",
+    columns=(
+        SPLIT,
+        Column("sequence_id", pa.int64(), "Position in the split's global shuffle: 0 to n-1 without a gap."),
+        Column("input_ids", pa.list_(pa.int32()), "Exactly sequence_length token ids."),
+        Column(
+            "num_tokens",
+            pa.int32(),
+            "How many of them are text or end-of-document tokens; the rest, in the last packed sequence of a "
+            "split only, is padding with the end-of-document token and carries no loss.",
+        ),
+        Column(
+            "segments",
+            SEGMENTS,
+            "The documents in it, in order: doc_id; start and end (exclusive) in input_ids, the document's "
+            "end-of-document token included; doc_start, the token of the document it begins with.",
+        ),
+    ),
+    key=("split", "sequence_id"),
+)

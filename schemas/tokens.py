@@ -1,0 +1,19 @@
+"""`tokens`: every document of the corpus as token ids."""
+
+import pyarrow as pa
+
+from schemas.common import DOC_ID, NUM_BYTES, SPLIT
+from schemas.table import Column, Table
+
+TOKENS = Table(
+    name="tokens",
+    meaning="One row a document of the corpus, encoded; the end-of-document token is not included.",
+    columns=(
+        DOC_ID,
+        SPLIT,
+        Column("input_ids", pa.list_(pa.int32()), "Token ids of the whole text."),
+        Column("num_tokens", pa.int64(), "Number of token ids."),
+        NUM_BYTES,
+    ),
+    key=("doc_id",),
+)

@@ -1,0 +1,45 @@
+"""The files of one pinned table version, which is all that training knows of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One active Parquet file.
+
+    Attributes:
+        path: Absolute path or URL.
+        num_rows: Rows in it, as the table's log says.
+    """
+
+    path: str
+    num_rows: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The active files that hold one split of `sequences` at one version.
+
+    Attributes:
+        table: Folder of the table, for messages.
+        version: Version of the table; never a moving one.
+        split: 'train' or 'validation'.
+        files: Active files in any order; the reader orders them by sequence_id.
+        sequence_length: Tokens in each sequence.
+        vocab_size: Size of the tokenizer's vocabulary.
+        tokenizer_hash: SHA-256 of the tokenizer.json that made the tokens.
+    """
+
+    table: str
+    version: int
+    split: str
+    files: tuple[DataFile, ...]
+    sequence_length: int
+    vocab_size: int
+    tokenizer_hash: str
+
+    @property
+    def num_sequences(self) -> int:
+        return sum(file.num_rows for file in self.files)

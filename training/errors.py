@@ -1,0 +1,17 @@
+"""Errors of the training side; each message names what failed, the values involved and the remedy."""
+
+
+class TrainingError(RuntimeError):
+    """Training, evaluation or generation cannot go on."""
+
+
+class NotEnoughSlotsError(TrainingError):
+    """More ranks were asked for than the cluster has slots."""
+
+
+class RankFailedError(TrainingError):
+    """A rank ended with an error; the message names rank and host and carries its traceback."""
+
+
+class DataError(TrainingError):
+    """The sequences or the model do not fit what was asked (changed table, other tokenizer, no rows)."""
