@@ -26,4 +26,5 @@ SEQUENCES = Table(
         ),
     ),
     key=("split", "sequence_id"),
+    partition_by=("split",),
 )

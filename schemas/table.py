@@ -37,20 +37,22 @@ class Table:
         meaning: One sentence: what a row is.
         columns: The columns in order.
         key: Names of the columns that together identify a row.
+        partition_by: Columns whose values become folders instead of file content.
     """
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    partition_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = self.column_names
         if len(set(names)) != len(names):
             raise ValueError(f"table {self.name!r} names a column twice: {names}")
-        unknown = [name for name in self.key if name not in names]
+        unknown = [name for name in (*self.key, *self.partition_by) if name not in names]
         if unknown:
-            raise ValueError(f"table {self.name!r}: key columns {unknown} are not among {names}")
+            raise ValueError(f"table {self.name!r}: key or partition columns {unknown} are not among {names}")
 
     @property
     def column_names(self) -> tuple[str, ...]:
