@@ -1,0 +1,100 @@
+"""The command line: every command, and the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+
+import click
+import typer
+
+from conf import ConfigError
+from pipelines.cli import look, sample, set_up, stages
+from pipelines.errors import RinglakeError, StageFailedError
+from pipelines.run.console import printable
+from pipelines.run.version import code_version
+
+EPILOG = """
+Exit codes: 0 done; 1 unexpected error; 2 wrong command line, run file or key; 3 input missing, empty or
+unusable; 4 the machine or the cluster lacks something (a jar, slots, a writable folder); 5 a stage failed;
+130 interrupted. Only 1, 4 and 5 are worth a retry: a run goes on where it stopped.
+"""
+
+app = typer.Typer(
+    name="ringlake",
+    help="Raw text to a trained language model on one Spark cluster.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+stages.register(app)
+look.register(app)
+sample.register(app)
+set_up.register(app)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of ringlake and of the sources it runs from."""
+    typer.echo(code_version())
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of the command: runs it and exits."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: list[str]) -> int:
+    """Runs the command and returns its exit code; errors end in one message on standard error."""
+    _quiet_libraries()
+    try:
+        command = typer.main.get_command(app)
+        result = command.main(args=argv, prog_name="ringlake", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("ringlake: interrupted; the same command goes on from the last finished stage", err=True)
+        return 130
+    except ConfigError as error:
+        return _fail(error, 2, argv)
+    except RinglakeError as error:
+        return _fail(error, error.exit_code, argv)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: that is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        message = f"unexpected {type(error).__name__}: {error}; run with --traceback and report it"
+        return _fail(error, 1, argv, message)
+
+
+def _fail(error: BaseException, code: int, argv: list[str], message: str | None = None) -> int:
+    if "--traceback" in argv:
+        traceback.print_exception(error)
+    text = message or str(error)
+    hint = "" if "--traceback" in argv or not isinstance(error, StageFailedError) else " (--traceback shows where)"
+    click.echo(printable(f"ringlake: error: {text}{hint}"), err=True)
+    return code
+
+
+def _quiet_libraries() -> None:
+    """Warnings of libraries about themselves are not for the user of a command."""
+    if "--traceback" not in sys.argv:
+        warnings.filterwarnings("ignore")
+        logging.getLogger("py4j").setLevel(logging.CRITICAL)
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+
+if __name__ == "__main__":
+    main()

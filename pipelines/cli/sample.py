@@ -1,0 +1,57 @@
+"""`ringlake generate`: continue a prompt with a model folder, or write a lake's samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conf import DEFAULT_RUN, load
+from pipelines.cli.stages import ForceOption, SetOption, TraceOption, _execute
+from pipelines.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(name="generate")(_generate)
+
+
+def _generate(
+    model: Annotated[
+        str | None, typer.Argument(help="Model folder, e.g. lake/model, or a lake.", metavar="MODEL")
+    ] = None,
+    prompt: Annotated[list[str] | None, typer.Option("--prompt", help="Text to continue; may be repeated.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option("--max-new-tokens", help="Tokens to add.")] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="0 picks the likeliest token.")] = None,
+    top_p: Annotated[float | None, typer.Option("--top-p", help="Share of probability that is sampled from.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Equal seeds give equal texts.")] = None,
+    lake: Annotated[
+        str | None, typer.Option("--lake", help="Write samples.json of this lake instead.", metavar="PATH")
+    ] = None,
+    settings: SetOption = None,
+    force: ForceOption = False,
+    traceback: TraceOption = False,
+) -> None:
+    """Continue prompts with a trained model.
+
+    Example: ringlake generate lake/model --prompt "Return the" --temperature 0.7
+    """
+    flags = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
+    overrides = [f"generate.{key}={value}" for key, value in flags.items() if value is not None]
+    overrides += settings or []
+    if lake is not None:
+        _execute(DEFAULT_RUN, [f"lake={lake}", *overrides], "generate", None, force)
+        return
+    if model is None:
+        raise typer.BadParameter("name a model folder, e.g. lake/model, or a lake with --lake")
+    folder = Path(model)
+    if not (folder / "config.json").is_file() and (folder / "model" / "config.json").is_file():
+        folder = folder / "model"
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{model} is no model folder: it has no config.json; train one with `ringlake run`")
+    config = load(DEFAULT_RUN, overrides).generate
+    from training.generate import generate_text  # noqa: PLC0415
+
+    for text in prompt or config.prompts:
+        typer.echo(text + generate_text(folder, text, config))

@@ -1,0 +1,175 @@
+"""`ringlake run` and a command for each stage, with the flags of its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from conf import DEFAULT_RUN, load
+from pipelines.cli.variadic import VariadicCommand
+
+LakeOption = Annotated[str, typer.Option("--lake", help="Folder of the lake.", metavar="PATH")]
+RunOption = Annotated[str, typer.Option("--run", help="Run file with the defaults.", metavar="RUN.yaml")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override one key of the configuration; may be repeated.", metavar="KEY=VALUE"),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Run even if nothing changed.")]
+TraceOption = Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag of a stage that stands for one key of the configuration."""
+
+    name: str
+    key: str
+    type: Any
+    help: str
+
+    def parameter(self) -> inspect.Parameter:
+        option = typer.Option(f"--{self.name}", help=f"{self.help} [key: {self.key}]")
+        return inspect.Parameter(
+            self.name.replace("-", "_"),
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[self.type | None, option],
+        )
+
+
+FLAGS: dict[str, tuple[Flag, ...]] = {
+    "ingest": (
+        Flag("input", "ingest.inputs", list[str], "Files, folders or globs; several may follow one --input."),
+        Flag("format", "ingest.format", str, "auto, jsonl, text or python-docs."),
+        Flag("text-field", "ingest.text_field", str, "JSONL field that holds the text."),
+        Flag("id-field", "ingest.id_field", str, "JSONL field that holds the source's own id."),
+        Flag("text-unit", "ingest.text_unit", str, "What is one document of a text file: line, paragraph or file."),
+    ),
+    "clean": (
+        Flag("profile", "clean.profile", str, "Named list of quality rules."),
+        Flag("language", "clean.languages", list[str], "Languages that stay, ISO 639-1."),
+    ),
+    "dedup": (
+        Flag("method", "dedup.method", str, "exact or minhash (which includes exact)."),
+        Flag("ngram", "dedup.ngram", int, "Words in a shingle."),
+        Flag("bands", "dedup.bands", int, "LSH bands."),
+        Flag("rows", "dedup.rows", int, "MinHash values in a band."),
+        Flag("validation-fraction", "dedup.validation_fraction", float, "Share of documents held out."),
+    ),
+    "tokenize": (
+        Flag("vocab-size", "tokenize.vocab_size", int, "Entries of the vocabulary."),
+        Flag("tokenizer", "tokenize.tokenizer", str, "Existing tokenizer.json or folder to use."),
+    ),
+    "pack": (Flag("sequence-length", "pack.sequence_length", int, "Tokens in a sequence."),),
+    "train": (
+        Flag("steps", "train.steps", int, "Optimizer steps."),
+        Flag("num-ranks", "train.num_ranks", int, "Training processes; as many slots must be free."),
+        Flag("global-batch-size", "train.global_batch_size", int, "Sequences in a step, over all ranks."),
+        Flag("learning-rate", "train.learning_rate", float, "Peak learning rate."),
+        Flag("pretrained", "model.pretrained", str, "Local model folder to start from."),
+    ),
+    "evaluate": (),
+    "report": (),
+}
+
+HELP = {
+    "ingest": "Read files into the tables documents, quarantine and sources.\n\n"
+    "Example: ringlake ingest --input 'logs/*.jsonl.gz' notes/ --lake lake",
+    "clean": "Repair and judge the documents: tables clean and rejected.\n\n"
+    "A rejected document keeps the rule, the value measured and the threshold. Profiles: {profiles}.",
+    "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.",
+    "tokenize": "Train a byte-level BPE on the training split and encode the corpus: table tokens.",
+    "pack": "Pack tokens into shuffled fixed-length sequences: table sequences.",
+    "train": "Train the model in a barrier stage of this Spark application; goes on from the last checkpoint.",
+    "evaluate": "Score the model beside a unigram and a bigram baseline: evaluation.json.",
+    "report": "Draw the self-contained report.html of the lake.",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `run` and one command a stage."""
+    app.command(name="run")(_run)
+    for name, flags in FLAGS.items():
+        app.command(name=name, cls=VariadicCommand, help=_help(name))(_stage_command(name, flags))
+
+
+def _run(
+    run_file: Annotated[str, typer.Argument(help="Run file, e.g. conf/runs/python-docs.yaml.", metavar="RUN.yaml")],
+    settings: SetOption = None,
+    until: Annotated[str | None, typer.Option("--until", help="Stop after this stage.", metavar="STAGE")] = None,
+    force: ForceOption = False,
+    traceback: TraceOption = False,
+) -> None:
+    """Run the whole job of a run file: raw files in, model and report out.
+
+    A stage whose inputs, configuration and code did not change is skipped; after a crash the same
+    command goes on where the last one stopped.
+
+    Example: ringlake run conf/runs/python-docs.yaml --set lake=/data/lake --set train.steps=1000
+    """
+    _execute(run_file, settings or [], None, until, force)
+
+
+def _stage_command(stage: str, flags: tuple[Flag, ...]) -> Callable[..., None]:
+    def command(**values: Any) -> None:
+        overrides = [f"lake={values['lake']}"]
+        for flag in flags:
+            value = values[flag.name.replace("-", "_")]
+            if value is not None:
+                overrides.append(f"{flag.key}={yaml.safe_dump(value, default_flow_style=True, width=10**9).strip()}")
+        _execute(values["run_file"], overrides + (values["settings"] or []), stage, None, values["force"])
+
+    common = {
+        "lake": (LakeOption, "lake"),
+        "run_file": (RunOption, DEFAULT_RUN),
+        "settings": (SetOption, None),
+        "force": (ForceOption, False),
+        "traceback": (TraceOption, False),
+    }
+    parameters = [flag.parameter() for flag in flags] + [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in common.items()
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _execute(run_file: str, overrides: list[str], stage: str | None, until: str | None, force: bool) -> None:
+    config = load(run_file, overrides)
+    # Imported late: a wrong key is told in a tenth of a second, not after Spark and torch are loaded.
+    from pipelines.errors import InputError  # noqa: PLC0415
+    from pipelines.lake import Lake  # noqa: PLC0415
+    from pipelines.run.console import Console  # noqa: PLC0415
+    from pipelines.run.context import Context  # noqa: PLC0415
+    from pipelines.run.engine import run_stages  # noqa: PLC0415
+    from pipelines.run.registry import STAGES  # noqa: PLC0415
+
+    names = [item.name for item in STAGES]
+    for name in (stage, until):
+        if name is not None and name not in names:
+            raise InputError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
+    chosen = [item for item in STAGES if stage in (None, item.name)]
+    if until is not None:
+        chosen = chosen[: names.index(until) + 1]
+    context = Context(config, Lake.at(config.lake), Console(), run_file=run_file, overrides=tuple(overrides))
+    if stage not in (None, "ingest"):
+        context.lake.require()
+    run_stages(context, chosen, force=force)
+    if stage is None and until is None:
+        context.console.say(f"done: {context.lake.model} and {Path(context.lake.report)}")
+
+
+def _help(name: str) -> str:
+    text = HELP[name]
+    if "{profiles}" in text:
+        from pipelines.clean.profiles import PROFILES  # noqa: PLC0415
+
+        text = text.format(profiles=", ".join(sorted(PROFILES)))
+    return text

@@ -1,0 +1,1 @@
+"""What the model is measured against: count-based language models on the same tokens."""

@@ -1,0 +1,114 @@
+"""Unigram and bigram models of the training tokens, scored on the validation tokens, in Spark.
+
+They predict exactly the targets that the neural model predicts: in each sequence the tokens at
+positions 1 to num_tokens-1, the bigram from the token before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline's score on the validation split.
+
+    Attributes:
+        name: 'unigram' or 'bigram'.
+        nats: Sum of -ln p over all targets.
+        targets: Number of targets.
+    """
+
+    name: str
+    nats: float
+    targets: int
+
+
+def baselines(sequences: DataFrame, vocab_size: int) -> list[Baseline]:
+    """Both baselines, trained on the rows of split 'train' and scored on those of 'validation'.
+
+    Unigram: add-one smoothing. Bigram: interpolated Kneser-Ney (Kneser & Ney 1995; Chen & Goodman
+    1999, section 2.7) with the discount D = n1 / (n1 + 2 n2) of Ney et al. 1994, and add-one
+    smoothing of the continuation counts, so that every token has a probability above zero.
+
+    Args:
+        sequences: Columns split, input_ids, num_tokens.
+        vocab_size: Number of tokens that could occur.
+    """
+    train = pair_counts(sequences.where("split = 'train'")).persist()
+    validation = pair_counts(sequences.where("split = 'validation'")).persist()
+    try:
+        return [_unigram(train, validation, vocab_size), _bigram(train, validation, vocab_size)]
+    finally:
+        train.unpersist()
+        validation.unpersist()
+
+
+def pair_counts(sequences: DataFrame) -> DataFrame:
+    """How often each token follows each other: columns previous, token, n (all long)."""
+    counted = sequences.select("input_ids", "num_tokens").mapInArrow(
+        _count_pairs, "previous bigint, token bigint, n bigint"
+    )
+    return counted.groupBy("previous", "token").agg(F.sum("n").alias("n"))
+
+
+def _count_pairs(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        ids = batch.column("input_ids")
+        flat = ids.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
+        offsets = ids.offsets.to_numpy().astype(np.int64) - ids.offsets[0].as_py()
+        lengths = np.diff(offsets)
+        position = np.arange(flat.size) - np.repeat(offsets[:-1], lengths)
+        limit = np.repeat(batch.column("num_tokens").to_numpy(), lengths)
+        targets = np.flatnonzero((position > 0) & (position < limit))
+        # Token ids fit in 32 bits, so a pair fits in one 64-bit number.
+        pairs, counts = np.unique((flat[targets - 1] << 32) | flat[targets], return_counts=True)
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(pairs >> 32), pa.array(pairs & 0xFFFFFFFF), pa.array(counts.astype(np.int64))],
+            names=["previous", "token", "n"],
+        )
+
+
+def _unigram(train: DataFrame, validation: DataFrame, vocab_size: int) -> Baseline:
+    counts = train.groupBy("token").agg(F.sum("n").alias("count"))
+    total = _scalar(counts, F.sum("count"))
+    probability = (F.coalesce("count", F.lit(0)) + 1) / F.lit(total + vocab_size)
+    scored = validation.join(F.broadcast(counts), "token", "left")
+    return _score("unigram", scored.withColumn("p", probability))
+
+
+def _bigram(train: DataFrame, validation: DataFrame, vocab_size: int) -> Baseline:
+    once = _scalar(train, F.sum(F.when(F.col("n") == 1, 1)))
+    twice = _scalar(train, F.sum(F.when(F.col("n") == 2, 1)))
+    discount = once / (once + 2 * twice) if once else 0.0
+    contexts = train.groupBy("previous").agg(F.sum("n").alias("context"), F.count("*").alias("followers"))
+    continuations = train.groupBy("token").agg(F.count("*").alias("histories"))
+    types = _scalar(train, F.count("*"))
+    scored = (
+        validation.withColumnRenamed("n", "m")
+        .join(train, ["previous", "token"], "left")
+        .join(F.broadcast(contexts), "previous", "left")
+        .join(F.broadcast(continuations), "token", "left")
+    )
+    continuation = (F.coalesce("histories", F.lit(0)) + 1) / F.lit(types + vocab_size)
+    seen = F.greatest(F.coalesce("n", F.lit(0)) - F.lit(discount), F.lit(0.0)) / F.col("context")
+    backoff = F.lit(discount) * F.col("followers") / F.col("context")
+    probability = F.when(F.col("context").isNull(), continuation).otherwise(seen + backoff * continuation)
+    return _score("bigram", scored.withColumn("p", probability).withColumn("n", F.col("m")))
+
+
+def _score(name: str, scored: DataFrame) -> Baseline:
+    row = scored.agg(F.sum(-F.col("n") * F.log("p")).alias("nats"), F.sum("n").alias("targets")).first()
+    assert row is not None
+    return Baseline(name=name, nats=float(row["nats"] or 0.0), targets=int(row["targets"] or 0))
+
+
+def _scalar(frame: DataFrame, aggregate: object) -> int:
+    row = frame.agg(aggregate).first()  # type: ignore[arg-type]
+    return int(row[0] or 0) if row is not None else 0

@@ -1,0 +1,114 @@
+"""What the tables' logs say: versions, row counts, sizes, active files. Needs no Spark and no JVM."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from pipelines.errors import InputError
+from pipelines.lake.paths import Lake
+from schemas import TABLES
+from training.data.snapshot import DataFile
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """A table at one version.
+
+    Attributes:
+        name: Name of the table.
+        version: Its version.
+        rows: Rows of that version, from the log.
+        bytes: Size of its active files.
+        metadata: What the writer stored with the commit (stage, run key, input versions, ...).
+    """
+
+    name: str
+    version: int
+    rows: int
+    bytes: int
+    metadata: dict[str, Any]
+
+
+class Catalog:
+    """The tables of a lake, by their Delta logs."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def names(self) -> list[str]:
+        """Names of the tables that exist, in the order of the data flow, unknown ones last."""
+        if not self._lake.tables.is_dir():
+            return []
+        found = {path.name for path in self._lake.tables.iterdir() if (path / "_delta_log").is_dir()}
+        known = [name for name in TABLES if name in found]
+        return known + sorted(found - set(known))
+
+    def exists(self, name: str) -> bool:
+        return DeltaTable.is_deltatable(str(self._lake.table(name)))
+
+    def version(self, name: str) -> int | None:
+        """The current version, None if there is no such table."""
+        return self._open(name).version() if self.exists(name) else None
+
+    def info(self, name: str, version: int | None = None) -> TableInfo:
+        table = self._open(name, version)
+        actions = pa.table(table.get_add_actions(flatten=True))
+        return TableInfo(
+            name=name,
+            version=table.version(),
+            rows=sum(actions.column("num_records").to_pylist()),
+            bytes=sum(actions.column("size_bytes").to_pylist()),
+            metadata=self._metadata(table),
+        )
+
+    def active_files(self, name: str, version: int, partition: dict[str, str]) -> tuple[DataFile, ...]:
+        """Active files of one partition at one version, with their row counts.
+
+        A folder listing would also show files that an overwrite has removed; the log does not.
+        """
+        table = self._open(name, version)
+        if table.deletion_vectors().read_all().num_rows:
+            raise InputError(
+                f"table {name} version {version} has deletion vectors, which the reader of training cannot "
+                f"apply; rewrite it first (REORG TABLE ... APPLY (PURGE))"
+            )
+        actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        root = Path(self._lake.table(name))
+        return tuple(
+            DataFile(path=str(root / action["path"]), num_rows=action["num_records"])
+            for action in actions
+            if all(action[f"partition.{key}"] == value for key, value in partition.items())
+        )
+
+    def delta_table(self, name: str, version: int | None = None) -> DeltaTable:
+        """The table itself, for queries without Spark (`ringlake show`)."""
+        return self._open(name, version)
+
+    def _open(self, name: str, version: int | None = None) -> DeltaTable:
+        path = self._lake.table(name)
+        try:
+            return DeltaTable(str(path), version=version)
+        except TableNotFoundError:
+            known = ", ".join(self.names()) or "none yet"
+            raise InputError(
+                f"there is no table {name!r} in the lake {self._lake.root}; its tables: {known}"
+            ) from None
+        except DeltaError as error:
+            raise InputError(
+                f"table {name!r} of the lake {self._lake.root} cannot be opened"
+                f"{'' if version is None else f' at version {version}'}: {str(error).splitlines()[0]}"
+            ) from None
+
+    @staticmethod
+    def _metadata(table: DeltaTable) -> dict[str, Any]:
+        history = table.history(limit=1)
+        text = history[0].get("userMetadata") if history else None
+        value = json.loads(text) if text else {}
+        return value if isinstance(value, dict) else {}

@@ -1,0 +1,84 @@
+"""The ledger of stage runs: the table `runs`, appended once for each run that ended."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, write_deltalake
+
+from pipelines.lake.catalog import Catalog
+from pipelines.lake.paths import Lake
+from schemas import RUNS
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of a stage; the columns are those of `schemas.RUNS`."""
+
+    run_id: str
+    stage: str
+    state: str
+    run_key: str
+    config_hash: str
+    config: str
+    code_version: str
+    started_at: datetime
+    seconds: float
+    peak_memory_mb: float
+    inputs: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, int] = field(default_factory=dict)
+    unit: str = "documents"
+    rows_in: int = 0
+    rows_out: int = 0
+    rows_rejected: int = 0
+    rows_quarantined: int = 0
+    rows_duplicate: int = 0
+    details: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+class Ledger:
+    """Reads and appends the runs of a lake."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def append(self, record: RunRecord) -> None:
+        """Adds one run in one commit, which either happens or does not."""
+        row = asdict(record)
+        row["details"] = json.dumps(record.details, sort_keys=True)
+        for name in ("inputs", "outputs"):
+            row[name] = list(row[name].items())
+        schema = RUNS.arrow_schema()
+        write_deltalake(
+            str(self._lake.table(RUNS.name)),
+            pa.Table.from_pylist([row], schema=schema),
+            mode="append",
+            commit_properties=CommitProperties(custom_metadata={"run_id": record.run_id}),
+        )
+
+    def records(self) -> list[RunRecord]:
+        """All runs, oldest first."""
+        catalog = Catalog(self._lake)
+        if not catalog.exists(RUNS.name):
+            return []
+        rows = catalog.delta_table(RUNS.name).to_pyarrow_table().to_pylist(maps_as_pydicts="strict")
+        names = {item.name for item in fields(RunRecord)}
+        records = [
+            RunRecord(**{key: value for key, value in row.items() if key in names and key != "details"})
+            for row in rows
+        ]
+        records = [
+            RunRecord(**{**asdict(record), "details": json.loads(row["details"])})
+            for record, row in zip(records, rows, strict=True)
+        ]
+        return sorted(records, key=lambda record: record.started_at)
+
+    def latest(self, stage: str, state: str = "succeeded") -> RunRecord | None:
+        """The newest run of a stage in a state, None if there is none."""
+        matching = [record for record in self.records() if record.stage == stage and record.state == state]
+        return matching[-1] if matching else None

@@ -1,0 +1,91 @@
+"""Reading and writing the tables with Spark: pinned versions in, one atomic commit out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipelines.lake.catalog import Catalog
+from pipelines.lake.paths import Lake
+from schemas import TABLES, Table
+
+
+def read_table(spark: SparkSession, lake: Lake, name: str, version: int | None = None) -> DataFrame:
+    """A table at a version (None: the current one); InputError if it does not exist."""
+    info = Catalog(lake).info(name, version)
+    return spark.read.format("delta").option("versionAsOf", info.version).load(str(lake.table(name)))
+
+
+def write_table(
+    spark: SparkSession,
+    lake: Lake,
+    name: str,
+    frame: DataFrame,
+    metadata: Mapping[str, Any],
+    settings: Mapping[str, str] | None = None,
+) -> int:
+    """Replaces the content of a table in one commit and returns the new version.
+
+    The frame must have the columns of the table's schema; they are cast to its types, and a null in
+    a column that must not be null fails the write. A write that is cut short leaves the table as
+    it was; the same write again leaves the same rows, never two of each.
+
+    Args:
+        spark: The session.
+        lake: Where the table lies.
+        name: A table of `schemas`.
+        frame: Its new content.
+        metadata: Stored with the commit as JSON, see `Catalog.info`.
+        settings: Spark settings in force during this write only, e.g. the size of row groups.
+    """
+    table = TABLES[name]
+    path = lake.table(name)
+    with _settings(spark, settings or {}):
+        (
+            frame.select(*_columns(table, frame))
+            .write.format("delta")
+            .mode("overwrite")
+            .option("overwriteSchema", "true")
+            .option("userMetadata", json.dumps(metadata, sort_keys=True))
+            .partitionBy(*table.partition_by)
+            .save(str(path))
+        )
+    version = Catalog(lake).version(name)
+    assert version is not None
+    return version
+
+
+def _columns(table: Table, frame: DataFrame) -> list[Column]:
+    given, wanted = set(frame.columns), set(table.column_names)
+    if given != wanted:
+        raise ValueError(
+            f"table {table.name!r}: the stage gave columns {sorted(given)}, the schema has {sorted(wanted)}"
+        )
+    types = {field.name: field.dataType for field in table.spark_schema().fields}
+    columns = []
+    for column in table.columns:
+        value = F.col(column.name).cast(types[column.name])
+        if not column.nullable:
+            value = F.coalesce(value, F.raise_error(F.lit(f"{table.name}.{column.name} is null")))
+        columns.append(value.alias(column.name))
+    return columns
+
+
+@contextmanager
+def _settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    before = {key: spark.conf.get(key, None) for key in settings}
+    try:
+        for key, value in settings.items():
+            spark.conf.set(key, value)
+        yield
+    finally:
+        for key, old in before.items():
+            if old is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, old)

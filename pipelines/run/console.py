@@ -1,0 +1,55 @@
+"""What a person sees of a long job: lines that stay, and one live line that says how far it is."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TextIO
+
+QUIET_SECONDS = 2.0
+"""A live line is shown from this age on, and where there is no terminal again at growing intervals."""
+
+
+class Console:
+    """Prints progress to standard error, so that standard output stays clean for results."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._live = ""
+        self._last = 0.0
+        self._lock = threading.Lock()
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        with self._lock:
+            self._erase()
+            self._stream.write(printable(line) + "\n")
+            self._stream.flush()
+            self._last = time.monotonic()
+
+    def live(self, line: str) -> None:
+        """The state of a running job: rewritten in place on a terminal, else a line every five seconds."""
+        with self._lock:
+            if self._terminal:
+                self._erase()
+                self._live = printable(line)[:118]
+                self._stream.write(self._live)
+                self._stream.flush()
+            elif time.monotonic() - self._last >= 5:
+                self._stream.write(printable(line) + "\n")
+                self._stream.flush()
+                self._last = time.monotonic()
+
+    def _erase(self) -> None:
+        if self._live:
+            self._stream.write("\r" + " " * len(self._live) + "\r")
+            self._live = ""
+
+
+def printable(text: str) -> str:
+    """Text that cannot steer a terminal: control characters but tab and newline become escapes."""
+    return "".join(
+        char if char.isprintable() or char in "\t\n" else char.encode("unicode_escape").decode() for char in text
+    )

@@ -1,0 +1,173 @@
+"""The stages that turn files into packed sequences, each bound to its tables and its accounts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import functions as F
+
+from pipelines.clean.stage import clean
+from pipelines.dedup.stage import dedup
+from pipelines.errors import AccountingError
+from pipelines.ingest.discover import discover, fingerprint
+from pipelines.ingest.stage import ingest
+from pipelines.lake import read_table, write_table
+from pipelines.pack.stage import pack, packed_documents, write_settings
+from pipelines.run.accounting import Tally
+from pipelines.run.context import Context
+from pipelines.run.progress import SparkProgress
+from pipelines.run.stage import Outcome, Stage
+from pipelines.stage import StageOutput
+from pipelines.tokenize.stage import tokenize
+from pipelines.tokenize.train import train_tokenizer
+
+Metadata = dict[str, Any]
+
+
+def _ingest(context: Context, metadata: Metadata) -> Outcome:
+    with _watched(context, "ingest", "Read the input files"):
+        output = ingest(context.spark, context.config.ingest)
+        versions = _write(context, output, metadata)
+    rows = _rows(context, versions)
+    sources = read_table(context.spark, context.lake, "sources", versions["sources"])
+    total = sources.agg(F.sum("records")).first()
+    records = int((total[0] if total is not None else 0) or 0)
+    tally = Tally(rows_in=records, rows_out=rows["documents"], rows_quarantined=rows["quarantine"])
+    return Outcome(versions, tally, output.details | {"num_files": rows["sources"]})
+
+
+def _clean(context: Context, metadata: Metadata) -> Outcome:
+    documents = context.input("documents")
+    with _watched(context, "clean", "Repair, judge and redact the documents"):
+        output = clean(documents, context.config.clean)
+        versions = _write(context, output, metadata)
+    rows = _rows(context, versions)
+    tally = Tally(
+        rows_in=context.catalog.info("documents", metadata["inputs"]["documents"]).rows,
+        rows_out=rows["clean"],
+        rows_rejected=rows["rejected"],
+    )
+    return Outcome(versions, tally, output.details)
+
+
+def _dedup(context: Context, metadata: Metadata) -> Outcome:
+    documents = context.input("clean")
+    with _watched(context, "dedup", "Find duplicates and split train from validation"):
+        output = dedup(documents, context.config.dedup)
+        versions = _write(context, output, metadata)
+    rows = _rows(context, versions)
+    tally = Tally(
+        rows_in=context.catalog.info("clean", metadata["inputs"]["clean"]).rows,
+        rows_out=rows["corpus"],
+        rows_duplicate=rows["duplicates"],
+    )
+    return Outcome(versions, tally, output.details)
+
+
+def _tokenize(context: Context, metadata: Metadata) -> Outcome:
+    corpus = context.input("corpus")
+    draft = context.lake.tokenizers / f"draft-{metadata['run_key']}"
+    shutil.rmtree(draft, ignore_errors=True)
+    with _watched(context, "tokenize", "Train the tokenizer and encode the corpus"):
+        info = train_tokenizer(corpus, context.config.tokenize, draft, context.console.say)
+        folder = tokenizer_folder(context, info.sha256)
+        if folder.exists():
+            shutil.rmtree(draft)
+        else:
+            draft.rename(folder)
+        output = tokenize(corpus, folder / "tokenizer.json", context.config.tokenize)
+        made = {"tokenizer_hash": info.sha256, "vocab_size": info.vocab_size, "eod_id": info.eod_id}
+        versions = _write(context, output, metadata | made)
+    rows = _rows(context, versions)
+    tally = Tally(
+        rows_in=context.catalog.info("corpus", metadata["inputs"]["corpus"]).rows, rows_out=rows["tokens"]
+    )
+    return Outcome(versions, tally, output.details | made)
+
+
+def _pack(context: Context, metadata: Metadata) -> Outcome:
+    tokens = context.input("tokens")
+    source = context.catalog.info("tokens", metadata["inputs"]["tokens"])
+    config = context.config.pack
+    made = {name: source.metadata[name] for name in ("tokenizer_hash", "vocab_size", "eod_id")}
+    made |= {"sequence_length": config.sequence_length, "rows_per_group": config.rows_per_group}
+    with _watched(context, "pack", "Pack the tokens into shuffled sequences"):
+        output = pack(tokens, config, made["eod_id"])
+        versions = _write(context, output, metadata | made, write_settings(config))
+        sequences = read_table(context.spark, context.lake, "sequences", versions["sequences"])
+        documents = packed_documents(sequences)
+        packed = sequences.agg(F.sum("num_tokens")).first()
+        given = tokens.agg(F.sum("num_tokens") + F.count("*")).first()
+    assert packed is not None
+    assert given is not None
+    if packed[0] != given[0]:
+        raise AccountingError(
+            f"pack: {given[0]} tokens (end-of-document tokens included) went in, {packed[0]} came out; "
+            "the run is not recorded as done. Please report this with the run file"
+        )
+    tally = Tally(rows_in=source.rows, rows_out=documents)
+    details = {"tokens": int(packed[0]), "sequences": _rows(context, versions)["sequences"]}
+    return Outcome(versions, tally, output.details | made | details)
+
+
+def tokenizer_folder(context: Context, sha256: str) -> Path:
+    """Where the tokenizer with this content lies."""
+    return context.lake.tokenizers / sha256[:16]
+
+
+def _write(
+    context: Context, output: StageOutput, metadata: Metadata, settings: Mapping[str, str] | None = None
+) -> dict[str, int]:
+    for frame in output.shared:
+        frame.persist(StorageLevel.DISK_ONLY)
+    try:
+        return {
+            name: write_table(context.spark, context.lake, name, frame, metadata, settings)
+            for name, frame in output.tables.items()
+        }
+    finally:
+        for frame in output.shared:
+            frame.unpersist()
+
+
+def _rows(context: Context, versions: Mapping[str, int]) -> dict[str, int]:
+    return {name: context.catalog.info(name, version).rows for name, version in versions.items()}
+
+
+@contextmanager
+def _watched(context: Context, stage: str, description: str) -> Iterator[None]:
+    """Names the Spark jobs of a stage in the UI and shows how far they are."""
+    spark = context.spark
+    spark.sparkContext.setJobGroup(stage, description)
+    try:
+        with SparkProgress(spark, stage, context.console):
+            yield
+    finally:
+        spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+        spark.sparkContext.setLocalProperty("spark.job.description", None)
+
+
+def _stage(name: str, purpose: str, inputs: tuple[str, ...], outputs: tuple[str, ...], run: Callable[..., Outcome], **more: Any) -> Stage:
+    return Stage(name=name, purpose=purpose, sections=(name,), inputs=inputs, outputs=outputs, execute=run, **more)
+
+
+DATA_STAGES = (
+    _stage(
+        "ingest",
+        "read the input files",
+        (),
+        ("sources", "documents", "quarantine"),
+        _ingest,
+        fingerprint=lambda context: fingerprint(discover(context.config.ingest)),
+    ),
+    _stage("clean", "repair, judge and redact the documents", ("documents",), ("clean", "rejected"), _clean),
+    _stage("dedup", "find duplicates, split train from validation", ("clean",), ("corpus", "duplicates"), _dedup),
+    _stage("tokenize", "train the tokenizer, encode the corpus", ("corpus",), ("tokens",), _tokenize),
+    _stage("pack", "pack the tokens into shuffled sequences", ("tokens",), ("sequences",), _pack),
+)

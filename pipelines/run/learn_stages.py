@@ -1,0 +1,168 @@
+"""The stages that turn sequences into a model, its scores, samples and the report."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from typing import Any
+
+from pipelines.errors import AccountingError
+from pipelines.evaluate.baselines import baselines
+from pipelines.lake import read_table
+from pipelines.lake.paths import write_json
+from pipelines.report.build import build_report
+from pipelines.run.accounting import Tally
+from pipelines.run.context import Context
+from pipelines.run.data_stages import tokenizer_folder
+from pipelines.run.keys import digest
+from pipelines.run.stage import Outcome, Stage
+from training.generate import generate_text
+from training.stage import evaluate_model, train_model
+
+Metadata = dict[str, Any]
+
+EXECUTION_KEYS = frozenset(
+    {
+        "num_ranks",
+        "threads_per_rank",
+        "micro_batch_size",
+        "log_every",
+        "stall_seconds",
+        "max_restarts",
+        "keep_checkpoints",
+        "checkpoint_every",
+    }
+)
+"""Keys of `train` that say how it is computed, not what: checkpoints survive a change of them."""
+
+
+def _train(context: Context, _metadata: Metadata) -> Outcome:
+    train, validation = context.snapshot("train"), context.snapshot("validation")
+    config = context.config
+    lasting = config.train.model_dump(mode="json", exclude=set(EXECUTION_KEYS))
+    model = config.model.model_dump(mode="json")
+    key = digest(lasting, model, train.table, train.version, train.tokenizer_hash)
+    result = train_model(
+        context.spark,
+        config.model,
+        config.train,
+        train,
+        validation,
+        tokenizer_folder(context, train.tokenizer_hash),
+        context.lake.checkpoints / key,
+        context.lake.model,
+        context.console.say,
+    )
+    for other in context.lake.checkpoints.iterdir():
+        if other.name != key:
+            shutil.rmtree(other, ignore_errors=True)
+    tally = Tally(rows_in=result.sequences_planned, rows_out=result.sequences_used, unit="sequences")
+    return Outcome({}, tally, result.details() | {"checkpoint_key": key})
+
+
+def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
+    validation = context.snapshot("validation")
+    score = evaluate_model(
+        context.spark, context.config.evaluate, context.config.train, validation, context.lake.model, context.console.say
+    )
+    context.console.say("    scoring the unigram and bigram baselines on the same tokens")
+    sequences = read_table(context.spark, context.lake, "sequences", validation.version)
+    compared = {}
+    for baseline in baselines(sequences, validation.vocab_size):
+        if baseline.targets != score.num_targets:
+            raise AccountingError(
+                f"evaluate: the model was scored on {score.num_targets} targets, the {baseline.name} on "
+                f"{baseline.targets}; the two cannot be compared. Please report this with the run file"
+            )
+        compared[baseline.name] = {
+            "loss": baseline.nats / baseline.targets,
+            "bits_per_byte": baseline.nats / math.log(2) / score.num_bytes,
+        }
+    result = {
+        "sequences_version": validation.version,
+        "sequences": score.num_sequences,
+        "targets": score.num_targets,
+        "bytes": score.num_bytes,
+        "model": {"loss": score.loss, "perplexity": math.exp(score.loss), "bits_per_byte": score.bits_per_byte},
+        **compared,
+    }
+    gain = 1 - score.bits_per_byte / compared["bigram"]["bits_per_byte"]
+    result["below_bigram"] = gain
+    write_json(context.lake.evaluation, result)
+    context.console.say(
+        f"    bits per byte: model {score.bits_per_byte:.3f}, bigram {compared['bigram']['bits_per_byte']:.3f}, "
+        f"unigram {compared['unigram']['bits_per_byte']:.3f}; the model is {gain:.1%} below the bigram"
+    )
+    tally = Tally(rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences")
+    return Outcome({}, tally, result)
+
+
+def _generate(context: Context, _metadata: Metadata) -> Outcome:
+    config = context.config.generate
+    samples = []
+    for prompt in config.prompts:
+        text = generate_text(context.lake.model, prompt, config)
+        samples.append({"prompt": prompt, "text": text})
+        context.console.say(f"    {prompt!r} -> {text[:100]!r}")
+    write_json(context.lake.samples, samples)
+    return Outcome({}, Tally(0, 0), {"samples": len(samples)})
+
+
+def _report(context: Context, _metadata: Metadata) -> Outcome:
+    build_report(
+        context.spark, context.lake, context.config, run_file=context.run_file, overrides=context.overrides
+    )
+    context.console.say(f"    report: {context.lake.report}")
+    return Outcome({}, Tally(0, 0))
+
+
+def _run_of(stage: str) -> Any:
+    return lambda context: record.run_id if (record := context.ledger.latest(stage)) else ""
+
+
+def _latest_runs(context: Context) -> str:
+    newest = {r.stage: r.run_id for r in context.ledger.records() if r.state == "succeeded" and r.stage != "report"}
+    return digest(newest)
+
+
+LEARN_STAGES = (
+    Stage(
+        name="train",
+        purpose="train the model in a barrier stage of this Spark application",
+        sections=("model", "train"),
+        inputs=("sequences",),
+        outputs=(),
+        execute=_train,
+        artefacts=lambda context: [context.lake.model / "config.json", context.lake.model / "tokenizer.json"],
+    ),
+    Stage(
+        name="evaluate",
+        purpose="score the model and the baselines on the validation split",
+        sections=("evaluate",),
+        inputs=("sequences",),
+        outputs=(),
+        execute=_evaluate,
+        fingerprint=_run_of("train"),
+        artefacts=lambda context: [context.lake.evaluation],
+    ),
+    Stage(
+        name="generate",
+        purpose="let the model continue the prompts",
+        sections=("generate",),
+        inputs=(),
+        outputs=(),
+        execute=_generate,
+        fingerprint=_run_of("train"),
+        artefacts=lambda context: [context.lake.samples],
+    ),
+    Stage(
+        name="report",
+        purpose="draw the report",
+        sections=("report",),
+        inputs=(),
+        outputs=(),
+        execute=_report,
+        fingerprint=_latest_runs,
+        artefacts=lambda context: [context.lake.report],
+    ),
+)

@@ -1,0 +1,65 @@
+"""How far Spark is with a stage of the run, asked of its status tracker while the stage runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+from pyspark.sql import SparkSession
+
+from pipelines.run.console import QUIET_SECONDS, Console
+
+
+class SparkProgress:
+    """Shows tasks done, tasks to do, rate and elapsed time of the active Spark stages of one job group."""
+
+    def __init__(self, spark: SparkSession, group: str, console: Console) -> None:
+        self._tracker = spark.sparkContext.statusTracker()
+        self._group = group
+        self._console = console
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"progress-{group}", daemon=True)
+        self._began = time.monotonic()
+
+    def __enter__(self) -> SparkProgress:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.5):
+            elapsed = time.monotonic() - self._began
+            if elapsed < QUIET_SECONDS:
+                continue
+            line = self._line(elapsed)
+            if line:
+                self._console.live(line)
+
+    def _line(self, elapsed: float) -> str:
+        active, tasks, done, running = 0, 0, 0, 0
+        for job in self._tracker.getJobIdsForGroup(self._group):
+            info = self._tracker.getJobInfo(job)
+            if info is None:
+                continue
+            for stage_id in info.stageIds:
+                stage = self._tracker.getStageInfo(stage_id)
+                if stage is None:
+                    continue
+                done += stage.numCompletedTasks
+                if info.status == "RUNNING":
+                    tasks += stage.numTasks
+                    running += stage.numActiveTasks
+                    active += stage.numCompletedTasks
+        if not tasks:
+            return f"  {self._group}: {elapsed:.0f} s, {done} Spark tasks done, the driver is at work"
+        rate = done / elapsed
+        return (
+            f"  {self._group}: {elapsed:.0f} s, {active} of {tasks} Spark tasks of this job, "
+            f"{running} running, {rate:.1f} tasks/s over all"
+        )

@@ -1,0 +1,16 @@
+"""All stages in the order of the data flow."""
+
+from __future__ import annotations
+
+from pipelines.run.data_stages import DATA_STAGES
+from pipelines.run.learn_stages import LEARN_STAGES
+from pipelines.run.stage import Stage
+
+STAGES: tuple[Stage, ...] = (*DATA_STAGES, *LEARN_STAGES)
+
+
+def stage_named(name: str) -> Stage:
+    for stage in STAGES:
+        if stage.name == name:
+            return stage
+    raise KeyError(name)

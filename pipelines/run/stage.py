@@ -1,0 +1,50 @@
+"""The description of a stage of the run, and what its execution gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pipelines.run.accounting import Tally
+from pipelines.run.context import Context
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage did: versions written, rows accounted for, what it measured besides."""
+
+    outputs: dict[str, int]
+    tally: Tally
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: Name on the command line and in the ledger.
+        purpose: What it does, a phrase for people.
+        sections: Sections of the configuration it reads.
+        inputs: Tables it reads.
+        outputs: Tables it writes.
+        execute: Does the work; gets the commit metadata that its tables carry.
+        fingerprint: Hash of what it reads besides tables.
+        artefacts: Files it leaves besides tables; it runs again if one is gone.
+    """
+
+    name: str
+    purpose: str
+    sections: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    execute: Callable[[Context, dict[str, Any]], Outcome]
+    fingerprint: Callable[[Context], str] = lambda _context: ""
+    artefacts: Callable[[Context], list[Path]] = lambda _context: []
+
+    def config(self, context: Context) -> dict[str, BaseModel]:
+        return {section: getattr(context.config, section) for section in self.sections}
