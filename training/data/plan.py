@@ -1,0 +1,179 @@
+"""The sample plan: which sequence is in which global batch, computed from integers and never stored.
+
+Sequence ids 0..n-1 are already globally shuffled by packing and lie in contiguous row groups. Each epoch
+permutes blocks of ids (a block is a row group) and the rows within each block, so that an epoch reads
+every row group about once, in an order of its own. The resulting *virtual* order is cut into canonical
+shards of equal length; every global batch takes the next rows of each shard. Ranks divide the shards among
+themselves, hence global batches do not depend on their number and the global step is the only state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from training.data.permutation import Permutation, derive_seed
+from training.errors import DataError
+
+Ids = npt.NDArray[np.int64]
+
+_BLOCK_ORDER, _PARTIAL_PLACE, _ROW_ORDER = 1, 2, 3
+"""Purposes of a derived seed, so that no two shuffles of an epoch share a key."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive rows of a batch that come from one block.
+
+    Attributes:
+        block: The block: sequence ids block * block_rows up to (block + 1) * block_rows.
+        ids: Sequence ids in the order of use, int64 (rows,).
+    """
+
+    block: int
+    ids: Ids
+
+
+@dataclass(frozen=True)
+class SamplePlan:
+    """Which sequence ids form each global batch; a pure function of its fields.
+
+    Attributes:
+        num_sequences: Sequences in the split (n).
+        seed: Seed of the order; every epoch has an order of its own.
+        global_batch_size: Sequences in a global batch (B); the last one of an epoch may be smaller.
+        canonical_shards: Shards the order is cut into (S); a divisor of B and a multiple of the ranks.
+        block_rows: Sequences in a block, the row group size of the table.
+
+    Raises:
+        DataError: A field is not positive, or S does not divide B.
+    """
+
+    num_sequences: int
+    seed: int
+    global_batch_size: int
+    canonical_shards: int
+    block_rows: int
+
+    def __post_init__(self) -> None:
+        for name in ("num_sequences", "global_batch_size", "canonical_shards", "block_rows"):
+            if getattr(self, name) < 1:
+                raise DataError(f"the sample plan needs {name} >= 1, not {getattr(self, name)}")
+        if self.global_batch_size % self.canonical_shards:
+            raise DataError(
+                f"train.global_batch_size = {self.global_batch_size} is not a multiple of "
+                f"train.canonical_shards = {self.canonical_shards}: every global batch takes equally many "
+                f"sequences of each shard; set one of them so that it divides"
+            )
+
+    @property
+    def rows_per_shard(self) -> int:
+        """Sequences that a full global batch takes of each shard."""
+        return self.global_batch_size // self.canonical_shards
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Global batches in an epoch; the last may be smaller."""
+        longest = -(-self.num_sequences // self.canonical_shards)
+        return -(-longest // self.rows_per_shard)
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of the split; the last may be partial."""
+        return -(-self.num_sequences // self.block_rows)
+
+    def parameters(self) -> dict[str, int]:
+        """All that determines the plan, for checkpoints: equal parameters give equal batches."""
+        return asdict(self)
+
+    def position(self, step: int) -> tuple[int, int]:
+        """Epoch and batch within the epoch of a global step; all three count from 0."""
+        if step < 0:
+            raise DataError(f"a global step is >= 0, not {step}")
+        return divmod(step, self.steps_per_epoch)
+
+    def shards_of(self, rank: int, world_size: int) -> range:
+        """The canonical shards that a rank owns: rank, rank + world_size, ...
+
+        Raises:
+            DataError: The number of ranks does not divide the shards, or the rank is not one of them.
+        """
+        if world_size < 1 or self.canonical_shards % world_size:
+            fitting = [
+                count for count in range(1, self.canonical_shards + 1) if not self.canonical_shards % count
+            ]
+            raise DataError(
+                f"train.num_ranks = {world_size} does not divide train.canonical_shards = "
+                f"{self.canonical_shards}; use {', '.join(map(str, fitting))} ranks, or a number of canonical "
+                f"shards that is a multiple of {world_size} (this changes the sample plan)"
+            )
+        if not 0 <= rank < world_size:
+            raise DataError(f"rank {rank} is not among the ranks 0 to {world_size - 1}")
+        return range(rank, self.canonical_shards, world_size)
+
+    def shard_segments(self, step: int, shard: int) -> Iterator[Segment]:
+        """What a global batch takes of one shard, cut where the block changes; nothing if it is used up."""
+        epoch, index = self.position(step)
+        first = shard * self.num_sequences // self.canonical_shards
+        end = (shard + 1) * self.num_sequences // self.canonical_shards
+        start = first + index * self.rows_per_shard
+        return self._segments(epoch, start, min(start + self.rows_per_shard, end))
+
+    def batch(self, step: int) -> tuple[Ids, ...]:
+        """Sequence ids of the global batch by canonical shard, each int64 (rows,), in order of use."""
+        return tuple(
+            _join([segment.ids for segment in self.shard_segments(step, shard)])
+            for shard in range(self.canonical_shards)
+        )
+
+    def rank_batch(self, step: int, rank: int, world_size: int) -> Ids:
+        """Sequence ids of a rank's part of the global batch, int64 (rows,), in order of use."""
+        return _join(
+            [
+                segment.ids
+                for shard in self.shards_of(rank, world_size)
+                for segment in self.shard_segments(step, shard)
+            ]
+        )
+
+    def _segments(self, epoch: int, start: int, end: int) -> Iterator[Segment]:
+        """The virtual range [start, end) of an epoch as segments of one block each."""
+        while start < end:
+            block, offset, rows = self._locate(epoch, start)
+            take = min(rows - offset, end - start)
+            order = _row_permutation(self.seed, epoch, block, rows)
+            yield Segment(block, block * self.block_rows + order(np.arange(offset, offset + take)))
+            start += take
+
+    def _locate(self, epoch: int, position: int) -> tuple[int, int, int]:
+        """Block, row offset in its shuffled order, and rows of the block at a virtual position."""
+        num_full, tail = divmod(self.num_sequences, self.block_rows)
+        if tail:
+            # The partial block takes any place in the order, so that no ids are always the last ones.
+            place = derive_seed(self.seed, epoch, _PARTIAL_PLACE) % (num_full + 1)
+            tail_start = place * self.block_rows
+            if tail_start <= position < tail_start + tail:
+                return num_full, position - tail_start, tail
+            if position >= tail_start + tail:
+                position -= tail
+        turn, offset = divmod(position, self.block_rows)
+        block = int(_block_permutation(self.seed, epoch, num_full)(np.array(turn)))
+        return block, offset, self.block_rows
+
+
+@lru_cache(maxsize=8)
+def _block_permutation(seed: int, epoch: int, num_full: int) -> Permutation:
+    return Permutation(num_full, derive_seed(seed, epoch, _BLOCK_ORDER))
+
+
+@lru_cache(maxsize=512)
+def _row_permutation(seed: int, epoch: int, block: int, rows: int) -> Permutation:
+    return Permutation(rows, derive_seed(seed, epoch, _ROW_ORDER, block))
+
+
+def _join(parts: list[Ids]) -> Ids:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
