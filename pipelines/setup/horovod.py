@@ -1,0 +1,208 @@
+"""Horovod: one wheel for each combination of versions, built once, cached, installed and tried."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.setup import cache
+from pipelines.setup.errors import SetupError
+from pipelines.setup.horovod_build import (
+    BUILD_TOOLS,
+    CUDA_ARCHITECTURES,
+    CUDA_TOOLS,
+    NCCL_PACKAGE,
+    build_wheel,
+    cuda_release,
+)
+from pipelines.setup.progress import Progress, last_lines
+from pipelines.setup.target import Target
+from pipelines.setup.venv import Installer
+
+KIND = "horovod"
+VERSION = "0.28.1"
+# Raise it when a change of the recipe makes another wheel out of the same versions.
+RECIPE = 1
+BACKEND_VARIABLE = "RINGLAKE_HOROVOD"
+VERIFY_TIMEOUT_S = 180
+
+# One rank needs no rendezvous: what this shows is that the libraries load and that Gloo works.
+_VERIFY = """
+import json, torch
+import horovod.torch as hvd
+hvd.init()
+total = hvd.allreduce(torch.arange(4.0), op=hvd.Sum)
+assert total.tolist() == [0.0, 1.0, 2.0, 3.0], total
+print(json.dumps({"size": hvd.size(), "gloo": bool(hvd.gloo_built()), "nccl": int(hvd.nccl_built())}))
+hvd.shutdown()
+"""
+
+
+def backend(target: Target) -> str:
+    """Return what the wheel is built with: "nccl" (NCCL and Gloo) or "gloo" (Gloo only).
+
+    Raises:
+        SetupError: $RINGLAKE_HOROVOD asks for something unknown or impossible here.
+    """
+    wish = os.environ.get(BACKEND_VARIABLE, "auto")
+    if wish not in ("auto", "nccl", "gloo"):
+        raise SetupError(f'{BACKEND_VARIABLE}="{wish}" is not one of auto, nccl, gloo: unset it or pick one')
+    fits = (
+        sys.platform == "linux"
+        and platform.machine() == "x86_64"
+        and target.version(NCCL_PACKAGE) is not None
+        and cuda_release(target) in CUDA_TOOLS
+    )
+    if wish == "nccl" and not fits:
+        raise SetupError(
+            f"{BACKEND_VARIABLE}=nccl needs Linux on x86_64 with {NCCL_PACKAGE} and "
+            f"CUDA {' or '.join(CUDA_TOOLS)}; this is {sys.platform} on {platform.machine()} "
+            f"with CUDA {cuda_release(target) or 'absent'}: unset {BACKEND_VARIABLE}"
+        )
+    return "nccl" if fits and wish != "gloo" else "gloo"
+
+
+def inputs(target: Target) -> dict[str, str]:
+    """Return all that the wheel depends on; a change of any makes another cache entry.
+
+    Raises:
+        SetupError: torch is not installed in the environment.
+    """
+    torch = target.version("torch")
+    if torch is None:
+        raise SetupError(f"torch is not installed in {target.prefix}: install ringlake's dependencies first")
+    chosen = backend(target)
+    libc = "-".join(platform.libc_ver()) if sys.platform == "linux" else platform.mac_ver()[0].split(".")[0]
+    found = {
+        "horovod": VERSION,
+        "recipe": str(RECIPE),
+        "backend": chosen,
+        "python": sys.implementation.cache_tag,
+        "platform": f"{sys.platform}-{platform.machine()}-{libc}",
+        "torch": torch,
+        "setuptools": target.version("setuptools") or "",
+        "tools": " ".join(BUILD_TOOLS),
+    }
+    if chosen == "nccl":
+        release = cuda_release(target)
+        found |= {
+            "nccl": target.version(NCCL_PACKAGE) or "",
+            "cuda": " ".join(CUDA_TOOLS[release]),
+            "architectures": CUDA_ARCHITECTURES,
+        }
+    return found
+
+
+def entry(target: Target) -> str:
+    """Return the name of the cache entry that fits this environment."""
+    return cache.entry_name(f"{VERSION}-{backend(target)}", inputs(target))
+
+
+def ensure(target: Target, installer: Installer, roots: Sequence[Path], progress: Progress) -> str:
+    """Make Horovod work in the environment.
+
+    Args:
+        target: The environment.
+        installer: Installs into it.
+        roots: Cache roots in order of preference.
+        progress: Where to say what happens.
+
+    Returns:
+        The name of the wheel's cache entry.
+
+    Raises:
+        SetupError: The build failed, or a freshly built wheel does not work.
+    """
+    name = entry(target)
+    log = installer.logs / f"horovod-{name}.log"
+
+    def build(out: Path) -> None:
+        chosen = backend(target)
+        progress.line(
+            f"building Horovod {VERSION} with {'NCCL and Gloo' if chosen == 'nccl' else 'Gloo'} once: "
+            f"some minutes (log: {log})"
+        )
+        with tempfile.TemporaryDirectory(prefix="ringlake-horovod-") as work:
+            build_wheel(target, VERSION, chosen, out=out, work=Path(work), log=log, progress=progress)
+
+    made = cache.obtain(roots, KIND, name, build, progress)
+    if not _installed_from(target, made):
+        _install(made, installer, progress)
+    trouble = verify(target)
+    if trouble and not made.fresh:
+        why = last_words(trouble)
+        progress.line(f"the cached Horovod wheel does not work here ({why}): building it again")
+        cache.discard(made)
+        made = cache.obtain(roots, KIND, name, build, progress)
+        _install(made, installer, progress)
+        trouble = verify(target)
+    if trouble:
+        cache.discard(made)
+        raise SetupError(f"Horovod {VERSION} was built but does not work:\n{trouble}\nIts build's log: {log}")
+    progress.line(f"Horovod {VERSION} works (built with {backend(target)}, one-rank all-reduce)")
+    return name
+
+
+def verify(target: Target) -> str | None:
+    """Import Horovod, start one rank and all-reduce, in a process of its own.
+
+    Returns:
+        None when it works, else the end of what the process printed.
+    """
+    # A rank's settings, inherited from a launcher, would make it look for other ranks.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("HOROVOD_")}
+    env.pop("PYTHONPATH", None)
+    env |= {"HOROVOD_CONTROLLER": "gloo", "HOROVOD_CPU_OPERATIONS": "gloo"}
+    with tempfile.TemporaryDirectory(prefix="ringlake-verify-") as scratch:
+        said = Path(scratch) / "out"
+        with said.open("wb") as out:
+            try:
+                done = subprocess.run(
+                    [str(target.python), "-c", _VERIFY],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    env=env,
+                    cwd=scratch,
+                    timeout=VERIFY_TIMEOUT_S,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                return f"no answer within {VERIFY_TIMEOUT_S} s\n{last_lines(said)}"
+        output = last_lines(said)
+    if done.returncode:
+        return f"status {done.returncode}\n{output}"
+    answer = json.loads(next(line for line in reversed(output.splitlines()) if line.startswith("{")))
+    if not answer["gloo"] or (backend(target) == "nccl" and not answer["nccl"]):
+        return f"built without what was asked for ({backend(target)}): {answer}"
+    return None
+
+
+def last_words(text: str) -> str:
+    """Return the last non-empty line, which for a Python error is the one that names it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no output"
+
+
+def _install(made: cache.Entry, installer: Installer, progress: Progress) -> None:
+    wheels = [file for file in made.files if file.suffix == ".whl"]
+    if len(wheels) != 1:
+        raise SetupError(
+            f"{made.path} has {len(wheels)} wheels, not 1: remove that directory and set up again"
+        )
+    progress.line(f"installing {wheels[0].name}")
+    installer.install(["--no-deps", "--reinstall", str(wheels[0])], label="installing Horovod")
+
+
+def _installed_from(target: Target, made: cache.Entry) -> bool:
+    """Say whether the installed Horovod came out of this very cache entry, as installers record."""
+    installed = target.distribution("horovod")
+    origin = installed.read_text("direct_url.json") if installed is not None else None
+    whole = target.locate("horovod", "horovod/torch/mpi_ops.py") is not None
+    return whole and origin is not None and made.path.name in origin

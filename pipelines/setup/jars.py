@@ -1,0 +1,143 @@
+"""Delta's jars: resolved once through Spark's own Ivy, kept in the cache, found without a network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.setup import cache
+from pipelines.setup.errors import MissingJarsError, SetupError
+from pipelines.setup.progress import Progress
+from pipelines.setup.target import Target, checkout_root, running_target
+
+KIND = "jars"
+SCALA = "2.13"
+RECIPE = 2
+
+__all__ = ["MissingJarsError", "coordinate", "ensure", "entry", "locate"]
+
+
+def locate(target: Target | None = None, roots: Sequence[Path] | None = None) -> list[Path]:
+    """Return the jars that Spark needs for Delta; looks at presence and size, never at the network.
+
+    Args:
+        target: The environment whose Delta and Spark versions count; the running one when None.
+        roots: Cache roots to look in; the user's cache and the environment's own when None.
+
+    Raises:
+        MissingJarsError: They were never fetched, or one is gone or cut short.
+
+    Example:
+        >>> session = builder.config("spark.jars", ",".join(map(str, locate())))  # doctest: +SKIP
+    """
+    target = target or running_target()
+    roots = roots or cache.cache_roots(target.prefix)
+    name = entry(target)
+    found = cache.find(roots, KIND, name)
+    if found is None:
+        place = roots[0] / KIND / name
+        wrong = cache.damage(place, deep=False) if place.exists() else "no such directory"
+        remedy = "make setup" if checkout_root() else "ringlake setup"
+        raise MissingJarsError(f"{coordinate(target)} is not in {place} ({wrong}): run `{remedy}`")
+    return list(found.files)
+
+
+def coordinate(target: Target) -> str:
+    """Return the Maven coordinate of Delta for the environment's versions.
+
+    Raises:
+        SetupError: Neither the environment nor constraints.txt names a version.
+    """
+    delta, spark = _version(target, "delta-spark"), _version(target, "pyspark")
+    return f"io.delta:delta-spark_{'.'.join(spark.split('.')[:2])}_{SCALA}:{delta}"
+
+
+def entry(target: Target) -> str:
+    """Return the name of the cache entry that fits this environment."""
+    inputs = {"coordinate": coordinate(target), "spark": _version(target, "pyspark"), "recipe": str(RECIPE)}
+    return cache.entry_name(f"delta-{_version(target, 'delta-spark')}", inputs)
+
+
+def ensure(target: Target, roots: Sequence[Path], logs: Path, progress: Progress) -> str:
+    """Fetch the jars unless the cache has them.
+
+    Args:
+        target: The environment whose Spark resolves them.
+        roots: Cache roots in order of preference.
+        logs: Directory for the resolution's output.
+        progress: Where to say what happens.
+
+    Returns:
+        The name of the cache entry.
+
+    Raises:
+        SetupError: Spark could not resolve them; the message has the end of its output.
+    """
+    name = entry(target)
+
+    def build(out: Path) -> None:
+        progress.line(f"fetching {coordinate(target)} with what it depends on")
+        _resolve(target, out, logs / f"jars-{name}.log", progress)
+
+    made = cache.obtain(roots, KIND, name, build, progress)
+    size = sum(file.stat().st_size for file in made.files)
+    progress.line(f"Delta's jars are there: {len(made.files)} files, {size / 1e6:.1f} MB")
+    return name
+
+
+def _resolve(target: Target, out: Path, log: Path, progress: Progress) -> None:
+    """Have spark-submit resolve the packages for a program that does nothing."""
+    home = target.locate("pyspark", "pyspark")
+    if home is None:
+        raise SetupError(f"pyspark is not installed in {target.prefix}: set up again")
+    with tempfile.TemporaryDirectory(prefix="ringlake-jars-") as scratch:
+        program = Path(scratch) / "nothing.py"
+        program.write_text("")
+        env = os.environ | {
+            "SPARK_HOME": str(home),
+            "PYSPARK_PYTHON": str(target.python),
+            "PYSPARK_DRIVER_PYTHON": str(target.python),
+        }
+        options = ["--master", "local[1]", "--packages", coordinate(target)]
+        options += ["--conf", f"spark.jars.ivy={scratch}/ivy"]
+        progress.run(
+            [str(home / "bin" / "spark-submit"), *options, str(program)],
+            label="resolving Delta's jars",
+            telling="^found ",
+            log=log,
+            env=env,
+            cwd=Path(scratch),
+        )
+        own = {_artifact(jar.name) for jar in (home / "jars").glob("*.jar")}
+        resolved = sorted((Path(scratch) / "ivy" / "jars").glob("*.jar"))
+        # Ivy names files group_artifact-version.jar. What Spark has itself comes first on its class path
+        # anyway: sending 60 MB of Hadoop, Parquet and Jackson to every executor would serve nothing.
+        jars = [jar for jar in resolved if _artifact(jar.name.split("_", 1)[-1]) not in own]
+        wanted = coordinate(target).split(":")[1]
+        if not any(wanted in jar.name for jar in jars):
+            names = [jar.name for jar in resolved]
+            raise SetupError(f"Spark resolved {names}, none of them {wanted} (log: {log})")
+        for jar in jars:
+            shutil.copyfile(jar, out / jar.name)
+
+
+def _artifact(jar: str) -> str:
+    """Return a jar's name without its version."""
+    return re.sub(r"-\d.*$", "", jar)
+
+
+def _version(target: Target, name: str) -> str:
+    """Return the installed version; before anything is installed, the one that will be."""
+    installed = target.version(name)
+    if installed is not None:
+        return installed
+    root = checkout_root()
+    text = "" if root is None else (root / "constraints.txt").read_text()
+    pin = re.search(rf"^{re.escape(name)}==([^\s;]+)", text, re.MULTILINE)
+    if pin is None:
+        raise SetupError(f"{name} is not installed in {target.prefix}: install ringlake's dependencies first")
+    return pin.group(1)
