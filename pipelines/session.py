@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import resources
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -25,7 +27,6 @@ SETTINGS = {
     # Delta keeps the state of a log in this many partitions; 50, its default, costs seconds a commit.
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
 }
 
 LOCAL_SETTINGS = {
@@ -35,9 +36,16 @@ LOCAL_SETTINGS = {
     "spark.ui.enabled": "false",
 }
 
+LOG_SETTINGS = Path(str(resources.files("conf"))) / "clusters" / "log4j2.properties"
 
-def open_session(config: SparkConfig, name: str) -> SparkSession:
+
+def open_session(config: SparkConfig, name: str, log: Path | None = None) -> SparkSession:
     """The session to run in.
+
+    Args:
+        config: Where it runs.
+        name: Shown in the Spark UI.
+        log: File for the log of a local Spark; None leaves Spark's own logging as it is.
 
     Raises:
         EnvironmentProblem: Delta's jars are missing, or Java cannot start.
@@ -48,7 +56,12 @@ def open_session(config: SparkConfig, name: str) -> SparkSession:
         return active
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"ringlake {name}")
-    for key, value in settings(config).items():
+    values = settings(config)
+    if log is not None and config.master.startswith("local"):
+        java = f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()} -Dringlake.log={log}"
+        own = values.get("spark.driver.extraJavaOptions", "")
+        values["spark.driver.extraJavaOptions"] = f"{java} {own}".strip()
+    for key, value in values.items():
         builder = builder.config(key, value)
     try:
         session = builder.getOrCreate()

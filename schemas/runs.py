@@ -13,7 +13,9 @@ RUNS = Table(
         Column("run_id", pa.string(), "Unique id of this run of the stage."),
         Column("stage", pa.string(), "Name of the stage."),
         Column("state", pa.string(), "'succeeded' or 'failed'."),
-        Column("run_key", pa.string(), "Hash of stage, config, inputs and code: equal keys need no second run."),
+        Column(
+            "run_key", pa.string(), "Hash of stage, config, inputs and code: equal keys need no second run."
+        ),
         Column("inputs", _VERSIONS, "Version of each table that was read."),
         Column("outputs", _VERSIONS, "Version of each table that was written."),
         Column("unit", pa.string(), "What the row counts count: 'documents' or 'sequences'."),
@@ -26,7 +28,7 @@ RUNS = Table(
         Column("config", pa.string(), "That part itself, as JSON."),
         Column("code_version", pa.string(), "Version and source hash of ringlake."),
         Column("started_at", pa.timestamp("us", tz="UTC"), "When it began."),
-        Column("seconds", pa.float64(), "Wall time."),
+        Column("seconds", pa.float64(), "Wall time, in seconds."),
         Column("peak_memory_mb", pa.float64(), "Peak of the driver's process tree, in MiB."),
         Column("details", pa.string(), "What the stage measured besides, as JSON."),
         Column("error", pa.string(), "Why it failed.", True),

@@ -1,10 +1,10 @@
 """The lake: the one place that reads and writes tables, and the paths of everything else a run leaves.
 
-    LAKE/tables/NAME      Delta tables
-    LAKE/tokenizers/HASH  tokenizers, named by content
-    LAKE/checkpoints/KEY  checkpoints of a training run
-    LAKE/model            the model folder
-    LAKE/evaluation.json, LAKE/samples.json, LAKE/report.html
+LAKE/tables/NAME      Delta tables
+LAKE/tokenizers/HASH  tokenizers, named by content
+LAKE/checkpoints/KEY  checkpoints of a training run
+LAKE/model            the model folder
+LAKE/evaluation.json, LAKE/samples.json, LAKE/report.html
 """
 
 from pipelines.lake.catalog import Catalog, TableInfo

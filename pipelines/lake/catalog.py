@@ -108,7 +108,7 @@ class Catalog:
 
     @staticmethod
     def _metadata(table: DeltaTable) -> dict[str, Any]:
-        history = table.history(limit=1)
-        text = history[0].get("userMetadata") if history else None
+        version = table.version()
+        text = next((c.get("userMetadata") for c in table.history() if c.get("version") == version), None)
         value = json.loads(text) if text else {}
         return value if isinstance(value, dict) else {}

@@ -41,6 +41,10 @@ class Lake:
         return self.root / "model"
 
     @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
     def evaluation(self) -> Path:
         return self.root / "evaluation.json"
 

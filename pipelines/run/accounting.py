@@ -24,7 +24,12 @@ class Tally:
 
     def check(self, stage: str) -> None:
         """AccountingError unless the rows add up."""
-        accounted = self.rows_out + self.rows_rejected + self.rows_quarantined + self.rows_duplicate
+        accounted = (
+            self.rows_out
+            + self.rows_rejected
+            + self.rows_quarantined
+            + self.rows_duplicate
+        )
         if accounted != self.rows_in:
             raise AccountingError(
                 f"{stage}: {self.rows_in} {self.unit} went in, but {self.rows_out} out + {self.rows_rejected} "

@@ -46,7 +46,7 @@ class Context:
         """The session, started at the first use: a run with nothing to do never starts it."""
         if self._spark is None:
             self.console.say(f"starting Spark on {self.config.spark.master}")
-            self._spark = open_session(self.config.spark, self.config.name)
+            self._spark = open_session(self.config.spark, self.config.name, self.lake.logs / "spark.log")
         return self._spark
 
     @property
@@ -86,7 +86,9 @@ class Context:
             table=str(self.lake.table("sequences")),
             version=info.version,
             split=split,
-            files=self.catalog.active_files("sequences", info.version, {"split": split}),
+            files=self.catalog.active_files(
+                "sequences", info.version, {"split": split}
+            ),
             sequence_length=made["sequence_length"],
             vocab_size=made["vocab_size"],
             tokenizer_hash=made["tokenizer_hash"],

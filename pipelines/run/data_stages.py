@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,9 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
     sources = read_table(context.spark, context.lake, "sources", versions["sources"])
     total = sources.agg(F.sum("records")).first()
     records = int((total[0] if total is not None else 0) or 0)
-    tally = Tally(rows_in=records, rows_out=rows["documents"], rows_quarantined=rows["quarantine"])
+    tally = Tally(
+        rows_in=records, rows_out=rows["documents"], rows_quarantined=rows["quarantine"]
+    )
     return Outcome(versions, tally, output.details | {"num_files": rows["sources"]})
 
 
@@ -75,18 +76,25 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
     draft = context.lake.tokenizers / f"draft-{metadata['run_key']}"
     shutil.rmtree(draft, ignore_errors=True)
     with _watched(context, "tokenize", "Train the tokenizer and encode the corpus"):
-        info = train_tokenizer(corpus, context.config.tokenize, draft, context.console.say)
+        info = train_tokenizer(
+            corpus, context.config.tokenize, draft, context.console.say
+        )
         folder = tokenizer_folder(context, info.sha256)
         if folder.exists():
             shutil.rmtree(draft)
         else:
             draft.rename(folder)
         output = tokenize(corpus, folder / "tokenizer.json", context.config.tokenize)
-        made = {"tokenizer_hash": info.sha256, "vocab_size": info.vocab_size, "eod_id": info.eod_id}
+        made = {
+            "tokenizer_hash": info.sha256,
+            "vocab_size": info.vocab_size,
+            "eod_id": info.eod_id,
+        }
         versions = _write(context, output, metadata | made)
     rows = _rows(context, versions)
     tally = Tally(
-        rows_in=context.catalog.info("corpus", metadata["inputs"]["corpus"]).rows, rows_out=rows["tokens"]
+        rows_in=context.catalog.info("corpus", metadata["inputs"]["corpus"]).rows,
+        rows_out=rows["tokens"],
     )
     return Outcome(versions, tally, output.details | made)
 
@@ -95,12 +103,20 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
     tokens = context.input("tokens")
     source = context.catalog.info("tokens", metadata["inputs"]["tokens"])
     config = context.config.pack
-    made = {name: source.metadata[name] for name in ("tokenizer_hash", "vocab_size", "eod_id")}
-    made |= {"sequence_length": config.sequence_length, "rows_per_group": config.rows_per_group}
+    made = {
+        name: source.metadata[name]
+        for name in ("tokenizer_hash", "vocab_size", "eod_id")
+    }
+    made |= {
+        "sequence_length": config.sequence_length,
+        "rows_per_group": config.rows_per_group,
+    }
     with _watched(context, "pack", "Pack the tokens into shuffled sequences"):
         output = pack(tokens, config, made["eod_id"])
         versions = _write(context, output, metadata | made, write_settings(config))
-        sequences = read_table(context.spark, context.lake, "sequences", versions["sequences"])
+        sequences = read_table(
+            context.spark, context.lake, "sequences", versions["sequences"]
+        )
         documents = packed_documents(sequences)
         packed = sequences.agg(F.sum("num_tokens")).first()
         given = tokens.agg(F.sum("num_tokens") + F.count("*")).first()
@@ -112,7 +128,10 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
             "the run is not recorded as done. Please report this with the run file"
         )
     tally = Tally(rows_in=source.rows, rows_out=documents)
-    details = {"tokens": int(packed[0]), "sequences": _rows(context, versions)["sequences"]}
+    details = {
+        "tokens": int(packed[0]),
+        "sequences": _rows(context, versions)["sequences"],
+    }
     return Outcome(versions, tally, output.details | made | details)
 
 
@@ -122,13 +141,18 @@ def tokenizer_folder(context: Context, sha256: str) -> Path:
 
 
 def _write(
-    context: Context, output: StageOutput, metadata: Metadata, settings: Mapping[str, str] | None = None
+    context: Context,
+    output: StageOutput,
+    metadata: Metadata,
+    settings: Mapping[str, str] | None = None,
 ) -> dict[str, int]:
     for frame in output.shared:
         frame.persist(StorageLevel.DISK_ONLY)
     try:
         return {
-            name: write_table(context.spark, context.lake, name, frame, metadata, settings)
+            name: write_table(
+                context.spark, context.lake, name, frame, metadata, settings
+            )
             for name, frame in output.tables.items()
         }
     finally:
@@ -137,7 +161,10 @@ def _write(
 
 
 def _rows(context: Context, versions: Mapping[str, int]) -> dict[str, int]:
-    return {name: context.catalog.info(name, version).rows for name, version in versions.items()}
+    return {
+        name: context.catalog.info(name, version).rows
+        for name, version in versions.items()
+    }
 
 
 @contextmanager
@@ -153,8 +180,23 @@ def _watched(context: Context, stage: str, description: str) -> Iterator[None]:
         spark.sparkContext.setLocalProperty("spark.job.description", None)
 
 
-def _stage(name: str, purpose: str, inputs: tuple[str, ...], outputs: tuple[str, ...], run: Callable[..., Outcome], **more: Any) -> Stage:
-    return Stage(name=name, purpose=purpose, sections=(name,), inputs=inputs, outputs=outputs, execute=run, **more)
+def _stage(
+    name: str,
+    purpose: str,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    run: Callable[..., Outcome],
+    **more: Any,
+) -> Stage:
+    return Stage(
+        name=name,
+        purpose=purpose,
+        sections=(name,),
+        inputs=inputs,
+        outputs=outputs,
+        execute=run,
+        **more,
+    )
 
 
 DATA_STAGES = (
@@ -166,8 +208,32 @@ DATA_STAGES = (
         _ingest,
         fingerprint=lambda context: fingerprint(discover(context.config.ingest)),
     ),
-    _stage("clean", "repair, judge and redact the documents", ("documents",), ("clean", "rejected"), _clean),
-    _stage("dedup", "find duplicates, split train from validation", ("clean",), ("corpus", "duplicates"), _dedup),
-    _stage("tokenize", "train the tokenizer, encode the corpus", ("corpus",), ("tokens",), _tokenize),
-    _stage("pack", "pack the tokens into shuffled sequences", ("tokens",), ("sequences",), _pack),
+    _stage(
+        "clean",
+        "repair, judge and redact the documents",
+        ("documents",),
+        ("clean", "rejected"),
+        _clean,
+    ),
+    _stage(
+        "dedup",
+        "find duplicates, split train from validation",
+        ("clean",),
+        ("corpus", "duplicates"),
+        _dedup,
+    ),
+    _stage(
+        "tokenize",
+        "train the tokenizer, encode the corpus",
+        ("corpus",),
+        ("tokens",),
+        _tokenize,
+    ),
+    _stage(
+        "pack",
+        "pack the tokens into shuffled sequences",
+        ("tokens",),
+        ("sequences",),
+        _pack,
+    ),
 )

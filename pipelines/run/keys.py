@@ -13,7 +13,8 @@ from pydantic import BaseModel
 def config_json(sections: Mapping[str, BaseModel]) -> str:
     """The parts of the configuration that a stage reads, as JSON with sorted keys."""
     return json.dumps(
-        {name: section.model_dump(mode="json") for name, section in sections.items()}, sort_keys=True
+        {name: section.model_dump(mode="json") for name, section in sections.items()},
+        sort_keys=True,
     )
 
 
@@ -23,7 +24,9 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_key(stage: str, config: str, inputs: Mapping[str, int], fingerprint: str, code: str) -> str:
+def run_key(
+    stage: str, config: str, inputs: Mapping[str, int], fingerprint: str, code: str
+) -> str:
     """The key of a stage run: equal keys mean equal results, so the stage is not run again.
 
     Args:

@@ -6,6 +6,9 @@ import math
 import shutil
 from typing import Any
 
+from training.generate import generate_text
+from training.stage import evaluate_model, train_model
+
 from pipelines.errors import AccountingError
 from pipelines.evaluate.baselines import baselines
 from pipelines.lake import read_table
@@ -16,8 +19,6 @@ from pipelines.run.context import Context
 from pipelines.run.data_stages import tokenizer_folder
 from pipelines.run.keys import digest
 from pipelines.run.stage import Outcome, Stage
-from training.generate import generate_text
-from training.stage import evaluate_model, train_model
 
 Metadata = dict[str, Any]
 
@@ -56,16 +57,27 @@ def _train(context: Context, _metadata: Metadata) -> Outcome:
     for other in context.lake.checkpoints.iterdir():
         if other.name != key:
             shutil.rmtree(other, ignore_errors=True)
-    tally = Tally(rows_in=result.sequences_planned, rows_out=result.sequences_used, unit="sequences")
+    tally = Tally(
+        rows_in=result.sequences_planned,
+        rows_out=result.sequences_used,
+        unit="sequences",
+    )
     return Outcome({}, tally, result.details() | {"checkpoint_key": key})
 
 
 def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
     validation = context.snapshot("validation")
     score = evaluate_model(
-        context.spark, context.config.evaluate, context.config.train, validation, context.lake.model, context.console.say
+        context.spark,
+        context.config.evaluate,
+        context.config.train,
+        validation,
+        context.lake.model,
+        context.console.say,
     )
-    context.console.say("    scoring the unigram and bigram baselines on the same tokens")
+    context.console.say(
+        "    scoring the unigram and bigram baselines on the same tokens"
+    )
     sequences = read_table(context.spark, context.lake, "sequences", validation.version)
     compared = {}
     for baseline in baselines(sequences, validation.vocab_size):
@@ -83,7 +95,11 @@ def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
         "sequences": score.num_sequences,
         "targets": score.num_targets,
         "bytes": score.num_bytes,
-        "model": {"loss": score.loss, "perplexity": math.exp(score.loss), "bits_per_byte": score.bits_per_byte},
+        "model": {
+            "loss": score.loss,
+            "perplexity": math.exp(score.loss),
+            "bits_per_byte": score.bits_per_byte,
+        },
         **compared,
     }
     gain = 1 - score.bits_per_byte / compared["bigram"]["bits_per_byte"]
@@ -93,7 +109,9 @@ def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
         f"    bits per byte: model {score.bits_per_byte:.3f}, bigram {compared['bigram']['bits_per_byte']:.3f}, "
         f"unigram {compared['unigram']['bits_per_byte']:.3f}; the model is {gain:.1%} below the bigram"
     )
-    tally = Tally(rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences")
+    tally = Tally(
+        rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences"
+    )
     return Outcome({}, tally, result)
 
 
@@ -110,18 +128,28 @@ def _generate(context: Context, _metadata: Metadata) -> Outcome:
 
 def _report(context: Context, _metadata: Metadata) -> Outcome:
     build_report(
-        context.spark, context.lake, context.config, run_file=context.run_file, overrides=context.overrides
+        context.spark,
+        context.lake,
+        context.config,
+        run_file=context.run_file,
+        overrides=context.overrides,
     )
     context.console.say(f"    report: {context.lake.report}")
     return Outcome({}, Tally(0, 0))
 
 
 def _run_of(stage: str) -> Any:
-    return lambda context: record.run_id if (record := context.ledger.latest(stage)) else ""
+    return lambda context: (
+        record.run_id if (record := context.ledger.latest(stage)) else ""
+    )
 
 
 def _latest_runs(context: Context) -> str:
-    newest = {r.stage: r.run_id for r in context.ledger.records() if r.state == "succeeded" and r.stage != "report"}
+    newest = {
+        r.stage: r.run_id
+        for r in context.ledger.records()
+        if r.state == "succeeded" and r.stage != "report"
+    }
     return digest(newest)
 
 
@@ -133,7 +161,10 @@ LEARN_STAGES = (
         inputs=("sequences",),
         outputs=(),
         execute=_train,
-        artefacts=lambda context: [context.lake.model / "config.json", context.lake.model / "tokenizer.json"],
+        artefacts=lambda context: [
+            context.lake.model / "config.json",
+            context.lake.model / "tokenizer.json",
+        ],
     ),
     Stage(
         name="evaluate",

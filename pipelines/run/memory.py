@@ -6,6 +6,7 @@ import contextlib
 import sys
 import threading
 from types import TracebackType
+from typing import Self
 
 import psutil
 
@@ -24,15 +25,20 @@ class PeakMemory:
         self.peak_mb = 0.0
         self._interval = interval
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
+        self._thread = threading.Thread(
+            target=self._watch, name="peak-memory", daemon=True
+        )
 
-    def __enter__(self) -> PeakMemory:
+    def __enter__(self) -> Self:
         self._sample()
         self._thread.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._stop.set()
         self._thread.join()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
+from typing import Self
 
 from pyspark.sql import SparkSession
 
@@ -19,15 +20,20 @@ class SparkProgress:
         self._group = group
         self._console = console
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=f"progress-{group}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._watch, name=f"progress-{group}", daemon=True
+        )
         self._began = time.monotonic()
 
-    def __enter__(self) -> SparkProgress:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._stop.set()
         self._thread.join()

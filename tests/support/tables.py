@@ -1,0 +1,22 @@
+"""Reading tables in tests through their logs, and one hash of a table's content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pipelines.lake import Catalog, Lake
+
+
+def rows(lake: str | Path, name: str, version: int | None = None) -> list[dict[str, Any]]:
+    """All rows of a table."""
+    table = Catalog(Lake.at(lake)).delta_table(name, version)
+    return table.to_pyarrow_table().to_pylist(maps_as_pydicts="strict")
+
+
+def content_hash(lake: str | Path, name: str) -> str:
+    """Hash of the set of rows: equal for equal rows in any order, file layout or version."""
+    lines = sorted(json.dumps(row, sort_keys=True, default=str) for row in rows(lake, name))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
