@@ -65,7 +65,7 @@ class Catalog:
             version=table.version(),
             rows=sum(actions.column("num_records").to_pylist()),
             bytes=sum(actions.column("size_bytes").to_pylist()),
-            metadata=self._metadata(table),
+            metadata=self._metadata(name, table.version()),
         )
 
     def active_files(self, name: str, version: int, partition: dict[str, str]) -> tuple[DataFile, ...]:
@@ -106,9 +106,9 @@ class Catalog:
                 f"{'' if version is None else f' at version {version}'}: {str(error).splitlines()[0]}"
             ) from None
 
-    @staticmethod
-    def _metadata(table: DeltaTable) -> dict[str, Any]:
-        version = table.version()
-        text = next((c.get("userMetadata") for c in table.history() if c.get("version") == version), None)
+    def _metadata(self, name: str, version: int) -> dict[str, Any]:
+        # Asked of the current version: the history of a table opened at an old one is numbered wrongly.
+        commits = self._open(name).history()
+        text = next((commit.get("userMetadata") for commit in commits if commit["version"] == version), None)
         value = json.loads(text) if text else {}
         return value if isinstance(value, dict) else {}

@@ -30,8 +30,11 @@ Metadata = dict[str, Any]
 
 
 def _ingest(context: Context, metadata: Metadata) -> Outcome:
+    files = discover(context.config.ingest)
+    size = sum(file.num_bytes for file in files)
+    context.console.say(f"    {len(files):,} files, {size / 2**20:,.1f} MiB")
     with _watched(context, "ingest", "Read the input files"):
-        output = ingest(context.spark, context.config.ingest)
+        output = ingest(context.spark, context.config.ingest, files)
         versions = _write(context, output, metadata)
     rows = _rows(context, versions)
     sources = read_table(context.spark, context.lake, "sources", versions["sources"])
@@ -40,7 +43,7 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
     tally = Tally(
         rows_in=records, rows_out=rows["documents"], rows_quarantined=rows["quarantine"]
     )
-    return Outcome(versions, tally, output.details | {"num_files": rows["sources"]})
+    return Outcome(versions, tally, output.details)
 
 
 def _clean(context: Context, metadata: Metadata) -> Outcome:
@@ -60,7 +63,7 @@ def _clean(context: Context, metadata: Metadata) -> Outcome:
 def _dedup(context: Context, metadata: Metadata) -> Outcome:
     documents = context.input("clean")
     with _watched(context, "dedup", "Find duplicates and split train from validation"):
-        output = dedup(documents, context.config.dedup)
+        output = dedup(documents, context.config.dedup, context.console.say)
         versions = _write(context, output, metadata)
     rows = _rows(context, versions)
     tally = Tally(
@@ -147,7 +150,8 @@ def _write(
     settings: Mapping[str, str] | None = None,
 ) -> dict[str, int]:
     for frame in output.shared:
-        frame.persist(StorageLevel.DISK_ONLY)
+        if not frame.is_cached:
+            frame.persist(StorageLevel.DISK_ONLY)
     try:
         return {
             name: write_table(
