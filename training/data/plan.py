@@ -24,6 +24,10 @@ Ids = npt.NDArray[np.int64]
 _BLOCK_ORDER, _PARTIAL_PLACE, _ROW_ORDER = 1, 2, 3
 """Purposes of a derived seed, so that no two shuffles of an epoch share a key."""
 
+_MAX_CACHED_ROWS = 4096
+"""A block's order is computed whole and kept while its shard goes through it, unless it is larger than
+this: at most 256 orders of 4096 ids (8 MiB) are held."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -145,8 +149,8 @@ class SamplePlan:
         while start < end:
             block, offset, rows = self._locate(epoch, start)
             take = min(rows - offset, end - start)
-            order = _row_permutation(self.seed, epoch, block, rows)
-            yield Segment(block, block * self.block_rows + order(np.arange(offset, offset + take)))
+            order = _row_order(self.seed, epoch, block, rows, offset, take)
+            yield Segment(block, block * self.block_rows + order)
             start += take
 
     def _locate(self, epoch: int, position: int) -> tuple[int, int, int]:
@@ -161,17 +165,28 @@ class SamplePlan:
             if position >= tail_start + tail:
                 position -= tail
         turn, offset = divmod(position, self.block_rows)
-        block = int(_block_permutation(self.seed, epoch, num_full)(np.array(turn)))
-        return block, offset, self.block_rows
+        return _block_at(self.seed, epoch, num_full, turn), offset, self.block_rows
 
 
-@lru_cache(maxsize=8)
-def _block_permutation(seed: int, epoch: int, num_full: int) -> Permutation:
-    return Permutation(num_full, derive_seed(seed, epoch, _BLOCK_ORDER))
+@lru_cache(maxsize=256)
+def _block_at(seed: int, epoch: int, num_full: int, turn: int) -> int:
+    """The full block whose turn it is."""
+    return int(Permutation(num_full, derive_seed(seed, epoch, _BLOCK_ORDER))(np.array(turn)))
 
 
-@lru_cache(maxsize=512)
-def _row_permutation(seed: int, epoch: int, block: int, rows: int) -> Permutation:
+def _row_order(seed: int, epoch: int, block: int, rows: int, offset: int, take: int) -> Ids:
+    """Rows offset to offset + take of a block's shuffled order."""
+    if rows <= _MAX_CACHED_ROWS:
+        return _whole_order(seed, epoch, block, rows)[offset : offset + take]
+    return _order_of(seed, epoch, block, rows)(np.arange(offset, offset + take))
+
+
+@lru_cache(maxsize=256)
+def _whole_order(seed: int, epoch: int, block: int, rows: int) -> Ids:
+    return _order_of(seed, epoch, block, rows)(np.arange(rows))
+
+
+def _order_of(seed: int, epoch: int, block: int, rows: int) -> Permutation:
     return Permutation(rows, derive_seed(seed, epoch, _ROW_ORDER, block))
 
 

@@ -1,0 +1,184 @@
+"""Where each sequence id lies: the row groups of a snapshot's files, read from their footers and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from training.data.snapshot import DataFile, Snapshot
+from training.errors import DataError
+from training.storage import arrow_filesystem
+
+FOOTER_THREADS = 16
+"""Footers read at the same time: they are small, so latency rules, most of all on object stores."""
+
+COLUMN_TYPES = {"sequence_id": pa.int64(), "input_ids": pa.list_(pa.int32()), "num_tokens": pa.int32()}
+"""What training reads of a sequence; `segments` stays unread."""
+
+
+@dataclass(frozen=True)
+class RowSlice:
+    """Rows of one row group.
+
+    Attributes:
+        path: The file.
+        row_group: Number of the row group in it.
+        start: First row in the group.
+        end: Row after the last one.
+        first_id: Sequence id of the first row.
+    """
+
+    path: str
+    row_group: int
+    start: int
+    end: int
+    first_id: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The row groups of a split in order of sequence id; 16 bytes a row group.
+
+    Attributes:
+        paths: The files.
+        first_ids: First sequence id of each row group and, last, the number of sequences; int64.
+        file_numbers: Index into paths for each row group; int32.
+        row_groups: Number of each row group in its file; int32.
+        sequence_length: Tokens in a sequence.
+    """
+
+    paths: tuple[str, ...]
+    first_ids: npt.NDArray[np.int64]
+    file_numbers: npt.NDArray[np.int32]
+    row_groups: npt.NDArray[np.int32]
+    sequence_length: int
+
+    @property
+    def num_sequences(self) -> int:
+        """Sequences in the split."""
+        return int(self.first_ids[-1])
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of the largest row group: the block of the sample plan."""
+        return int(np.diff(self.first_ids).max())
+
+    def slices(self, first: int, end: int) -> list[RowSlice]:
+        """The row groups that hold the sequence ids [first, end), in order."""
+        index = int(np.searchsorted(self.first_ids, first, side="right")) - 1
+        found = []
+        while first < end:
+            group_first, group_end = int(self.first_ids[index]), int(self.first_ids[index + 1])
+            stop = min(end, group_end)
+            found.append(
+                RowSlice(
+                    path=self.paths[int(self.file_numbers[index])],
+                    row_group=int(self.row_groups[index]),
+                    start=first - group_first,
+                    end=stop - group_first,
+                    first_id=first,
+                )
+            )
+            first, index = stop, index + 1
+        return found
+
+
+@dataclass(frozen=True)
+class _Group:
+    first: int
+    end: int
+    path: str
+    number: int
+
+
+def read_layout(snapshot: Snapshot) -> Layout:
+    """The layout of a snapshot, from the footers of its files.
+
+    Raises:
+        DataError: There are no sequences, a file is missing or is no Parquet file, its columns or row
+            count differ from what the table says, or the sequence ids are not 0 to n-1 without a gap.
+    """
+    if snapshot.num_sequences < 1:
+        raise DataError(
+            f"{snapshot.table} version {snapshot.version} has no {snapshot.split!r} sequences; "
+            f"give it more text, or change the split so that {snapshot.split!r} gets a share"
+        )
+    with ThreadPoolExecutor(FOOTER_THREADS) as pool:
+        per_file = list(pool.map(_read_footer, snapshot.files))
+    groups = sorted((group for groups in per_file for group in groups), key=lambda group: group.first)
+    _check_contiguous(groups, snapshot)
+    paths = tuple(sorted({group.path for group in groups}))
+    numbers = {path: number for number, path in enumerate(paths)}
+    return Layout(
+        paths=paths,
+        first_ids=np.array([group.first for group in groups] + [groups[-1].end], dtype=np.int64),
+        file_numbers=np.array([numbers[group.path] for group in groups], dtype=np.int32),
+        row_groups=np.array([group.number for group in groups], dtype=np.int32),
+        sequence_length=snapshot.sequence_length,
+    )
+
+
+def _read_footer(file: DataFile) -> list[_Group]:
+    filesystem, path = arrow_filesystem(file.path)
+    try:
+        with filesystem.open_input_file(path) as handle:
+            metadata = pq.read_metadata(handle)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{file.path} cannot be read: {' '.join(str(error).split())}") from None
+    if metadata.num_rows != file.num_rows:
+        raise DataError(
+            f"{file.path} holds {metadata.num_rows} rows, but the table's log says {file.num_rows}; "
+            f"the file was changed from outside, write the table again"
+        )
+    _check_columns(file.path, metadata.schema.to_arrow_schema())
+    column = next(
+        index for index in range(metadata.num_columns) if metadata.schema.column(index).path == "sequence_id"
+    )
+    return list(_groups(file.path, metadata, column))
+
+
+def _check_columns(path: str, schema: pa.Schema) -> None:
+    for name, wanted in COLUMN_TYPES.items():
+        found = schema.field(name).type if name in schema.names else None
+        same = found is not None and (
+            found.value_type == wanted.value_type
+            if pa.types.is_list(found) and pa.types.is_list(wanted)
+            else found == wanted
+        )
+        if not same:
+            raise DataError(f"{path}: column {name!r} must be {wanted}, but is {found or 'missing'}")
+
+
+def _groups(path: str, metadata: pq.FileMetaData, column: int) -> Iterator[_Group]:
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        if group.num_rows == 0:
+            continue
+        statistics = group.column(column).statistics
+        if statistics is None or not statistics.has_min_max:
+            raise DataError(f"{path}, row group {number}: sequence_id has no statistics; write the table anew")
+        if statistics.max - statistics.min + 1 != group.num_rows:
+            raise DataError(
+                f"{path}, row group {number}: {group.num_rows} rows have sequence_id {statistics.min} to "
+                f"{statistics.max}; a row group must hold consecutive ids, pack the sequences again"
+            )
+        yield _Group(statistics.min, statistics.max + 1, path, number)
+
+
+def _check_contiguous(groups: list[_Group], snapshot: Snapshot) -> None:
+    expected = 0
+    for group in groups:
+        if group.first != expected:
+            fault = "missing" if group.first > expected else "there twice"
+            low, high = sorted((expected, group.first))
+            raise DataError(
+                f"{snapshot.table} version {snapshot.version}, {snapshot.split}: sequence_id {low} to {high - 1} "
+                f"{fault}, met at {group.path}, row group {group.number}; pack the sequences again"
+            )
+        expected = group.end
