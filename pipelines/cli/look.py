@@ -16,7 +16,7 @@ LakeArgument = Annotated[str, typer.Argument(help="Folder of the lake.", metavar
 
 def register(app: typer.Typer) -> None:
     """Adds both commands."""
-    app.command(name="status")(_status)
+    app.command(name="status", short_help="Tables of a lake and what each stage did.")(_status)
     app.command(name="show")(_show)
 
 
@@ -26,7 +26,7 @@ def _status(
     traceback: TraceOption = False,
 ) -> None:
     """Show the tables of a lake and what each stage did, the newest run of each stage last."""
-    from pipelines.lake import Catalog, Ledger  # noqa: PLC0415
+    from pipelines.lake import Catalog, Ledger
 
     place = Lake.at(lake)
     place.require()
@@ -35,9 +35,18 @@ def _status(
     runs = Ledger(place).records()
     if as_json:
         fields = ("stage", "state", "inputs", "outputs", "unit", "rows_in", "rows_out", "rows_rejected")
-        fields += ("rows_quarantined", "rows_duplicate", "seconds", "peak_memory_mb", "config_hash", "code_version")
+        fields += (
+            "rows_quarantined",
+            "rows_duplicate",
+            "seconds",
+            "peak_memory_mb",
+            "config_hash",
+            "code_version",
+        )
         value = {
-            "tables": {t.name: {"version": t.version, "rows": t.rows, "bytes": t.bytes} for t in tables.values()},
+            "tables": {
+                t.name: {"version": t.version, "rows": t.rows, "bytes": t.bytes} for t in tables.values()
+            },
             "runs": [
                 {field: getattr(run, field) for field in fields}
                 | {"started_at": run.started_at.isoformat(), "error": run.error}
@@ -46,7 +55,7 @@ def _status(
         }
         typer.echo(json.dumps(value, indent=2))
         return
-    from pipelines.cli.tabulate import table  # noqa: PLC0415
+    from pipelines.cli.tabulate import table
 
     typer.echo(
         table(
@@ -57,7 +66,14 @@ def _status(
     )
     header = ["run", "state", "in", "out", "rejected", "quarantined", "duplicate", "seconds", "started"]
     rows = [
-        [r.stage, r.state, f"{r.rows_in:,}", f"{r.rows_out:,}", f"{r.rows_rejected:,}", f"{r.rows_quarantined:,}"]
+        [
+            r.stage,
+            r.state,
+            f"{r.rows_in:,}",
+            f"{r.rows_out:,}",
+            f"{r.rows_rejected:,}",
+            f"{r.rows_quarantined:,}",
+        ]
         + [f"{r.rows_duplicate:,}", f"{r.seconds:.1f}", f"{r.started_at:%Y-%m-%d %H:%M:%S}"]
         for r in runs
     ]
@@ -70,17 +86,23 @@ def _status(
 def _show(
     lake: LakeArgument,
     table: Annotated[str, typer.Argument(help="Name of the table.", metavar="TABLE")],
-    version: Annotated[int | None, typer.Option("--version", help="A version; default: the current one.")] = None,
-    where: Annotated[str | None, typer.Option("--where", help="SQL condition on the columns.", metavar="SQL")] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", help="A version; default: the current one.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", help="SQL condition on the columns.", metavar="SQL")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Most rows shown; 0 shows all.")] = 20,
-    form: Annotated[str, typer.Option("--format", help="table (cut to the terminal) or jsonl (whole).")] = "table",
+    form: Annotated[
+        str, typer.Option("--format", help="table (cut to the terminal) or jsonl (whole).")
+    ] = "table",
     traceback: TraceOption = False,
 ) -> None:
     """Show rows of a table.
 
     Example: ringlake show lake rejected --where "rule = 'gopher.mean_word_length' AND value > 12" --limit 5
     """
-    from pipelines.cli.query import query  # noqa: PLC0415
+    from pipelines.cli.query import query
 
     if form not in ("table", "jsonl"):
         raise typer.BadParameter(f"--format {form!r} is not known; it is table or jsonl")
@@ -91,7 +113,7 @@ def _show(
         for row in rows:
             typer.echo(json_line(row))
         return
-    from pipelines.cli.tabulate import fitted  # noqa: PLC0415
+    from pipelines.cli.tabulate import fitted
 
     typer.echo(fitted(names, [[_cell(row[name]) for name in names] for row in rows]))
     if limit and len(rows) == limit:

@@ -38,7 +38,7 @@ sample.register(app)
 set_up.register(app)
 
 
-@app.command()
+@app.command(short_help="Release and source hash.")
 def version() -> None:
     """Print the version of ringlake and of the sources it runs from."""
     typer.echo(code_version())
@@ -73,7 +73,7 @@ def run(argv: list[str]) -> int:
         # The reader of our output (head, less) has gone: that is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort of the process
         message = f"unexpected {type(error).__name__}: {error}; run with --traceback and report it"
         return _fail(error, 1, argv, message)
 
@@ -82,7 +82,11 @@ def _fail(error: BaseException, code: int, argv: list[str], message: str | None 
     if "--traceback" in argv:
         traceback.print_exception(error)
     text = message or str(error)
-    hint = "" if "--traceback" in argv or not isinstance(error, StageFailedError) else " (--traceback shows where)"
+    hint = (
+        ""
+        if "--traceback" in argv or not isinstance(error, StageFailedError)
+        else " (--traceback shows where)"
+    )
     click.echo(printable(f"ringlake: error: {text}{hint}"), err=True)
     return code
 

@@ -21,10 +21,16 @@ def _generate(
     model: Annotated[
         str | None, typer.Argument(help="Model folder, e.g. lake/model, or a lake.", metavar="MODEL")
     ] = None,
-    prompt: Annotated[list[str] | None, typer.Option("--prompt", help="Text to continue; may be repeated.")] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Option("--prompt", help="Text to continue; may be repeated.")
+    ] = None,
     max_new_tokens: Annotated[int | None, typer.Option("--max-new-tokens", help="Tokens to add.")] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", help="0 picks the likeliest token.")] = None,
-    top_p: Annotated[float | None, typer.Option("--top-p", help="Share of probability that is sampled from.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", help="0 picks the likeliest token.")
+    ] = None,
+    top_p: Annotated[
+        float | None, typer.Option("--top-p", help="Share of probability that is sampled from.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Equal seeds give equal texts.")] = None,
     lake: Annotated[
         str | None, typer.Option("--lake", help="Write samples.json of this lake instead.", metavar="PATH")
@@ -51,7 +57,7 @@ def _generate(
     if not (folder / "config.json").is_file():
         raise InputError(f"{model} is no model folder: it has no config.json; train one with `ringlake run`")
     config = load(DEFAULT_RUN, overrides).generate
-    from training.generate import generate_text  # noqa: PLC0415
+    from training.generate import generate_text
 
     for text in prompt or config.prompts:
         typer.echo(text + generate_text(folder, text, config))

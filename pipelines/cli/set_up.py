@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         name="setup",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+        short_help="Build Horovod, fetch Delta's jars.",
         help="Check this machine, build and install Horovod, fetch Delta's jars.",
     )(_setup)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import typer
 import yaml
 
@@ -18,7 +19,9 @@ LakeOption = Annotated[str, typer.Option("--lake", help="Folder of the lake.", m
 RunOption = Annotated[str, typer.Option("--run", help="Run file with the defaults.", metavar="RUN.yaml")]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Override one key of the configuration; may be repeated.", metavar="KEY=VALUE"),
+    typer.Option(
+        "--set", help="Override one key of the configuration; may be repeated.", metavar="KEY=VALUE"
+    ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run even if nothing changed.")]
 TraceOption = Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")]
@@ -49,7 +52,12 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("format", "ingest.format", str, "auto, jsonl, text or python-docs."),
         Flag("text-field", "ingest.text_field", str, "JSONL field that holds the text."),
         Flag("id-field", "ingest.id_field", str, "JSONL field that holds the source's own id."),
-        Flag("text-unit", "ingest.text_unit", str, "What is one document of a text file: line, paragraph or file."),
+        Flag(
+            "text-unit",
+            "ingest.text_unit",
+            str,
+            "What is one document of a text file: line, paragraph or file.",
+        ),
     ),
     "clean": (
         Flag("profile", "clean.profile", str, "Named list of quality rules."),
@@ -78,6 +86,17 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
     "report": (),
 }
 
+SHORT = {
+    "ingest": "Files to documents, quarantine and sources.",
+    "clean": "Documents to clean and rejected.",
+    "dedup": "Clean to corpus and duplicates; split.",
+    "tokenize": "Corpus to tokens; trains the tokenizer.",
+    "pack": "Tokens to shuffled sequences.",
+    "train": "Sequences to a model, in a barrier stage.",
+    "evaluate": "Score the model beside two baselines.",
+    "report": "Draw report.html.",
+}
+
 HELP = {
     "ingest": "Read files into the tables documents, quarantine and sources.\n\n"
     "Example: ringlake ingest --input 'logs/*.jsonl.gz' notes/ --lake lake",
@@ -94,15 +113,19 @@ HELP = {
 
 def register(app: typer.Typer) -> None:
     """Adds `run` and one command a stage."""
-    app.command(name="run")(_run)
+    app.command(name="run", short_help="The whole job: raw files to model and report.")(_run)
     for name, flags in FLAGS.items():
-        app.command(name=name, cls=VariadicCommand, help=_help(name))(_stage_command(name, flags))
+        app.command(name=name, cls=_StageCommand, help=HELP[name], short_help=SHORT[name])(_stage_command(name, flags))
 
 
 def _run(
-    run_file: Annotated[str, typer.Argument(help="Run file, e.g. conf/runs/python-docs.yaml.", metavar="RUN.yaml")],
+    run_file: Annotated[
+        str, typer.Argument(help="Run file, e.g. conf/runs/python-docs.yaml.", metavar="RUN.yaml")
+    ],
     settings: SetOption = None,
-    until: Annotated[str | None, typer.Option("--until", help="Stop after this stage.", metavar="STAGE")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Stop after this stage.", metavar="STAGE")
+    ] = None,
     force: ForceOption = False,
     traceback: TraceOption = False,
 ) -> None:
@@ -122,7 +145,9 @@ def _stage_command(stage: str, flags: tuple[Flag, ...]) -> Callable[..., None]:
         for flag in flags:
             value = values[flag.name.replace("-", "_")]
             if value is not None:
-                overrides.append(f"{flag.key}={yaml.safe_dump(value, default_flow_style=True, width=10**9).strip()}")
+                overrides.append(
+                    f"{flag.key}={yaml.safe_dump(value, default_flow_style=True, width=10**9).strip()}"
+                )
         _execute(values["run_file"], overrides + (values["settings"] or []), stage, None, values["force"])
 
     common = {
@@ -144,12 +169,12 @@ def _stage_command(stage: str, flags: tuple[Flag, ...]) -> Callable[..., None]:
 def _execute(run_file: str, overrides: list[str], stage: str | None, until: str | None, force: bool) -> None:
     config = load(run_file, overrides)
     # Imported late: a wrong key is told in a tenth of a second, not after Spark and torch are loaded.
-    from pipelines.errors import InputError  # noqa: PLC0415
-    from pipelines.lake import Lake  # noqa: PLC0415
-    from pipelines.run.console import Console  # noqa: PLC0415
-    from pipelines.run.context import Context  # noqa: PLC0415
-    from pipelines.run.engine import run_stages  # noqa: PLC0415
-    from pipelines.run.registry import STAGES  # noqa: PLC0415
+    from pipelines.errors import InputError
+    from pipelines.lake import Lake
+    from pipelines.run.console import Console
+    from pipelines.run.context import Context
+    from pipelines.run.engine import run_stages
+    from pipelines.run.registry import STAGES
 
     names = [item.name for item in STAGES]
     for name in (stage, until):
@@ -166,10 +191,12 @@ def _execute(run_file: str, overrides: list[str], stage: str | None, until: str 
         context.console.say(f"done: {context.lake.model} and {Path(context.lake.report)}")
 
 
-def _help(name: str) -> str:
-    text = HELP[name]
-    if "{profiles}" in text:
-        from pipelines.clean.profiles import PROFILES  # noqa: PLC0415
+class _StageCommand(VariadicCommand):
+    """Fills in the names of the profiles only when the help is shown: importing the rules takes time."""
 
-        text = text.format(profiles=", ".join(sorted(PROFILES)))
-    return text
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.help and "{profiles}" in self.help:
+            from pipelines.clean.profiles import PROFILES
+
+            self.help = self.help.replace("{profiles}", ", ".join(sorted(PROFILES)))
+        super().format_help(ctx, formatter)

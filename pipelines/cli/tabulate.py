@@ -33,7 +33,11 @@ def _render(
     result = Table(box=None, pad_edge=False)
     for index, name in enumerate(header):
         result.add_column(
-            Text(name), justify="right" if index in right else "left", no_wrap=True, overflow="ellipsis", min_width=4
+            Text(name),
+            justify="right" if index in right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=4,
         )
     for row in rows:
         result.add_row(*(Text(_flat(value)) for value in row))

@@ -1,0 +1,71 @@
+"""kill -9 at any moment, then the same command: nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.cli import command, environment, ringlake, status, write_run
+from tests.support.corpus import write_corpus
+from tests.support.tables import content_hash
+
+DATA_TABLES = ("sources", "documents", "quarantine", "clean", "rejected", "corpus", "duplicates", "tokens", "sequences")
+
+pytestmark = pytest.mark.slow
+
+
+def _kill_when(args: list[str], log: Path, moment: str, lake: Path) -> None:
+    """Starts the command and kills it with SIGKILL as soon as its output shows the moment."""
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            args,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment(),
+            cwd=Path(__file__).resolve().parents[2],
+        )
+        deadline = time.monotonic() + 300
+        while not _reached(moment, log, lake):
+            assert process.poll() is None, f"ended before {moment!r}:\n{log.read_text()[-4000:]}"
+            assert time.monotonic() < deadline, f"never reached {moment!r}:\n{log.read_text()[-4000:]}"
+            time.sleep(0.02)
+        family = psutil.Process(process.pid).children(recursive=True)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    gone, alive = psutil.wait_procs(family, timeout=30)
+    assert not alive, f"orphans of {moment!r}: {[p.cmdline() for p in alive]}"
+
+
+def _reached(moment: str, log: Path, lake: Path) -> bool:
+    if moment.startswith("commit "):
+        # The first of a stage's tables is committed, the others and the ledger's row are not.
+        return (lake / "tables" / moment.split()[1] / "_delta_log" / "00000000000000000000.json").exists()
+    return moment in log.read_text(errors="replace")
+
+
+def test_killed_at_many_moments_the_tables_equal_an_undisturbed_run(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    write_corpus(corpus, 400)
+    run = write_run(tmp_path / "run.yaml", corpus)
+    calm, hit = tmp_path / "calm", tmp_path / "hit"
+    ringlake("run", run, "--set", f"lake={calm}")
+
+    args = command("run", run, "--set", f"lake={hit}")
+    for number, moment in enumerate(["commit documents", "commit corpus", "[5/9] pack", "step 8/24"]):
+        _kill_when(args, tmp_path / f"log{number}", moment, hit)
+    ringlake("run", run, "--set", f"lake={hit}")
+
+    for table in DATA_TABLES:
+        assert content_hash(hit, table) == content_hash(calm, table), table
+    succeeded = [entry["stage"] for entry in status(hit)["runs"] if entry["state"] == "succeeded"]
+    assert sorted(succeeded) == sorted(entry["stage"] for entry in status(calm)["runs"])
+    assert (hit / "report.html").is_file()
+    train = next(entry for entry in status(hit)["runs"] if entry["stage"] == "train")
+    assert train["rows_in"] == train["rows_out"]
