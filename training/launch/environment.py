@@ -1,0 +1,94 @@
+"""The environment of a rank process: what Horovod, the maths libraries and CUDA read at start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from training.launch.ranks import RankInfo
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+GLOO_TIMEOUT_SECONDS = 30
+"""How long a rank waits for the others while the ring is built; the default of Horovod 0.28."""
+
+
+@dataclass(frozen=True)
+class Rendezvous:
+    """Where the ranks meet.
+
+    Attributes:
+        address: IP address of the key-value server.
+        port: Its port.
+        interface: Network interface that this rank's collectives use.
+    """
+
+    address: str
+    port: int
+    interface: str
+
+
+def count_threads(requested: int | Literal["auto"], local_size: int) -> int:
+    """CPU threads of a rank: as requested, or an equal share of the cores this process may use."""
+    if requested != "auto":
+        return requested
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // local_size)
+
+
+def rank_environment(
+    info: RankInfo,
+    rendezvous: Rendezvous,
+    *,
+    threads: int,
+    stall_seconds: int,
+    gpus: Sequence[str],
+    base: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """All variables of a rank process.
+
+    Args:
+        info: Its place.
+        rendezvous: Where the ranks meet.
+        threads: CPU threads it computes with.
+        stall_seconds: A collective that waits longer than this ends the rank. Horovod's own default is never.
+        gpus: Ids of the GPUs that Spark gave the task; Spark itself does not set CUDA_VISIBLE_DEVICES.
+        base: Variables to start from instead of this process's own.
+    """
+    environment = dict(os.environ if base is None else base)
+    # A worker that Spark reuses may carry variables of an earlier job.
+    environment = {name: value for name, value in environment.items() if not name.startswith("HOROVOD_")}
+    environment.update({name: str(threads) for name in _THREAD_VARIABLES})
+    environment.update(
+        PYTHONPATH=os.pathsep.join(entry or os.getcwd() for entry in sys.path),  # noqa: PTH109 - a string is due
+        PYTHONUNBUFFERED="1",
+        TOKENIZERS_PARALLELISM="false",
+        HOROVOD_HOSTNAME=info.host,
+        HOROVOD_RANK=str(info.rank),
+        HOROVOD_SIZE=str(info.world_size),
+        HOROVOD_LOCAL_RANK=str(info.local_rank),
+        HOROVOD_LOCAL_SIZE=str(info.local_size),
+        HOROVOD_CROSS_RANK=str(info.cross_rank),
+        HOROVOD_CROSS_SIZE=str(info.cross_size),
+        HOROVOD_CONTROLLER="gloo",
+        HOROVOD_CPU_OPERATIONS="gloo",
+        HOROVOD_GLOO_RENDEZVOUS_ADDR=rendezvous.address,
+        HOROVOD_GLOO_RENDEZVOUS_PORT=str(rendezvous.port),
+        HOROVOD_GLOO_IFACE=rendezvous.interface,
+        HOROVOD_GLOO_TIMEOUT_SECONDS=str(GLOO_TIMEOUT_SECONDS),
+        HOROVOD_STALL_CHECK_TIME_SECONDS=str(max(1, stall_seconds // 2)),
+        HOROVOD_STALL_SHUTDOWN_TIME_SECONDS=str(stall_seconds),
+        NCCL_SOCKET_IFNAME=rendezvous.interface,
+    )
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    return environment

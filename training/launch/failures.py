@@ -1,0 +1,85 @@
+"""Which of several failures is the cause, and the message that names it. Pure logic."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+FOLLOW_UP_TYPES = frozenset({"HorovodInternalError"})
+"""Errors that a collective ends in when another rank is gone: effects, not causes."""
+
+_PRIORITY = {"exit": 0, "exception": 0, "lost": 1, "collective": 2}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a rank ended, if not well.
+
+    Attributes:
+        rank: The rank.
+        host: Its host.
+        kind: 'exception' (its code raised), 'exit' (the process ended by a signal or by itself),
+            'lost' (its Spark task or executor went away), 'collective' (another rank was gone).
+        summary: One line: the exception, the signal or the exit code.
+        traceback: The rank's own traceback; empty if there is none.
+        output: Its last lines of output.
+    """
+
+    rank: int
+    host: str
+    kind: str
+    summary: str
+    traceback: str = ""
+    output: str = ""
+
+    def as_message(self) -> dict[str, Any]:
+        """The failure as JSON values."""
+        return asdict(self)
+
+
+def failure_from_message(message: Mapping[str, Any]) -> Failure:
+    """The failure that `as_message` made; what is missing becomes empty."""
+    return Failure(
+        rank=int(message.get("rank", -1)),
+        **{
+            name: str(message.get(name, ""))
+            for name in ("host", "kind", "summary", "traceback", "output")
+        },
+    )
+
+
+def describe_exit(code: int) -> str:
+    """An exit status as a sentence; negative codes are signals, as in `subprocess`."""
+    if code >= 0:
+        return f"the process ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = "; the kernel's out-of-memory killer does that too" if -code == signal.SIGKILL else ""
+    return f"the process was ended by {name}{hint}"
+
+
+def is_follow_up(failure: Failure) -> bool:
+    """Whether the failure only says that some other rank is gone."""
+    return failure.kind == "collective"
+
+
+def root_cause(failures: Sequence[Failure]) -> Failure:
+    """The failure that explains the others: a cause before an effect, then the first to be reported."""
+    return min(failures, key=lambda failure: _PRIORITY.get(failure.kind, 1))
+
+
+def explain(failures: Sequence[Failure], world_size: int) -> str:
+    """The message of the error that a job ends in: cause first, with the rank's traceback and last output."""
+    cause = root_cause(failures)
+    lines = [f"rank {cause.rank} of {world_size} on host {cause.host} failed: {cause.summary}"]
+    if cause.traceback:
+        lines += [f"traceback of rank {cause.rank}:", cause.traceback.rstrip()]
+    elif cause.output:
+        lines += [f"last output of rank {cause.rank}:", cause.output.rstrip()]
+    others = sorted({failure.rank: failure for failure in failures if failure.rank != cause.rank}.items())
+    lines += [f"rank {rank} failed after it: {failure.summary}" for rank, failure in others]
+    return "\n".join(lines)

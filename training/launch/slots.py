@@ -1,0 +1,63 @@
+"""How many ranks can run at the same time, asked before anything is launched.
+
+Spark itself gives up on a barrier stage without slots only after 40 checks of 15 seconds
+(spark.scheduler.barrier.maxConcurrentTasksCheck.*); here the answer comes at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from training.errors import NotEnoughSlotsError
+
+EXECUTOR_WAIT_SECONDS = 10.0
+"""How long executors of a cluster that has just been started may take to register."""
+
+
+def count_slots(spark: Any) -> int:
+    """Tasks that the active executors can run at the same time: cores (and GPUs) over the needs of a task.
+
+    It is the number that Spark's own barrier check uses, for every kind of master.
+    """
+    scala_context = spark.sparkContext._jsc.sc()
+    profile = scala_context.resourceProfileManager().defaultResourceProfile()
+    return int(scala_context.maxNumConcurrentTasks(profile))
+
+
+def check_slots(spark: Any, num_ranks: int, say: Callable[[str], None]) -> None:
+    """Make sure that every rank gets a slot.
+
+    On a cluster (not in local mode) executors that are still registering are waited for.
+
+    Raises:
+        NotEnoughSlotsError: There are fewer slots than ranks, or dynamic allocation is on.
+    """
+    context = spark.sparkContext
+    if context.getConf().get("spark.dynamicAllocation.enabled", "false").lower() == "true":
+        raise NotEnoughSlotsError(
+            "spark.dynamicAllocation.enabled is true, but a barrier stage needs a fixed set of executors; "
+            "set it to false and spark.executor.instances to what the ranks need"
+        )
+    slots = count_slots(spark)
+    is_local = context.master.startswith("local") and not context.master.startswith("local-cluster")
+    if slots < num_ranks and not is_local:
+        say(f"train: waiting for executors, {slots} of {num_ranks} slots are there")
+        slots = _wait_for_slots(spark, num_ranks)
+    if slots < num_ranks:
+        raise NotEnoughSlotsError(
+            f"train.num_ranks = {num_ranks}, but {context.master} has {slots} "
+            f"slot{'' if slots == 1 else 's'} (cores of the active executors over spark.task.cpus); "
+            f"give Spark at least {num_ranks} slots, for example spark.master=local[{num_ranks}], "
+            f"or set train.num_ranks to at most {slots}"
+        )
+
+
+def _wait_for_slots(spark: Any, num_ranks: int) -> int:
+    deadline = time.monotonic() + EXECUTOR_WAIT_SECONDS
+    while True:
+        slots = count_slots(spark)
+        if slots >= num_ranks or time.monotonic() > deadline:
+            return slots
+        time.sleep(0.2)

@@ -1,0 +1,93 @@
+"""The rank process: `python -m training.launch.worker`, fresh for every job.
+
+It reads the training function (cloudpickled by the driver, shipped inside the Spark job) from standard
+input, runs it and writes one result to a pipe. It dies with the task that started it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import json
+import os
+import signal
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from training.launch.events import write_all
+from training.launch.failures import FOLLOW_UP_TYPES
+from training.launch.process import PARENT_VARIABLE, RESULT_VARIABLE
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> NoReturn:
+    """Run the function on standard input and end the process."""
+    _die_with_parent()
+    result = int(os.environ[RESULT_VARIABLE])
+    try:
+        import cloudpickle
+
+        function, arguments, keywords = cloudpickle.loads(sys.stdin.buffer.read())
+        value = function(*arguments, **keywords)
+        payload = b"ok\n" + _pickle_value(value)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        _end(result, _failure(error), code or 1)
+    except BaseException as error:
+        _end(result, _failure(error), 1)
+    _leave_ring()
+    # Exit handlers that the function's libraries registered run; a hanging teardown cannot stall the job.
+    atexit._run_exitfuncs()
+    _end(result, payload, 0)
+
+
+def _pickle_value(value: Any) -> bytes:
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(value))
+    except Exception as error:
+        raise TypeError(
+            f"the training function returned a {type(value).__name__} that cannot be pickled ({error}); "
+            f"return plain values, or save it to a file and return its path"
+        ) from error
+
+
+def _failure(error: BaseException) -> bytes:
+    """The failure frame: what was raised, with the frames of the function but not of this module."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    summary = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    kind = "collective" if type(error).__name__ in FOLLOW_UP_TYPES else "exception"
+    frame = {"kind": kind, "summary": summary[-1][:2000] if summary else repr(error), "traceback": text[-20_000:]}
+    return b"failed\n" + json.dumps(frame).encode()
+
+
+def _end(descriptor: int, payload: bytes, code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    write_all(descriptor, payload)
+    # Not sys.exit: after a failure Horovod's exit handler would wait for ranks that may be gone.
+    os._exit(code)
+
+
+def _leave_ring() -> None:
+    horovod = sys.modules.get("horovod.torch")
+    if horovod is not None and horovod.is_initialized():
+        horovod.shutdown()
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process when the Spark task's process ends, however it ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(os.environ[PARENT_VARIABLE]):
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
