@@ -50,10 +50,16 @@ def user_cache() -> Path:
     own = os.environ.get("RINGLAKE_CACHE")
     if own:
         return Path(own).expanduser().absolute()
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    base = Path(shared) if Path(shared).is_absolute() else Path(os.path.expanduser("~")) / ".cache"  # noqa: PTH111
-    return base.absolute() / "ringlake"
+    return shared_cache() / "ringlake"
+
+
+def shared_cache() -> Path:
+    """Return where all of the user's programs keep their caches: $XDG_CACHE_HOME, else ~/.cache."""
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if shared.is_absolute():  # the XDG specification has relative paths ignored
+        return shared
+    # Unlike Path.home(), this does not fail for a user without a home directory.
+    return Path(os.path.expanduser("~")).absolute() / ".cache"  # noqa: PTH111
 
 
 def cache_roots(prefix: Path) -> tuple[Path, Path]:

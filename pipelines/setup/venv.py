@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from pipelines.setup.target import Target
 
 CONSTRAINTS = "constraints.txt"
 EXTRAS = "dev"
+UV = "uv==0.13.9"
 STAMP = ".ringlake-setup.json"
 HTTP_TIMEOUT_S = "180"
 
@@ -34,6 +37,7 @@ class Installer:
 
     def __init__(self, target: Target, progress: Progress, logs: Path, constraints: Path | None) -> None:
         self.logs = logs
+        self._roots = cache.cache_roots(target.prefix)
         self._target = target
         self._progress = progress
         self._constraints = [] if constraints is None else ["--constraint", str(constraints)]
@@ -45,8 +49,11 @@ class Installer:
         uv = self._target.prefix / "bin" / "uv"
         if not uv.is_file():
             try:
-                self._pip(["install", *self._constraints, "uv"], "installing uv")
-            except CommandError as error:
+                name = cache.entry_name("uv", {"uv": UV, "platform": sysconfig.get_platform()})
+                wheel = cache.obtain(self._roots, "tools", name, self._download_uv, self._progress)
+                arguments = ["install", "--no-index", "--no-deps", str(wheel.files[0])]
+                self._pip(arguments, "installing uv")
+            except SetupError as error:
                 self._progress.line(f"uv cannot be had, going on with pip ({str(error).splitlines()[0]})")
                 return
         self._uv = uv
@@ -58,34 +65,38 @@ class Installer:
             CommandError: Neither uv nor pip could do it; the message has the end of pip's output.
         """
         if self._uv is not None:
+            # All versions are pinned, so what uv's cache holds is as good as what the index says; asking
+            # the index again costs a minute where it forbids caching. An empty cache fails at once.
+            with contextlib.suppress(CommandError):
+                return self._run_uv(["--offline", *arguments], label)
             try:
-                self._progress.run(
-                    [str(self._uv), "pip", "install", "--python", str(self._target.python), *arguments],
-                    label=label,
-                    log=self._log,
-                    env=self._uv_environment(),
-                )
+                return self._run_uv(arguments, label)
             except CommandError as error:
                 # A mirror or a proxy that only pip is configured for is the usual reason.
                 self._progress.line(f"uv failed, trying pip (log: {self._log}): {_reason(error)}")
                 self._uv = None
-            else:
-                return
         pip = ["--force-reinstall" if argument == "--reinstall" else argument for argument in arguments]
-        self._pip(["install", *pip], label)
+        return self._pip(["install", *pip], label)
 
     def install_project(self, root: Path) -> None:
         """Install the checkout itself, editable, with all its dependencies."""
         self.install([*self._constraints, "--editable", f"{root}[{EXTRAS}]"], label="installing packages")
 
+    def _download_uv(self, out: Path) -> None:
+        self._pip(["download", "--no-deps", "--only-binary", "uv", "--dest", str(out), UV], "fetching uv")
+
     def _pip(self, arguments: Sequence[str], label: str) -> None:
         command = [str(self._target.python), "-m", "pip", "--disable-pip-version-check", *arguments]
         self._progress.run(command, label=label, log=self._log)
 
+    def _run_uv(self, arguments: Sequence[str], label: str) -> None:
+        command = [str(self._uv), "pip", "install", "--python", str(self._target.python), *arguments]
+        self._progress.run(command, label=label, log=self._log, env=self._uv_environment())
+
     def _uv_environment(self) -> dict[str, str]:
         env = dict(os.environ)
         env.setdefault("UV_HTTP_TIMEOUT", HTTP_TIMEOUT_S)
-        if "UV_CACHE_DIR" not in env and not _writable(cache.user_cache().parent):
+        if "UV_CACHE_DIR" not in env and not _writable(cache.shared_cache()):
             env["UV_CACHE_DIR"] = str(self._target.prefix / cache.FALLBACK / "uv")
         return env
 

@@ -1,0 +1,111 @@
+"""What is pinned, what the wheel contains, and that set-up needs nothing but Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PIN = re.compile(r"^[a-z0-9][a-z0-9.-]*==[0-9][0-9a-z.]*( ; sys_platform == \"linux\")?$")
+
+
+def pins() -> list[str]:
+    return [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+
+
+def test_constraints_are_sorted_pins_without_urls() -> None:
+    lines = pins()
+    assert [line for line in lines if not PIN.match(line)] == []
+    names = [line.split("==")[0] for line in lines]
+    assert names == sorted(set(names))
+    assert "://" not in (ROOT / "constraints.txt").read_text()
+
+
+def test_what_only_linux_has_is_marked() -> None:
+    only = [line for line in pins() if line.startswith(("nvidia-", "cuda-", "triton"))]
+    assert len(only) > 10
+    assert all(line.endswith('; sys_platform == "linux"') for line in only)
+
+
+def test_every_dependency_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + extras["test"] + extras["lint"]
+    names = {re.split(r"[^A-Za-z0-9._-]", one)[0].lower().replace("_", "-") for one in wanted}
+    assert names - {line.split("==")[0] for line in pins()} == set()
+
+
+def modules() -> list[Path]:
+    return sorted((ROOT / "pipelines" / "setup").glob("*.py"))
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda path: path.name)
+def test_set_up_imports_only_the_standard_library_and_itself(module: Path) -> None:
+    foreign = []
+    for node in ast.walk(ast.parse(module.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names = [node.module or ""]
+        foreign += [
+            name
+            for name in names
+            if name.split(".")[0] not in sys.stdlib_module_names
+            and not f"{name}.".startswith("pipelines.setup.")
+        ]
+    assert foreign == []
+
+
+def test_the_package_above_set_up_imports_nothing() -> None:
+    tree = ast.parse((ROOT / "pipelines" / "__init__.py").read_text())
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def test_set_up_starts_without_site_packages() -> None:
+    """As on a new machine: -S hides everything that is installed."""
+    program = "import pipelines.setup.__main__, sys; print('numpy' in sys.modules, 'typer' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_wheel_carries_configs_schemas_and_the_command(tmp_path: Path) -> None:
+    # From a copy of what is tracked or new: building in the checkout itself would leave a build folder there.
+    source = tmp_path / "source"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "notebooks/", "docs/")):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *options, str(source)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = tmp_path.glob("ringlake-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        entry_points = next(name for name in names if name.endswith("entry_points.txt"))
+        assert "ringlake = pipelines.cli.main:main" in archive.read(entry_points).decode()
+    folders = [ROOT / "conf" / "runs", ROOT / "conf" / "clusters"]
+    configs = {str(path.relative_to(ROOT)) for folder in folders for path in folder.glob("*.*")}
+    assert "conf/runs/python-docs.yaml" in configs
+    schemas = {f"schemas/{path.name}" for path in (ROOT / "schemas").glob("*.py")}
+    assert (configs | schemas | {"pipelines/setup/__main__.py", "conf/py.typed"}) - names == set()
+    assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "notebooks/"))]
