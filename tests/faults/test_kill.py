@@ -11,11 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.cli import command, environment, ringlake, status, write_run
-from tests.support.corpus import write_corpus
-from tests.support.tables import content_hash
-
-DATA_TABLES = ("sources", "documents", "quarantine", "clean", "rejected", "corpus", "duplicates", "tokens", "sequences")
+from tests.conftest import SmallJob
+from tests.support.cli import command, environment, ringlake, status
+from tests.support.tables import DATA_TABLES, content_hash
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +37,7 @@ def _kill_when(args: list[str], log: Path, moment: str, lake: Path) -> None:
         family = psutil.Process(process.pid).children(recursive=True)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    gone, alive = psutil.wait_procs(family, timeout=30)
+    _, alive = psutil.wait_procs(family, timeout=30)
     assert not alive, f"orphans of {moment!r}: {[p.cmdline() for p in alive]}"
 
 
@@ -50,17 +48,14 @@ def _reached(moment: str, log: Path, lake: Path) -> bool:
     return moment in log.read_text(errors="replace")
 
 
-def test_killed_at_many_moments_the_tables_equal_an_undisturbed_run(tmp_path: Path) -> None:
-    corpus = tmp_path / "corpus.jsonl"
-    write_corpus(corpus, 400)
-    run = write_run(tmp_path / "run.yaml", corpus)
-    calm, hit = tmp_path / "calm", tmp_path / "hit"
-    ringlake("run", run, "--set", f"lake={calm}")
-
-    args = command("run", run, "--set", f"lake={hit}")
+def test_killed_at_many_moments_the_tables_equal_an_undisturbed_run(
+    small_job: SmallJob, tmp_path: Path
+) -> None:
+    calm, hit = small_job.lake, tmp_path / "hit"
+    args = command("run", small_job.run_file, "--set", f"lake={hit}")
     for number, moment in enumerate(["commit documents", "commit corpus", "[5/9] pack", "step 8/24"]):
         _kill_when(args, tmp_path / f"log{number}", moment, hit)
-    ringlake("run", run, "--set", f"lake={hit}")
+    ringlake("run", small_job.run_file, "--set", f"lake={hit}")
 
     for table in DATA_TABLES:
         assert content_hash(hit, table) == content_hash(calm, table), table

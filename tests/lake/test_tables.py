@@ -46,7 +46,7 @@ def test_a_rewrite_replaces_and_old_versions_stay_readable(spark: SparkSession, 
 def test_a_null_where_none_may_be_fails_and_leaves_the_table(spark: SparkSession, lake: Lake) -> None:
     write_table(spark, lake, "corpus", _corpus(spark, "a"), {})
     broken = _corpus(spark, "b").withColumn("text", F.lit(None).cast("string"))
-    with pytest.raises(PySparkException, match="corpus.text is null"):
+    with pytest.raises(PySparkException, match=r"corpus\.text is null"):
         write_table(spark, lake, "corpus", broken, {})
     assert [row["text"] for row in rows(lake.root, "corpus")] == ["a"]
 
@@ -73,7 +73,7 @@ def test_settings_hold_for_one_write_and_set_the_row_groups(spark: SparkSession,
 
 def test_a_missing_table_names_those_there_are(spark: SparkSession, lake: Lake) -> None:
     write_table(spark, lake, "corpus", _corpus(spark, "a"), {})
-    with pytest.raises(InputError, match="no table 'clean'.*its tables: corpus"):
+    with pytest.raises(InputError, match=r"no table 'clean'.*its tables: corpus"):
         read_table(spark, lake, "clean")
     with pytest.raises(InputError, match="version 7"):
         read_table(spark, lake, "corpus", 7)
@@ -81,7 +81,7 @@ def test_a_missing_table_names_those_there_are(spark: SparkSession, lake: Lake) 
 
 def test_an_unwritable_lake_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(EnvironmentProblem, match="cannot be written to.*another folder"):
+    with pytest.raises(EnvironmentProblem, match=r"cannot be written to.*another folder"):
         Lake.at(tmp_path / "file" / "lake").create()
 
 

@@ -24,7 +24,10 @@ def test_a_python_workers_error_is_found_in_sparks_text() -> None:
 
 
 def test_the_deepest_java_cause_is_named() -> None:
-    text = "An error occurred\nCaused by: org.apache.spark.A: outer\n\tat x\nCaused by: java.io.IOException: No space left"
+    text = (
+        "An error occurred\nCaused by: org.apache.spark.A: outer\n\tat x\n"
+        "Caused by: java.io.IOException: No space left"
+    )
     assert explain(RuntimeError(text)) == "java.io.IOException: No space left"
 
 

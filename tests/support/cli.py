@@ -52,14 +52,18 @@ def write_run(path: Path, *inputs: Path, **changes: Any) -> Path:
 
 def environment(**changes: str) -> dict[str, str]:
     """The environment of a process that is no part of the running Spark session."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK_", "SPARK_"))} | changes
+    return {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK_", "SPARK_"))
+    } | changes
 
 
 def command(*args: str | Path) -> list[str]:
     return [sys.executable, "-m", "pipelines.cli.main", *map(str, args)]
 
 
-def ringlake(*args: str | Path, code: int = 0, timeout: float = 600, **env: str) -> subprocess.CompletedProcess[str]:
+def ringlake(
+    *args: str | Path, code: int = 0, timeout: float = 600, **env: str
+) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end and asserts its exit code."""
     done = subprocess.run(
         command(*args),
@@ -71,7 +75,9 @@ def ringlake(*args: str | Path, code: int = 0, timeout: float = 600, **env: str)
         env=environment(**env),
         stdin=subprocess.DEVNULL,
     )
-    assert done.returncode == code, f"exit code {done.returncode}, wanted {code}\n{done.stdout}\n{done.stderr[-6000:]}"
+    assert done.returncode == code, (
+        f"exit code {done.returncode}, wanted {code}\n{done.stdout}\n{done.stderr[-6000:]}"
+    )
     return done
 
 

@@ -8,13 +8,51 @@ import random
 import sysconfig
 from pathlib import Path
 
-MODULES = (
-    "argparse.py asyncio/events.py calendar.py collections/__init__.py configparser.py csv.py datetime.py decimal.py "
-    "difflib.py email/message.py fractions.py functools.py gettext.py heapq.py http/client.py imaplib.py inspect.py "
-    "ipaddress.py locale.py logging/__init__.py mailbox.py optparse.py os.py pathlib.py pdb.py random.py shutil.py "
-    "smtplib.py socket.py statistics.py string.py subprocess.py tarfile.py tempfile.py textwrap.py threading.py "
-    "tokenize.py turtle.py typing.py unittest/case.py urllib/request.py uuid.py zipfile.py"
-).split()
+MODULES = [
+    "argparse.py",
+    "asyncio/events.py",
+    "calendar.py",
+    "collections/__init__.py",
+    "configparser.py",
+    "csv.py",
+    "datetime.py",
+    "decimal.py",
+    "difflib.py",
+    "email/message.py",
+    "fractions.py",
+    "functools.py",
+    "gettext.py",
+    "heapq.py",
+    "http/client.py",
+    "imaplib.py",
+    "inspect.py",
+    "ipaddress.py",
+    "locale.py",
+    "logging/__init__.py",
+    "mailbox.py",
+    "optparse.py",
+    "os.py",
+    "pathlib.py",
+    "pdb.py",
+    "random.py",
+    "shutil.py",
+    "smtplib.py",
+    "socket.py",
+    "statistics.py",
+    "string.py",
+    "subprocess.py",
+    "tarfile.py",
+    "tempfile.py",
+    "textwrap.py",
+    "threading.py",
+    "tokenize.py",
+    "turtle.py",
+    "typing.py",
+    "unittest/case.py",
+    "urllib/request.py",
+    "uuid.py",
+    "zipfile.py",
+]
 
 
 def docstrings(minimum_words: int = 12) -> list[str]:

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.lake import Catalog, Lake
+from schemas import TABLES
+
+DATA_TABLES = tuple(name for name in TABLES if name != "runs")
+"""The tables whose rows depend on input and configuration alone."""
 
 
 def rows(lake: str | Path, name: str, version: int | None = None) -> list[dict[str, Any]]:
