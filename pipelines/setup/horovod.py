@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -132,7 +133,8 @@ def ensure(target: Target, installer: Installer, roots: Sequence[Path], progress
             build_wheel(target, VERSION, chosen, out=out, work=Path(work), log=log, progress=progress)
 
     made = cache.obtain(roots, KIND, name, build, progress)
-    if not _installed_from(target, made):
+    # A fresh wheel may replace one of the same name that did not work.
+    if made.fresh or not _installed_from(target, made):
         _install(made, installer, progress)
     trouble = verify(target)
     if trouble and not made.fresh:
@@ -177,7 +179,8 @@ def verify(target: Target) -> str | None:
                 return f"no answer within {VERIFY_TIMEOUT_S} s\n{last_lines(said)}"
         output = last_lines(said)
     if done.returncode:
-        return f"status {done.returncode}\n{output}"
+        how = signal.strsignal(-done.returncode) if done.returncode < 0 else f"status {done.returncode}"
+        return f"{output}\nthe trial of Horovod ended with: {how}"
     answer = json.loads(next(line for line in reversed(output.splitlines()) if line.startswith("{")))
     if not answer["gloo"] or (backend(target) == "nccl" and not answer["nccl"]):
         return f"built without what was asked for ({backend(target)}): {answer}"
