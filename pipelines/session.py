@@ -111,6 +111,7 @@ def local_cores(master: str) -> int:
 
 def _require_delta(session: SparkSession) -> None:
     jvm = session.sparkContext._jvm
+    assert jvm is not None
     try:
         loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
         loader.loadClass("io.delta.sql.DeltaSparkSessionExtension")

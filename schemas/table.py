@@ -56,6 +56,7 @@ class Table:
 
     @property
     def column_names(self) -> tuple[str, ...]:
+        """Names of the columns in order."""
         return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> Column:
@@ -66,10 +67,11 @@ class Table:
         raise KeyError(f"table {self.name!r} has no column {name!r}; it has {self.column_names}")
 
     def arrow_schema(self) -> pa.Schema:
+        """The schema for Arrow."""
         return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
 
     def spark_schema(self) -> StructType:
         """The same schema for Spark (imported here, so that a rank needs no Spark)."""
-        from pyspark.sql.pandas.types import from_arrow_schema  # noqa: PLC0415
+        from pyspark.sql.pandas.types import from_arrow_schema
 
         return from_arrow_schema(self.arrow_schema())

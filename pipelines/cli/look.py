@@ -8,8 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.stages import TraceOption
-from pipelines.errors import InputError
 from pipelines.lake.paths import Lake
+
+COUNTS = ("rows_in", "rows_out", "rows_rejected", "rows_quarantined", "rows_duplicate")
+FIELDS = (
+    *("stage", "state", "inputs", "outputs", "unit", *COUNTS),
+    *("seconds", "peak_memory_mb", "config_hash", "code_version"),
+)
 
 LakeArgument = Annotated[str, typer.Argument(help="Folder of the lake.", metavar="LAKE")]
 
@@ -34,21 +39,12 @@ def _status(
     tables = {name: catalog.info(name) for name in catalog.names()}
     runs = Ledger(place).records()
     if as_json:
-        fields = ("stage", "state", "inputs", "outputs", "unit", "rows_in", "rows_out", "rows_rejected")
-        fields += (
-            "rows_quarantined",
-            "rows_duplicate",
-            "seconds",
-            "peak_memory_mb",
-            "config_hash",
-            "code_version",
-        )
         value = {
             "tables": {
                 t.name: {"version": t.version, "rows": t.rows, "bytes": t.bytes} for t in tables.values()
             },
             "runs": [
-                {field: getattr(run, field) for field in fields}
+                {field: getattr(run, field) for field in FIELDS}
                 | {"started_at": run.started_at.isoformat(), "error": run.error}
                 for run in runs
             ],
@@ -69,12 +65,10 @@ def _status(
         [
             r.stage,
             r.state,
-            f"{r.rows_in:,}",
-            f"{r.rows_out:,}",
-            f"{r.rows_rejected:,}",
-            f"{r.rows_quarantined:,}",
+            *(f"{getattr(r, field):,}" for field in COUNTS),
+            f"{r.seconds:.1f}",
+            f"{r.started_at:%Y-%m-%d %H:%M:%S}",
         ]
-        + [f"{r.rows_duplicate:,}", f"{r.seconds:.1f}", f"{r.started_at:%Y-%m-%d %H:%M:%S}"]
         for r in runs
     ]
     typer.echo(table(header, rows, right={2, 3, 4, 5, 6, 7}))
@@ -134,6 +128,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
-
-
-__all__ = ["InputError", "json_line", "register"]

@@ -8,7 +8,6 @@ import sys
 import traceback
 import warnings
 
-import click
 import typer
 
 from conf import ConfigError
@@ -22,6 +21,8 @@ Exit codes: 0 done; 1 unexpected error; 2 wrong command line, run file or key; 3
 unusable; 4 the machine or the cluster lacks something (a jar, slots, a writable folder); 5 a stage failed;
 130 interrupted. Only 1, 4 and 5 are worth a retry: a run goes on where it stopped.
 """
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="ringlake",
@@ -53,18 +54,13 @@ def run(argv: list[str]) -> int:
     """Runs the command and returns its exit code; errors end in one message on standard error."""
     _quiet_libraries()
     try:
-        command = typer.main.get_command(app)
-        result = command.main(args=argv, prog_name="ringlake", standalone_mode=False)
-        return result if isinstance(result, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return 2
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("ringlake: interrupted; the same command goes on from the last finished stage", err=True)
-        return 130
+        app(args=argv, prog_name="ringlake")
+        return 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if code == INTERRUPTED:
+            _say("ringlake: interrupted; the same command goes on from the last finished stage")
+        return code
     except ConfigError as error:
         return _fail(error, 2, argv)
     except RinglakeError as error:
@@ -87,8 +83,12 @@ def _fail(error: BaseException, code: int, argv: list[str], message: str | None 
         if "--traceback" in argv or not isinstance(error, StageFailedError)
         else " (--traceback shows where)"
     )
-    click.echo(printable(f"ringlake: error: {text}{hint}"), err=True)
+    _say(f"ringlake: error: {text}{hint}")
     return code
+
+
+def _say(line: str) -> None:
+    typer.echo(printable(line), err=True)
 
 
 def _quiet_libraries() -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 import yaml
 
@@ -37,6 +36,7 @@ class Flag:
     help: str
 
     def parameter(self) -> inspect.Parameter:
+        """The flag as a parameter that typer reads."""
         option = typer.Option(f"--{self.name}", help=f"{self.help} [key: {self.key}]")
         return inspect.Parameter(
             self.name.replace("-", "_"),
@@ -105,7 +105,7 @@ HELP = {
     "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.",
     "tokenize": "Train a byte-level BPE on the training split and encode the corpus: table tokens.",
     "pack": "Pack tokens into shuffled fixed-length sequences: table sequences.",
-    "train": "Train the model in a barrier stage of this Spark application; goes on from the last checkpoint.",
+    "train": "Train the model in a barrier stage of this Spark application, from the last checkpoint on.",
     "evaluate": "Score the model beside a unigram and a bigram baseline: evaluation.json.",
     "report": "Draw the self-contained report.html of the lake.",
 }
@@ -115,7 +115,8 @@ def register(app: typer.Typer) -> None:
     """Adds `run` and one command a stage."""
     app.command(name="run", short_help="The whole job: raw files to model and report.")(_run)
     for name, flags in FLAGS.items():
-        app.command(name=name, cls=_StageCommand, help=HELP[name], short_help=SHORT[name])(_stage_command(name, flags))
+        command = _stage_command(name, flags)
+        app.command(name=name, cls=_StageCommand, help=HELP[name], short_help=SHORT[name])(command)
 
 
 def _run(
@@ -194,9 +195,10 @@ def _execute(run_file: str, overrides: list[str], stage: str | None, until: str 
 class _StageCommand(VariadicCommand):
     """Fills in the names of the profiles only when the help is shown: importing the rules takes time."""
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def get_help(self, ctx: Any) -> str:
+        """The help text, profiles filled in."""
         if self.help and "{profiles}" in self.help:
             from pipelines.clean.profiles import PROFILES
 
             self.help = self.help.replace("{profiles}", ", ".join(sorted(PROFILES)))
-        super().format_help(ctx, formatter)
+        return super().get_help(ctx)

@@ -41,7 +41,7 @@ def _render(
         )
     for row in rows:
         result.add_row(*(Text(_flat(value)) for value in row))
-    # rich would read values as markup and print control characters as they are; Text and `printable` prevent both.
+    # rich would read values as markup and pass control characters on: Text and `printable` prevent both.
     stream = io.StringIO()
     Console(file=stream, width=width, force_terminal=False, color_system=None).print(result)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())

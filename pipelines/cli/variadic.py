@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import click
+from typing import Any
+
 from typer.core import TyperCommand
 
 
@@ -12,7 +13,8 @@ class VariadicCommand(TyperCommand):
     A shell expands `--input logs/*.jsonl` into many words; scripts lean on that.
     """
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments as typer understands them."""
         options = {
             name
             for parameter in self.params

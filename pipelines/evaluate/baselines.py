@@ -6,7 +6,7 @@ positions 1 to num_tokens-1, the bigram from the token before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,7 @@ def pair_counts(sequences: DataFrame) -> DataFrame:
     return counted.groupBy("previous", "token").agg(F.sum("n").alias("n"))
 
 
-def _count_pairs(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _count_pairs(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         ids = batch.column("input_ids")
         flat = ids.flatten().to_numpy(zero_copy_only=False).astype(np.int64)

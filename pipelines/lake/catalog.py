@@ -51,6 +51,7 @@ class Catalog:
         return known + sorted(found - set(known))
 
     def exists(self, name: str) -> bool:
+        """Whether there is a table of that name."""
         return DeltaTable.is_deltatable(str(self._lake.table(name)))
 
     def version(self, name: str) -> int | None:
@@ -58,6 +59,7 @@ class Catalog:
         return self._open(name).version() if self.exists(name) else None
 
     def info(self, name: str, version: int | None = None) -> TableInfo:
+        """A table at a version (None: the current one); InputError if there is no such table or version."""
         table = self._open(name, version)
         actions = pa.table(table.get_add_actions(flatten=True))
         return TableInfo(

@@ -22,41 +22,51 @@ class Lake:
 
     @classmethod
     def at(cls, path: str | Path) -> Lake:
+        """The lake at a path, which need not exist yet."""
         return cls(Path(path).expanduser().absolute())
 
     @property
     def tables(self) -> Path:
+        """Where the Delta tables lie, a folder each."""
         return self.root / "tables"
 
     @property
     def tokenizers(self) -> Path:
+        """Tokenizers, a folder each, named by content."""
         return self.root / "tokenizers"
 
     @property
     def checkpoints(self) -> Path:
+        """Checkpoints, a folder for each training run."""
         return self.root / "checkpoints"
 
     @property
     def model(self) -> Path:
+        """The model folder."""
         return self.root / "model"
 
     @property
     def logs(self) -> Path:
+        """Spark's log of local runs."""
         return self.root / "logs"
 
     @property
     def evaluation(self) -> Path:
+        """Scores of the model and the baselines."""
         return self.root / "evaluation.json"
 
     @property
     def samples(self) -> Path:
+        """Sample generations."""
         return self.root / "samples.json"
 
     @property
     def report(self) -> Path:
+        """The report."""
         return self.root / "report.html"
 
     def table(self, name: str) -> Path:
+        """Folder of one table."""
         return self.tables / name
 
     def require(self) -> None:

@@ -24,16 +24,11 @@ class Tally:
 
     def check(self, stage: str) -> None:
         """AccountingError unless the rows add up."""
-        accounted = (
-            self.rows_out
-            + self.rows_rejected
-            + self.rows_quarantined
-            + self.rows_duplicate
-        )
+        accounted = self.rows_out + self.rows_rejected + self.rows_quarantined + self.rows_duplicate
         if accounted != self.rows_in:
             raise AccountingError(
-                f"{stage}: {self.rows_in} {self.unit} went in, but {self.rows_out} out + {self.rows_rejected} "
-                f"rejected + {self.rows_quarantined} quarantined + {self.rows_duplicate} duplicates = "
+                f"{stage}: {self.rows_in} {self.unit} went in, but {self.rows_out} out + "
+                f"{self.rows_rejected} rejected + {self.rows_quarantined} quarantined + {self.rows_duplicate} duplicates = "
                 f"{accounted}; the run is not recorded as done. Please report this with the run file"
             )
 

@@ -51,8 +51,6 @@ class Console:
 def printable(text: str) -> str:
     """Text that cannot steer a terminal: control characters but tab and newline become escapes."""
     return "".join(
-        char
-        if char.isprintable() or char in "\t\n"
-        else char.encode("unicode_escape").decode()
+        char if char.isprintable() or char in "\t\n" else char.encode("unicode_escape").decode()
         for char in text
     )

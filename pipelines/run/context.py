@@ -35,10 +35,12 @@ class Context:
 
     @property
     def catalog(self) -> Catalog:
+        """What the tables' logs say."""
         return Catalog(self.lake)
 
     @property
     def ledger(self) -> Ledger:
+        """The runs so far."""
         return Ledger(self.lake)
 
     @property
@@ -48,10 +50,6 @@ class Context:
             self.console.say(f"starting Spark on {self.config.spark.master}")
             self._spark = open_session(self.config.spark, self.config.name, self.lake.logs / "spark.log")
         return self._spark
-
-    @property
-    def spark_started(self) -> bool:
-        return self._spark is not None
 
     def input(self, name: str) -> DataFrame:
         """A table at its current version, pinned; InputError if it is missing or has no rows."""
@@ -63,8 +61,8 @@ class Context:
         info = self.catalog.info(name)
         if not info.rows:
             raise InputError(
-                f"table {name!r} (version {info.version}) of the lake {self.lake.root} has no rows, so there is "
-                f"nothing to go on with; see what became of them: ringlake status {self.lake.root}"
+                f"table {name!r} (version {info.version}) of the lake {self.lake.root} has no rows, so "
+                f"there is nothing to go on with; see what became of them: ringlake status {self.lake.root}"
             )
         return info
 
@@ -86,9 +84,7 @@ class Context:
             table=str(self.lake.table("sequences")),
             version=info.version,
             split=split,
-            files=self.catalog.active_files(
-                "sequences", info.version, {"split": split}
-            ),
+            files=self.catalog.active_files("sequences", info.version, {"split": split}),
             sequence_length=made["sequence_length"],
             vocab_size=made["vocab_size"],
             tokenizer_hash=made["tokenizer_hash"],

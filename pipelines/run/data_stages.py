@@ -40,9 +40,7 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
     sources = read_table(context.spark, context.lake, "sources", versions["sources"])
     total = sources.agg(F.sum("records")).first()
     records = int((total[0] if total is not None else 0) or 0)
-    tally = Tally(
-        rows_in=records, rows_out=rows["documents"], rows_quarantined=rows["quarantine"]
-    )
+    tally = Tally(rows_in=records, rows_out=rows["documents"], rows_quarantined=rows["quarantine"])
     return Outcome(versions, tally, output.details)
 
 
@@ -79,9 +77,7 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
     draft = context.lake.tokenizers / f"draft-{metadata['run_key']}"
     shutil.rmtree(draft, ignore_errors=True)
     with _watched(context, "tokenize", "Train the tokenizer and encode the corpus"):
-        info = train_tokenizer(
-            corpus, context.config.tokenize, draft, context.console.say
-        )
+        info = train_tokenizer(corpus, context.config.tokenize, draft, context.console.say)
         folder = tokenizer_folder(context, info.sha256)
         if folder.exists():
             shutil.rmtree(draft)
@@ -106,10 +102,7 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
     tokens = context.input("tokens")
     source = context.catalog.info("tokens", metadata["inputs"]["tokens"])
     config = context.config.pack
-    made = {
-        name: source.metadata[name]
-        for name in ("tokenizer_hash", "vocab_size", "eod_id")
-    }
+    made = {name: source.metadata[name] for name in ("tokenizer_hash", "vocab_size", "eod_id")}
     made |= {
         "sequence_length": config.sequence_length,
         "rows_per_group": config.rows_per_group,
@@ -117,9 +110,7 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
     with _watched(context, "pack", "Pack the tokens into shuffled sequences"):
         output = pack(tokens, config, made["eod_id"])
         versions = _write(context, output, metadata | made, write_settings(config))
-        sequences = read_table(
-            context.spark, context.lake, "sequences", versions["sequences"]
-        )
+        sequences = read_table(context.spark, context.lake, "sequences", versions["sequences"])
         documents = packed_documents(sequences)
         packed = sequences.agg(F.sum("num_tokens")).first()
         given = tokens.agg(F.sum("num_tokens") + F.count("*")).first()
@@ -154,9 +145,7 @@ def _write(
             frame.persist(StorageLevel.DISK_ONLY)
     try:
         return {
-            name: write_table(
-                context.spark, context.lake, name, frame, metadata, settings
-            )
+            name: write_table(context.spark, context.lake, name, frame, metadata, settings)
             for name, frame in output.tables.items()
         }
     finally:
@@ -165,10 +154,7 @@ def _write(
 
 
 def _rows(context: Context, versions: Mapping[str, int]) -> dict[str, int]:
-    return {
-        name: context.catalog.info(name, version).rows
-        for name, version in versions.items()
-    }
+    return {name: context.catalog.info(name, version).rows for name, version in versions.items()}
 
 
 @contextmanager
@@ -176,12 +162,8 @@ def _watched(context: Context, stage: str, description: str) -> Iterator[None]:
     """Names the Spark jobs of a stage in the UI and shows how far they are."""
     spark = context.spark
     spark.sparkContext.setJobGroup(stage, description)
-    try:
-        with SparkProgress(spark, stage, context.console):
-            yield
-    finally:
-        spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
-        spark.sparkContext.setLocalProperty("spark.job.description", None)
+    with SparkProgress(spark, stage, context.console):
+        yield
 
 
 def _stage(

@@ -33,9 +33,7 @@ def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -
         for number, stage in enumerate(stages, start=1):
             title = f"[{number}/{len(stages)}] {stage.name}"
             if not force and (done := up_to_date(context, stage)):
-                context.console.say(
-                    f"{title}: up to date ({_versions(done.outputs) or 'nothing changed'})"
-                )
+                context.console.say(f"{title}: up to date ({_versions(done.outputs) or 'nothing changed'})")
                 continue
             context.console.say(f"{title}: {stage.purpose}")
             _run(context, stage)
@@ -52,10 +50,7 @@ def up_to_date(context: Context, stage: Stage) -> RunRecord | None:
         return None
     if record.run_key != _key(context, stage, _input_versions(context, stage)):
         return None
-    if any(
-        context.catalog.version(name) != version
-        for name, version in record.outputs.items()
-    ):
+    if any(context.catalog.version(name) != version for name, version in record.outputs.items()):
         return None
     if any(not path.exists() for path in stage.artefacts(context)):
         return None
@@ -115,15 +110,9 @@ def _run(context: Context, stage: Stage) -> None:
             raise failure
         raise StageFailedError(f"{stage.name} failed: {explain(failure)}") from failure
     assert tally is not None
-    rate = (
-        f", {tally.rows_in / seconds:,.0f} {tally.unit}/s"
-        if seconds > 0 and tally.rows_in
-        else ""
-    )
+    rate = f", {tally.rows_in / seconds:,.0f} {tally.unit}/s" if seconds > 0 and tally.rows_in else ""
     counts = f"{tally} {tally.unit}; " if tally.rows_in else ""
-    context.console.say(
-        f"    {counts}{seconds:.1f} s{rate}, peak memory {memory.peak_mb / 1024:.1f} GiB"
-    )
+    context.console.say(f"    {counts}{seconds:.1f} s{rate}, peak memory {memory.peak_mb / 1024:.1f} GiB")
 
 
 def _input_versions(context: Context, stage: Stage) -> dict[str, int]:

@@ -6,9 +6,7 @@ import re
 
 MAX_CHARS = 2000
 
-_PYTHON_ERROR = re.compile(
-    r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Problem|Interrupt)\b.*", re.MULTILINE
-)
+_PYTHON_ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Problem|Interrupt)\b.*", re.MULTILINE)
 _CAUSE = re.compile(r"^Caused by: (.*)$", re.MULTILINE)
 
 

@@ -24,9 +24,7 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_key(
-    stage: str, config: str, inputs: Mapping[str, int], fingerprint: str, code: str
-) -> str:
+def run_key(stage: str, config: str, inputs: Mapping[str, int], fingerprint: str, code: str) -> str:
     """The key of a stage run: equal keys mean equal results, so the stage is not run again.
 
     Args:

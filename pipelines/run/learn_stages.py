@@ -75,9 +75,7 @@ def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
         context.lake.model,
         context.console.say,
     )
-    context.console.say(
-        "    scoring the unigram and bigram baselines on the same tokens"
-    )
+    context.console.say("    scoring the unigram and bigram baselines on the same tokens")
     sequences = read_table(context.spark, context.lake, "sequences", validation.version)
     compared = {}
     for baseline in baselines(sequences, validation.vocab_size):
@@ -105,13 +103,11 @@ def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
     gain = 1 - score.bits_per_byte / compared["bigram"]["bits_per_byte"]
     result["below_bigram"] = gain
     write_json(context.lake.evaluation, result)
+    others = ", ".join(f"{name} {scores['bits_per_byte']:.3f}" for name, scores in compared.items())
     context.console.say(
-        f"    bits per byte: model {score.bits_per_byte:.3f}, bigram {compared['bigram']['bits_per_byte']:.3f}, "
-        f"unigram {compared['unigram']['bits_per_byte']:.3f}; the model is {gain:.1%} below the bigram"
+        f"    bits per byte: model {score.bits_per_byte:.3f}, {others}; {gain:.1%} below the bigram"
     )
-    tally = Tally(
-        rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences"
-    )
+    tally = Tally(rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences")
     return Outcome({}, tally, result)
 
 
@@ -139,16 +135,12 @@ def _report(context: Context, _metadata: Metadata) -> Outcome:
 
 
 def _run_of(stage: str) -> Any:
-    return lambda context: (
-        record.run_id if (record := context.ledger.latest(stage)) else ""
-    )
+    return lambda context: record.run_id if (record := context.ledger.latest(stage)) else ""
 
 
 def _latest_runs(context: Context) -> str:
     newest = {
-        r.stage: r.run_id
-        for r in context.ledger.records()
-        if r.state == "succeeded" and r.stage != "report"
+        r.stage: r.run_id for r in context.ledger.records() if r.state == "succeeded" and r.stage != "report"
     }
     return digest(newest)
 

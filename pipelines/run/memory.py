@@ -25,9 +25,7 @@ class PeakMemory:
         self.peak_mb = 0.0
         self._interval = interval
         self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self._watch, name="peak-memory", daemon=True
-        )
+        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
 
     def __enter__(self) -> Self:
         self._sample()
@@ -56,7 +54,6 @@ class PeakMemory:
 
 def _size(process: psutil.Process) -> int:
     with contextlib.suppress(psutil.Error):
-        if sys.platform == "linux":
-            return int(process.memory_full_info().pss)
-        return int(process.memory_info().rss)
+        full = process.memory_full_info() if sys.platform.startswith("linux") else process.memory_info()
+        return int(getattr(full, "pss", full.rss))
     return 0

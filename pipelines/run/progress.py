@@ -20,9 +20,7 @@ class SparkProgress:
         self._group = group
         self._console = console
         self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self._watch, name=f"progress-{group}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._watch, name=f"progress-{group}", daemon=True)
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:

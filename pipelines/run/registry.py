@@ -7,10 +7,3 @@ from pipelines.run.learn_stages import LEARN_STAGES
 from pipelines.run.stage import Stage
 
 STAGES: tuple[Stage, ...] = (*DATA_STAGES, *LEARN_STAGES)
-
-
-def stage_named(name: str) -> Stage:
-    for stage in STAGES:
-        if stage.name == name:
-            return stage
-    raise KeyError(name)

@@ -47,4 +47,5 @@ class Stage:
     artefacts: Callable[[Context], list[Path]] = lambda _context: []
 
     def config(self, context: Context) -> dict[str, BaseModel]:
+        """Its sections of the configuration by name."""
         return {section: getattr(context.config, section) for section in self.sections}

@@ -18,12 +18,7 @@ def code_version() -> str:
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*")):
             if path.suffix in (".py", ".html") and "__pycache__" not in path.parts:
-                digest.update(
-                    path.relative_to(root).as_posix().encode()
-                    + b"\0"
-                    + path.read_bytes()
-                    + b"\0"
-                )
+                digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return f"{release()}+src.{digest.hexdigest()[:12]}"
 
 
