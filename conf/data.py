@@ -29,6 +29,11 @@ class IngestConfig(BaseModel):
     max_file_bytes: int = Field(
         2 * 2**30, ge=1, description="Largest (decompressed) file in bytes; larger ones are quarantined."
     )
+    max_expansion: int = Field(
+        500,
+        ge=1,
+        description="Decompressed bytes for each stored byte, checked beyond 32 MiB; more is a bomb.",
+    )
     max_source_bytes: int = Field(
         8 * 2**20, ge=1, description="Largest Python, Markdown or metadata file that python-docs parses."
     )
@@ -48,7 +53,9 @@ class CleanConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    profile: str = Field("documentation", description="Named list of rules; `ringlake clean --help` lists them.")
+    profile: str = Field(
+        "documentation", description="Named list of rules; `ringlake clean --help` lists them."
+    )
     rules: tuple[str, ...] | None = Field(None, description="Rule names instead of the profile's list.")
     thresholds: dict[str, float] = Field(
         default_factory=dict, description="Threshold by rule name, instead of the published one."
@@ -80,12 +87,18 @@ class TokenizeConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    vocab_size: int = Field(4096, ge=257, le=2**20, description="Entries, the 256 bytes and special ones included.")
+    vocab_size: int = Field(
+        4096, ge=257, le=2**20, description="Entries, the 256 bytes and special ones included."
+    )
     min_frequency: int = Field(2, ge=1, description="Pairs rarer than this are not merged.")
     sample_bytes: int = Field(
-        64 * 2**20, ge=1, description="UTF-8 bytes of training text the tokenizer is trained on, chosen by hash."
+        64 * 2**20,
+        ge=1,
+        description="UTF-8 bytes of training text the tokenizer is trained on, chosen by hash.",
     )
-    tokenizer: str | None = Field(None, description="Folder or tokenizer.json to use instead of training one.")
+    tokenizer: str | None = Field(
+        None, description="Folder or tokenizer.json to use instead of training one."
+    )
 
 
 class PackConfig(BaseModel):
@@ -98,6 +111,4 @@ class PackConfig(BaseModel):
     rows_per_group: int = Field(
         256, ge=1, le=2**20, description="Sequences in a Parquet row group: the unit that a reader fetches."
     )
-    rows_per_file: int = Field(
-        8192, ge=1, description="Sequences in a file, a multiple of rows_per_group."
-    )
+    rows_per_file: int = Field(8192, ge=1, description="Sequences in a file, a multiple of rows_per_group.")

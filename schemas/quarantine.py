@@ -7,13 +7,17 @@ from schemas.table import Column, Table
 
 QUARANTINE = Table(
     name="quarantine",
-    meaning="One row a file or record that could not be read.",
+    meaning="One row a file or record that could not be read; it counts as one record in `sources`.",
     columns=(
         SOURCE,
         Column("scope", pa.string(), "'file' if nothing of the file was kept for this reason, else 'row'."),
         Column("offset", pa.int64(), "Byte offset in the (decompressed) file where the fault was met."),
         Column("line", pa.int64(), "Line number from 1 where the reader knows it.", True),
-        Column("reason", pa.string(), "Short code, e.g. 'not_utf8', 'bad_json', 'too_large', 'truncated'."),
+        Column(
+            "reason",
+            pa.string(),
+            "Short code, e.g. 'not_utf8', 'bad_json', 'too_large', 'truncated', 'unknown_format'.",
+        ),
         Column("detail", pa.string(), "One sentence with the value met and the limit it broke."),
         Column("excerpt", pa.string(), "Up to 200 characters from the place, unprintable ones escaped."),
     ),

@@ -10,12 +10,18 @@ SOURCES = Table(
     meaning="One row an input file: how many records it held and what became of them.",
     columns=(
         SOURCE,
-        Column("format", pa.string(), "Reader that was used, or 'unknown'."),
+        Column("format", pa.string(), "Reader that was used, e.g. 'jsonl', or 'unknown' where none fits."),
         Column("compression", pa.string(), "'none', 'gzip', 'zstd' or 'bz2'."),
         Column("num_bytes", pa.int64(), "Size of the file as stored, in bytes."),
-        Column("records", pa.int64(), "Records the reader came across, counted before any is judged."),
+        Column(
+            "records",
+            pa.int64(),
+            "Records the reader came across: kept + quarantined, always. A file that is quarantined as a "
+            "whole, an empty one too, counts as one record, for how many it held cannot be known; blank "
+            "lines and blank docstrings are none.",
+        ),
         Column("kept", pa.int64(), "Records that became documents."),
-        Column("quarantined", pa.int64(), "Records that were quarantined (a whole file counts as one)."),
+        Column("quarantined", pa.int64(), "Records in `quarantine`, which has one row for each of them."),
         Column("repaired", pa.int64(), "Kept records whose text needed repair to be valid UTF-8."),
         Column("state", pa.string(), "'read', 'partly read' or 'quarantined'."),
     ),

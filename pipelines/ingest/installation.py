@@ -1,0 +1,53 @@
+"""The files of this Python installation that carry documentation: standard library and site-packages."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Iterator
+from importlib import metadata
+
+from pipelines.errors import InputError
+from pipelines.ingest.readers import UNKNOWN, format_of
+
+_OWN_DISTRIBUTION = "ringlake"
+
+# Folders that hold other installations' packages below the standard library, or compiled copies.
+_OTHER_PACKAGES = ("site-packages", "dist-packages")
+_COMPILED = "__pycache__"
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """Absolute path and source of each file; sources do not depend on where Python lies.
+
+    Sources begin with `stdlib/` or `site-packages/`. This project's own files are left out, so that the
+    corpus does not change with every commit.
+
+    Raises:
+        InputError: Python has no folder of that kind, as in a frozen application.
+    """
+    own = _own_files()
+    paths = sysconfig.get_paths()
+    roots = {os.path.realpath(paths[name]): "site-packages" for name in ("purelib", "platlib")}
+    stdlib = os.path.realpath(paths["stdlib"])
+    roots[stdlib] = "stdlib"
+    for root, prefix in sorted(roots.items()):
+        if not os.path.isdir(root):  # noqa: PTH112
+            if root == stdlib:
+                raise InputError(f"this Python has no standard library at {root!r}; set ingest.inputs")
+            continue
+        for parent, folders, names in os.walk(root):
+            skipped = _OTHER_PACKAGES if parent == stdlib else ()
+            folders[:] = sorted(name for name in folders if name != _COMPILED and name not in skipped)
+            for name in sorted(names):
+                path = os.path.join(parent, name)  # noqa: PTH118 - once for each of 60,000 files
+                if format_of(name, "python-docs")[0] != UNKNOWN and path not in own:
+                    yield path, f"{prefix}/{os.path.relpath(path, root)}"
+
+
+def _own_files() -> frozenset[str]:
+    try:
+        listed = metadata.distribution(_OWN_DISTRIBUTION).files or []
+    except metadata.PackageNotFoundError:
+        return frozenset()
+    return frozenset(os.path.realpath(str(file.locate())) for file in listed)

@@ -1,0 +1,170 @@
+"""The documentation in Python files and packages: docstrings, help topics, READMEs, pages.
+
+Nothing is imported or run: docstrings and topics are read from the syntax tree.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from conf.data import IngestConfig
+from pipelines.ingest.decompress import too_large
+from pipelines.ingest.lines import BOM
+from pipelines.ingest.python_source import PythonSource, parse
+from pipelines.ingest.record import Document, Fault, FileFault, repair
+from pipelines.ingest.utf8 import decode
+
+TOPICS_SOURCE = "pydoc_data/topics.py"
+
+_Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+# Statements whose blocks can hold further definitions, and the names of those blocks.
+_BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
+    ast.If: ("body", "orelse"),
+    ast.For: ("body", "orelse"),
+    ast.AsyncFor: ("body", "orelse"),
+    ast.While: ("body", "orelse"),
+    ast.With: ("body",),
+    ast.AsyncWith: ("body",),
+    ast.Try: ("body", "handlers", "orelse", "finalbody"),
+    ast.TryStar: ("body", "handlers", "orelse", "finalbody"),
+    ast.ExceptHandler: ("body",),
+    ast.Match: ("cases",),
+    ast.match_case: ("body",),
+}
+
+_NAME_FIELD = re.compile(r"^Name:[ \t]*(\S+)", re.MULTILINE)
+_BLANK_LINE = re.compile(r"\r?\n\r?\n")
+_DESCRIPTION_FIELD = re.compile(r"^Description:[ \t]*((?:.*\n?)(?:[ \t].*\n?)*)", re.MULTILINE)
+_CONTINUATION = re.compile(r"^(?: {7}\|| {8})", re.MULTILINE)
+
+
+def read_python(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
+    """The docstrings of a Python file, or the help topics if it is `pydoc_data/topics.py`.
+
+    Docstrings are cleaned as `inspect.cleandoc` does; those of blanks only are no records. A document's
+    source_id is its qualified name: package and module, then `__qualname__`.
+
+    Raises:
+        FileFault: The file is too large, wrongly encoded, or no Python.
+    """
+    module = parse(_read_limited(stream, config))
+    if f"/{source}".endswith(f"/{TOPICS_SOURCE}"):
+        return _topics(module, config)
+    return _docstrings(module, module_name(source), config)
+
+
+def read_metadata(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
+    """The description in a package's METADATA or PKG-INFO file, which is its README as a rule.
+
+    Raises:
+        FileFault: The file is too large or not UTF-8.
+    """
+    text, start = _read_utf8(stream, config)
+    name = _NAME_FIELD.search(text)
+    blank = _BLANK_LINE.search(text)
+    body, position = (text[blank.end() :], blank.end()) if blank else ("", len(text))
+    if not body.strip() and (field := _DESCRIPTION_FIELD.search(text, 0, position)):
+        # Metadata 1.x keeps the description in a header, its lines indented by eight columns.
+        body, position = _CONTINUATION.sub("", field.group(1)), field.start(1)
+        body = "" if body.strip() == "UNKNOWN" else body
+    if body.strip():
+        offset = start + len(text[:position].encode())
+        yield _document(offset, name.group(1) if name else None, "readme", body, config)
+
+
+def read_page(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
+    """A Markdown or reStructuredText file as one document.
+
+    Raises:
+        FileFault: The file is too large or not UTF-8.
+    """
+    text, offset = _read_utf8(stream, config)
+    if text.strip():
+        yield _document(offset, None, "page", text.replace("\r\n", "\n"), config)
+
+
+def module_name(source: str) -> str:
+    """The dotted name of a module's source file: `stdlib/json/__init__.py` is `json`."""
+    path = source.removesuffix(".py").removesuffix("/__init__")
+    for root in ("stdlib/", "site-packages/"):
+        path = path.removeprefix(root)
+    return path.replace("/", ".")
+
+
+def _docstrings(source: PythonSource, module: str, config: IngestConfig) -> Iterator[Document | Fault]:
+    # A stack instead of recursion: nesting is as deep as a hostile file wants it.
+    pending: list[tuple[ast.AST, str]] = [(source.tree, module)]
+    while pending:
+        node, name = pending.pop()
+        scope = name
+        if isinstance(node, ast.Module | _Definition):
+            found = _docstring(node)
+            if found is not None and (text := inspect.cleandoc(str(found.value))).strip():
+                yield _document(source.offset(found), name, "docstring", text, config)
+            fields: tuple[str, ...] = ("body",)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                scope = f"{name}.<locals>"
+        else:
+            fields = _BLOCKS[type(node)]
+        inner = [child for field in fields for child in getattr(node, field)]
+        for child in reversed(inner):
+            if isinstance(child, _Definition):
+                pending.append((child, f"{scope}.{child.name}"))
+            elif type(child) in _BLOCKS:
+                pending.append((child, scope))
+
+
+def _docstring(node: ast.Module | _Definition) -> ast.Constant | None:
+    if node.body and isinstance(first := node.body[0], ast.Expr):
+        value = first.value
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            return value
+    return None
+
+
+def _topics(source: PythonSource, config: IngestConfig) -> Iterator[Document | Fault]:
+    for statement in source.tree.body:
+        if not (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Dict)):
+            continue
+        for key, value in zip(statement.value.keys, statement.value.values, strict=True):
+            if key is None:
+                continue
+            try:
+                topic, text = ast.literal_eval(key), ast.literal_eval(value)
+            except (ValueError, TypeError, RecursionError, MemoryError):
+                yield Fault(source.offset(key), "bad_topic", "a help topic's name or text is no literal")
+                continue
+            if isinstance(topic, str) and isinstance(text, str) and text.strip():
+                yield _document(source.offset(key), topic, "topic", inspect.cleandoc(text), config)
+
+
+def _document(
+    offset: int, source_id: str | None, kind: str, text: str, config: IngestConfig
+) -> Document | Fault:
+    repaired, changed = repair(text)
+    size = len(repaired.encode())
+    if size > config.max_document_bytes:
+        head = repaired[:200].encode()
+        return too_large(kind, offset, size, config.max_document_bytes, "max_document_bytes", head)
+    return Document(offset, repair(source_id)[0] if source_id else None, kind, repaired, changed)
+
+
+def _read_limited(stream: BinaryIO, config: IngestConfig) -> bytes:
+    raw = stream.read(config.max_source_bytes + 1)
+    if len(raw) > config.max_source_bytes:
+        raise FileFault(too_large("file", 0, None, config.max_source_bytes, "max_source_bytes", raw[:200]))
+    return raw
+
+
+def _read_utf8(stream: BinaryIO, config: IngestConfig) -> tuple[str, int]:
+    raw = _read_limited(stream, config)
+    content = raw.removeprefix(BOM)
+    text = decode(content, len(raw) - len(content), 1)
+    if isinstance(text, Fault):
+        raise FileFault(text)
+    return text, len(raw) - len(content)

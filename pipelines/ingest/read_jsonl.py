@@ -1,0 +1,132 @@
+"""JSON Lines: one object a line with a text and, if it has one, an id.
+
+Read strictly, because a lenient parser keeps rows that mean something else than their author wrote:
+UTF-8 must be valid, a key must not occur twice at any depth, the text must be a string. Blank lines are
+no records. NaN and Infinity pass, although JSON proper lacks them: Python and many others write them for
+missing numbers, and they cannot change the text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from conf.data import IngestConfig
+from pipelines.ingest.decompress import too_large
+from pipelines.ingest.lines import Line, read_lines
+from pipelines.ingest.record import Document, Fault, excerpt, repair
+from pipelines.ingest.utf8 import decode, refuse_utf16
+
+# A character of two UTF-8 bytes can be written as a six-byte escape, and other fields need room too.
+_ESCAPE_FACTOR = 3
+_OTHER_FIELDS_BYTES = 2**20
+
+_BEFORE_FAULT_CHARS = 60
+
+
+def max_line_bytes(config: IngestConfig) -> int:
+    """Longest line that is parsed: the longest text, written with escapes, and other fields."""
+    return _ESCAPE_FACTOR * config.max_document_bytes + _OTHER_FIELDS_BYTES
+
+
+def read_jsonl(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
+    """The documents of a JSONL stream, and a fault for each line that holds none.
+
+    Raises:
+        FileFault: The file is UTF-16 or UTF-32.
+    """
+    for line in read_lines(stream, max_line_bytes(config)):
+        refuse_utf16(line)
+        if line.is_too_long:
+            limit, key = max_line_bytes(config), "max_document_bytes, x3 + 1 MiB"
+            yield _at(line, too_large("line", line.offset, line.size, limit, key, line.content))
+        elif line.content.strip():
+            yield parse_line(line, config)
+
+
+def parse_line(line: Line, config: IngestConfig) -> Document | Fault:
+    """The document of one line that is not blank, or why there is none."""
+    text = decode(line.content, line.offset, line.number)
+    if isinstance(text, Fault):
+        return text
+    try:
+        record = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        return _fault_in_line(line, text, error.pos, "bad_json", f"the line is not valid JSON: {error.msg}")
+    except _DuplicateKey as error:
+        detail = f"the key {error.args[0]!r:.80} occurs twice in an object; nobody can know which is meant"
+        return _fault_in_line(line, text, 0, "duplicate_key", detail)
+    except RecursionError:
+        return _fault_in_line(line, text, 0, "too_deep", "it is nested too deeply to be parsed")
+    except ValueError as error:
+        # Python refuses to convert integers of thousands of digits, which takes quadratic time.
+        return _fault_in_line(line, text, 0, "bad_json", f"the line holds an unusable number: {error}")
+    if not isinstance(record, dict):
+        detail = f"the line is a JSON {_json_type(record)}, not an object"
+        return _fault_in_line(line, text, 0, "not_an_object", detail)
+    return _document(record, line, text, config)
+
+
+def id_as_text(value: Any) -> str | None:
+    """A JSON value as the text of an id: strings as they are, null as None, others as compact JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class _DuplicateKey(Exception):
+    """A JSON object has a key twice."""
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DuplicateKey(key)
+            seen.add(key)
+    return mapping
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys)
+
+
+def _document(record: dict[str, Any], line: Line, raw: str, config: IngestConfig) -> Document | Fault:
+    field = config.text_field
+    if field not in record:
+        detail = f"the object has no field {field!r} (ingest.text_field)"
+        return _fault_in_line(line, raw, 0, "missing_text", detail)
+    value = record[field]
+    if not isinstance(value, str):
+        reason = "text_is_null" if value is None else "text_not_string"
+        detail = f"the field {field!r} is a JSON {_json_type(value)}, not a string"
+        return _fault_in_line(line, raw, 0, reason, detail)
+    text, text_repaired = repair(value)
+    size = len(text.encode())
+    limit = config.max_document_bytes
+    if size > limit:
+        return _at(line, too_large("text", line.offset, size, limit, "max_document_bytes", line.content))
+    source_id = id_as_text(record.get(config.id_field))
+    id_repaired = False
+    if source_id is not None:
+        source_id, id_repaired = repair(source_id)
+    return Document(line.offset, source_id, "record", text, text_repaired or id_repaired)
+
+
+def _fault_in_line(line: Line, text: str, position: int, reason: str, detail: str) -> Fault:
+    offset = line.offset + len(text[:position].encode())
+    shown = excerpt(text[max(0, position - _BEFORE_FAULT_CHARS) :][:1000])
+    return Fault(offset, reason, detail, shown, line.number)
+
+
+def _at(line: Line, fault: Fault) -> Fault:
+    return Fault(fault.offset, fault.reason, fault.detail, fault.excerpt, line.number)
+
+
+def _json_type(value: Any) -> str:
+    if value is None:
+        return "null"
+    names = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return names[type(value)]

@@ -1,0 +1,87 @@
+"""The readers by name: a new format is a function and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from conf.data import IngestConfig
+from pipelines.ingest.decompress import Compression, compression_of_name
+from pipelines.ingest.python_docs import read_metadata, read_page, read_python
+from pipelines.ingest.read_jsonl import read_jsonl
+from pipelines.ingest.read_text import read_text
+from pipelines.ingest.record import Document, Fault
+
+Read = Callable[[BinaryIO, str, IngestConfig], Iterator[Document | Fault]]
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How files of one format are read.
+
+    Attributes:
+        name: Name of the format in `sources`.
+        read: Yields the documents and faults of a stream; a `FileFault` comes before the first of them.
+        extensions: File extensions, in lower case.
+        names: File names that have the format whatever their extension.
+        needs_records: Whether a file without any record is a fault; most Python files are fine without.
+        collections: The values of `ingest.format` under which it is chosen by extension or name.
+    """
+
+    name: str
+    read: Read
+    extensions: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    needs_records: bool = True
+    collections: tuple[str, ...] = ("auto",)
+
+
+_PYTHON_DOCS = ("python-docs",)
+
+READERS: dict[str, Reader] = {
+    reader.name: reader
+    for reader in (
+        Reader("jsonl", read_jsonl, (".jsonl", ".ndjson", ".json-lines", ".jsonlines")),
+        Reader("text", read_text, (".txt", ".text")),
+        Reader("python", read_python, (".py",), needs_records=False, collections=_PYTHON_DOCS),
+        Reader("page", read_page, (".md", ".rst"), needs_records=False, collections=_PYTHON_DOCS),
+        Reader(
+            name="metadata",
+            read=read_metadata,
+            names=("METADATA", "PKG-INFO"),
+            needs_records=False,
+            collections=_PYTHON_DOCS,
+        ),
+    )
+}
+
+
+def format_of(name: str, wanted: str) -> tuple[str, Compression]:
+    """The reader for a file name, 'unknown' if there is none, and the compression that the name promises.
+
+    Args:
+        name: File name or path.
+        wanted: `ingest.format`: the name of a reader, or a collection such as 'auto'.
+    """
+    if wanted in READERS:
+        return wanted, compression_of_name(name)[1]
+    stem, compression = compression_of_name(name)
+    if wanted in _PYTHON_DOCS:
+        stem, compression = name, "none"
+    path = PurePosixPath(stem)
+    for reader in READERS.values():
+        fits = path.suffix.lower() in reader.extensions or path.name in reader.names
+        if fits and wanted in reader.collections:
+            return reader.name, compression
+    return UNKNOWN, compression
+
+
+def known_formats(wanted: str) -> str:
+    """The formats of a collection for a message, e.g. 'jsonl (.jsonl, .ndjson), text (.txt)'."""
+    readers = [reader for reader in READERS.values() if wanted in reader.collections]
+    shown = {reader.name: ", ".join((*reader.extensions, *reader.names)) for reader in readers}
+    return ", ".join(f"{name} ({names})" for name, names in shown.items())

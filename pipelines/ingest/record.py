@@ -1,0 +1,89 @@
+"""What a reader yields: documents and faults; and how a document's text is made safe and named."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import xxhash
+
+EXCERPT_CHARS = 200
+
+# NUL cannot pass through C libraries and many databases; a lone surrogate cannot be written as UTF-8.
+_NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document as read.
+
+    Attributes:
+        offset: Byte offset of the record in the decompressed file.
+        source_id: The id that the source gave it, as text.
+        kind: 'docstring', 'topic', 'readme', 'page', 'record' or 'line'.
+        text: The text, free of NULs and lone surrogates.
+        repaired: Whether such characters were removed from text or id.
+    """
+
+    offset: int
+    source_id: str | None
+    kind: str
+    text: str
+    repaired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a record (or, raised in a `FileFault`, a whole file) could not be read.
+
+    Attributes:
+        offset: Byte offset in the decompressed file where the fault was met.
+        reason: Short code, e.g. 'not_utf8'.
+        detail: One sentence with the value met and the limit it broke.
+        excerpt: Up to 200 characters from the place, unprintable ones escaped.
+        line: Line number from 1, where the reader knows it.
+    """
+
+    offset: int
+    reason: str
+    detail: str
+    excerpt: str = ""
+    line: int | None = None
+
+
+class FileFault(Exception):
+    """A fault for which nothing of the file is kept; raised before its first document is yielded."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.reason, fault.detail)
+        self.fault = fault
+
+
+def document_id(source: str, offset: int, text: str) -> str:
+    """The stable id of a document: XXH3-128 over source, offset and text, as 32 hex digits.
+
+    The three are joined by NUL bytes, which neither a path nor a repaired text contains, so that no two
+    different triples are hashed as the same bytes.
+    """
+    return xxhash.xxh3_128_hexdigest(f"{source}\0{offset}\0{text}".encode())
+
+
+def repair(text: str) -> tuple[str, bool]:
+    """The text without NULs and with U+FFFD for each lone surrogate, and whether that changed it."""
+    repaired, count = _NUL_OR_SURROGATE.subn(_substitute, text)
+    return repaired, count > 0
+
+
+def _substitute(match: re.Match[str]) -> str:
+    return "" if match.group() == "\x00" else "�"
+
+
+def excerpt(raw: bytes | str) -> str:
+    """The beginning of `raw` in printable characters, at most `EXCERPT_CHARS` of them."""
+    head = raw[:EXCERPT_CHARS]
+    text = head.decode("utf-8", "backslashreplace") if isinstance(head, bytes) else head
+    return "".join(map(_escape, text))[:EXCERPT_CHARS]
+
+
+def _escape(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,185 @@
+"""Bad inputs, one kind each, with the outcome that each must have."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file and what ingest must make of it.
+
+    Attributes:
+        name: File name.
+        content: Its bytes.
+        kept: Documents.
+        row_reasons: Reasons of quarantined records, in the file's order.
+        file_reason: Why the whole file is quarantined.
+        repaired: Kept documents that needed repair.
+        lines: Line numbers of the quarantined records.
+    """
+
+    name: str
+    content: bytes
+    kept: int
+    row_reasons: tuple[str, ...] = ()
+    file_reason: str | None = None
+    repaired: int = 0
+    lines: tuple[int, ...] = ()
+
+
+def good_rows(count: int = 12) -> list[bytes]:
+    """Lines of good JSONL."""
+    text = "The harbour master writes down the depth of the river, entry {}."
+    return [json.dumps({"id": f"r{i}", "text": text.format(i)}).encode() for i in range(count)]
+
+
+def with_lines(replacements: dict[int, bytes], count: int = 12) -> bytes:
+    """Good JSONL with some lines, counted from 1, replaced."""
+    rows = good_rows(count)
+    for number, line in replacements.items():
+        rows[number - 1] = line
+    return b"\n".join(rows) + b"\n"
+
+
+def zstd(content: bytes) -> bytes:
+    """One zstd frame."""
+    target = _Kept()
+    with pa.CompressedOutputStream(pa.PythonFile(target, "w"), "zstd") as stream:
+        stream.write(content)
+    return target.getvalue()
+
+
+class _Kept(io.BytesIO):
+    def close(self) -> None:
+        """Stays readable."""
+
+
+def many_rows(count: int = 3000) -> bytes:
+    """Good JSONL that does not compress well, so that a cut stream still has readable rows."""
+    rng = random.Random(7)
+    rows = [{"id": i, "text": f"entry {rng.getrandbits(256):x}"} for i in range(count)]
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def _cut(content: bytes) -> bytes:
+    return content[: len(content) * 6 // 10]
+
+
+def _wrong_crc(content: bytes) -> bytes:
+    return content[:-6] + bytes([content[-6] ^ 1]) + content[-5:]
+
+
+def _text(value: str) -> bytes:
+    return b'{"id": "x", "text": ' + value.encode() + b"}"
+
+
+DEEP = b'{"text": "a", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+MANY = many_rows()
+
+CASES: tuple[Case, ...] = (
+    Case("good.jsonl", with_lines({}), 12),
+    Case("cut_object.jsonl", with_lines({7: b'{"id": "x", "text": "cut off'}), 11, ("bad_json",), lines=(7,)),
+    Case(
+        "not_an_object.jsonl",
+        with_lines({4: b'"only a string"', 8: b"[1, 2]", 10: b"42"}),
+        9,
+        ("not_an_object",) * 3,
+        lines=(4, 8, 10),
+    ),
+    Case("missing_text.jsonl", with_lines({6: b'{"id": 5}'}), 11, ("missing_text",), lines=(6,)),
+    Case("number.jsonl", with_lines({5: _text("1234.5")}), 11, ("text_not_string",), lines=(5,)),
+    Case("null.jsonl", with_lines({5: _text("null")}), 11, ("text_is_null",), lines=(5,)),
+    Case("list.jsonl", with_lines({5: _text('["a", "b"]')}), 11, ("text_not_string",), lines=(5,)),
+    Case(
+        "duplicate_keys.jsonl",
+        with_lines({9: b'{"text": "one", "text": "other"}'}),
+        11,
+        ("duplicate_key",),
+        lines=(9,),
+    ),
+    Case(
+        "duplicate_inside.jsonl",
+        with_lines({2: b'{"text": "a", "m": {"k": 1, "k": 2}}'}),
+        11,
+        ("duplicate_key",),
+    ),
+    Case(
+        "invalid_utf8.jsonl",
+        with_lines({3: _text('"a"').replace(b"a", b"\xc3("), 11: _text('"a"').replace(b"a", b"\xff\xfe")}),
+        10,
+        ("not_utf8",) * 2,
+        lines=(3, 11),
+    ),
+    Case("nul_escaped.jsonl", with_lines({2: _text(r'"a\u0000b"'), 6: _text(r'"\u0000"')}), 12, repaired=2),
+    Case(
+        "nul_raw.jsonl",
+        with_lines({5: _text('"a\x00b"'), 10: b"\x00" * 64 + _text('"a"')}),
+        10,
+        ("bad_json",) * 2,
+        lines=(5, 10),
+    ),
+    Case(
+        "lone_surrogate.jsonl",
+        with_lines({4: _text(r'"a\ud800b"'), 8: _text(r'"\udc00\ud83d"'), 10: _text(r'"\ud83d\ude00"')}),
+        12,
+        repaired=2,
+    ),
+    Case("bom.jsonl", b"\xef\xbb\xbf" + with_lines({}), 12),
+    Case("crlf.jsonl", with_lines({}).replace(b"\n", b"\r\n"), 12),
+    Case("crlf.txt", b"one\r\ntwo\r\n\r\nthree", 3),
+    Case("blank_lines.jsonl", with_lines({}).replace(b"\n", b"\n\n  \n"), 12),
+    Case("deep.jsonl", with_lines({1: DEEP}), 11, ("too_deep",), lines=(1,)),
+    Case(
+        "huge_number.jsonl", with_lines({1: b'{"text": "a", "n": ' + b"7" * 10_000 + b"}"}), 11, ("bad_json",)
+    ),
+    Case("nan.jsonl", with_lines({1: b'{"text": "a", "score": NaN, "other": -Infinity}'}), 12),
+    Case("empty.jsonl", b"", 0, file_reason="empty"),
+    Case("empty.txt", b"", 0, file_reason="empty"),
+    Case("blank.jsonl", b"\n \n\n", 0, file_reason="empty"),
+    Case("zero_byte.jsonl.gz", b"", 0, file_reason="empty"),
+    Case("nothing_inside.jsonl.gz", gzip.compress(b""), 0, file_reason="empty"),
+    Case("cut.jsonl.gz", _cut(gzip.compress(MANY)), 0, file_reason="truncated"),
+    Case("no_trailer.jsonl.gz", gzip.compress(MANY)[:-1], 0, file_reason="truncated"),
+    Case("wrong_crc.jsonl.gz", _wrong_crc(gzip.compress(MANY)), 0, file_reason="corrupt"),
+    Case(
+        "second_member_cut.jsonl.gz",
+        gzip.compress(MANY) + gzip.compress(MANY)[:99],
+        0,
+        file_reason="truncated",
+    ),
+    Case("two_members.jsonl.gz", gzip.compress(MANY) + gzip.compress(MANY), 6000),
+    Case("garbage_behind.jsonl.gz", gzip.compress(MANY) + b"garbage", 0, file_reason="corrupt"),
+    Case("cut.jsonl.zst", _cut(zstd(MANY)), 0, file_reason="truncated"),
+    Case("last_byte_missing.jsonl.zst", zstd(MANY)[:-1], 0, file_reason="truncated"),
+    Case("two_frames.jsonl.zst", zstd(MANY) + zstd(MANY), 6000),
+    Case("cut.jsonl.bz2", _cut(bz2.compress(MANY)), 0, file_reason="truncated"),
+    Case("good.jsonl.bz2", bz2.compress(MANY), 3000),
+    Case("plain_named_gz.jsonl.gz", MANY, 0, file_reason="bad_compression"),
+    Case("zstd_named_gz.jsonl.gz", zstd(MANY), 0, file_reason="bad_compression"),
+    Case("gzip_without_extension.jsonl", gzip.compress(MANY), 3000),
+    Case("zstd_without_extension.txt", zstd(MANY), 3000),
+    Case("bomb.jsonl.gz", gzip.compress(bytes(64 * 2**20)), 0, file_reason="bomb"),
+    Case("utf16.txt", "one\ntwo\n".encode("utf-16"), 0, file_reason="not_utf8"),
+    Case("utf16.jsonl", '{"text": "a"}\n'.encode("utf-16"), 0, file_reason="not_utf8"),
+    Case("half.parquet", b"PAR1" + bytes(100), 0, file_reason="unknown_format"),
+    Case("page.html.gz", gzip.compress(b"<div>" * 1000), 0, file_reason="unknown_format"),
+    Case("notes.xyz", b"a note", 0, file_reason="unknown_format"),
+    Case("no_extension", b"a note", 0, file_reason="unknown_format"),
+    Case('it\'s a "naïve" 文件 name.jsonl', with_lines({}), 12),
+    Case("[brackets] * and ?.jsonl", with_lines({}), 12),
+)
+
+
+def write_zoo(folder: Path) -> None:
+    """Writes every case to a folder."""
+    for case in CASES:
+        (folder / case.name).write_bytes(case.content)
