@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipelines.setup import cache, checks, horovod, jars, venv
-from pipelines.setup.errors import SetupError
+from pipelines.setup.errors import MissingToolsError, SetupError
 from pipelines.setup.progress import Progress
 from pipelines.setup.target import Target, checkout_root, running_target, venv_target
 
@@ -34,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     progress = Progress()
     root = checkout_root()
+    unfit = checks.check_python(sys.version_info[:3])
+    if unfit is not None:
+        progress.line(unfit.line())
+        return MissingToolsError.exit_code
     try:
         if options.check:
             reason = stale(root)

@@ -8,6 +8,7 @@ a manifest is whole, and what does not match its manifest is built again.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -37,11 +38,13 @@ class Entry:
     Attributes:
         path: Its directory.
         files: Its files in the order of their names, without the manifest.
+        made: When its manifest was written, in seconds since 1970.
         fresh: Whether this call built it.
     """
 
     path: Path
     files: tuple[Path, ...]
+    made: float
     fresh: bool = False
 
 
@@ -124,7 +127,13 @@ def find(roots: Sequence[Path], kind: str, name: str, *, deep: bool = False) -> 
 
 
 def obtain(
-    roots: Sequence[Path], kind: str, name: str, build: Callable[[Path], None], progress: Progress
+    roots: Sequence[Path],
+    kind: str,
+    name: str,
+    build: Callable[[Path], None],
+    progress: Progress,
+    *,
+    refuse: Entry | None = None,
 ) -> Entry:
     """Return a whole entry, building it when there is none or when it is damaged.
 
@@ -134,17 +143,19 @@ def obtain(
         name: The entry's name, from `entry_name`.
         build: Writes the entry's files into the empty directory it is given.
         progress: Where to say what happens.
+        refuse: A whole entry that does not serve and is to be replaced; it stays until a new one
+            has been built.
 
     Raises:
         CacheError: No root could be written; every reason was shown as a line before.
     """
     entry = find(roots, kind, name, deep=True)
-    if entry is not None:
+    if entry is not None and refuse is None:
         return entry
     reasons = []
     for root in roots:
         try:
-            return _obtain_in(root, kind, name, build, progress)
+            return _obtain_in(root / kind / name, build, progress, refuse)
         except CacheError as error:
             progress.line(f"the cache {root} cannot be used: {error}")
             reasons.append(f"{root}: {error}")
@@ -158,16 +169,17 @@ def discard(entry: Entry) -> None:
         _remove(entry.path)
 
 
-def _obtain_in(root: Path, kind: str, name: str, build: Callable[[Path], None], progress: Progress) -> Entry:
-    path = root / kind / name
+def _obtain_in(path: Path, build: Callable[[Path], None], progress: Progress, refuse: Entry | None) -> Entry:
+    name = path.name
     with _cache_errors():
         path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent / f".{name}.lock", progress):
         wrong = damage(path, deep=True)
-        if wrong is None:
+        refused = refuse is not None and _is_still(refuse, path)
+        if wrong is None and not refused:
             return _entry(path)
         with _cache_errors():
-            if path.exists() or path.is_symlink():
+            if wrong is not None and (path.exists() or path.is_symlink()):
                 progress.line(f"the cached {path} is damaged ({wrong}): making it again")
                 _remove(path)
             # Whoever left these behind held the lock that is ours now.
@@ -178,15 +190,24 @@ def _obtain_in(root: Path, kind: str, name: str, build: Callable[[Path], None], 
             build(aside)
             with _cache_errors():
                 _seal(aside)
+                if path.exists():
+                    _remove(path)
                 aside.rename(path)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return Entry(path, _entry(path).files, fresh=True)
+    return dataclasses.replace(_entry(path), fresh=True)
 
 
 def _entry(path: Path) -> Entry:
-    names = json.loads((path / MANIFEST).read_text())["files"]
-    return Entry(path, tuple(path / name for name in sorted(names)))
+    manifest = path / MANIFEST
+    names = json.loads(manifest.read_text())["files"]
+    return Entry(path, tuple(path / name for name in sorted(names)), manifest.stat().st_mtime)
+
+
+def _is_still(refused: Entry, path: Path) -> bool:
+    """Say whether the entry is the refused one; whoever held the lock before may have replaced it."""
+    manifest = path / MANIFEST
+    return refused.path == path and manifest.is_file() and manifest.stat().st_mtime == refused.made
 
 
 def _seal(path: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.setup import cache
@@ -37,6 +38,7 @@ VERIFY_TIMEOUT_S = 180
 _VERIFY = """
 import json, torch
 import horovod.torch as hvd
+print("loaded", flush=True)
 hvd.init()
 total = hvd.allreduce(torch.arange(4.0), op=hvd.Sum)
 assert total.tolist() == [0.0, 1.0, 2.0, 3.0], total
@@ -137,30 +139,53 @@ def ensure(target: Target, installer: Installer, roots: Sequence[Path], progress
     if made.fresh or not _installed_from(target, made):
         _install(made, installer, progress)
     trouble = verify(target)
-    if trouble and not made.fresh:
-        why = last_words(trouble)
-        progress.line(f"the cached Horovod wheel does not work here ({why}): building it again")
-        cache.discard(made)
-        made = cache.obtain(roots, KIND, name, build, progress)
+    if trouble and not trouble.loads and not made.fresh:
+        progress.line(f"the cached Horovod wheel does not load here ({trouble.line}): building it again")
+        made = cache.obtain(roots, KIND, name, build, progress, refuse=made)
         _install(made, installer, progress)
         trouble = verify(target)
+    if trouble and trouble.loads:
+        raise SetupError(
+            f"Horovod loads, but one rank cannot all-reduce on this machine:\n{trouble.output}\n"
+            f"Gloo needs the loopback interface; if that is up, remove {made.path} and set up again"
+        )
     if trouble:
         cache.discard(made)
-        raise SetupError(f"Horovod {VERSION} was built but does not work:\n{trouble}\nIts build's log: {log}")
+        raise SetupError(f"Horovod was built but does not load:\n{trouble.output}\nIts build's log: {log}")
     progress.line(f"Horovod {VERSION} works (built with {backend(target)}, one-rank all-reduce)")
     return name
 
 
-def verify(target: Target) -> str | None:
+@dataclass(frozen=True)
+class Trouble:
+    """Why Horovod does not work.
+
+    Attributes:
+        output: The end of what the trial printed, and how it ended.
+        loads: Whether its libraries load; if so, building them again would change nothing.
+    """
+
+    output: str
+    loads: bool
+
+    @property
+    def line(self) -> str:
+        """The last line, which for a Python error is the one that names it."""
+        return self.output.strip().splitlines()[-1].strip()
+
+
+def verify(target: Target) -> Trouble | None:
     """Import Horovod, start one rank and all-reduce, in a process of its own.
 
     Returns:
-        None when it works, else the end of what the process printed.
+        None when it works.
     """
     # A rank's settings, inherited from a launcher, would make it look for other ranks.
     env = {name: value for name, value in os.environ.items() if not name.startswith("HOROVOD_")}
     env.pop("PYTHONPATH", None)
-    env |= {"HOROVOD_CONTROLLER": "gloo", "HOROVOD_CPU_OPERATIONS": "gloo"}
+    # The loopback interface serves where this machine's own name does not resolve.
+    loopback = "lo0" if sys.platform == "darwin" else "lo"
+    env |= {"HOROVOD_CONTROLLER": "gloo", "HOROVOD_CPU_OPERATIONS": "gloo", "HOROVOD_GLOO_IFACE": loopback}
     with tempfile.TemporaryDirectory(prefix="ringlake-verify-") as scratch:
         said = Path(scratch) / "out"
         with said.open("wb") as out:
@@ -176,21 +201,18 @@ def verify(target: Target) -> str | None:
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                return f"no answer within {VERIFY_TIMEOUT_S} s\n{last_lines(said)}"
+                silence = f"no answer within {VERIFY_TIMEOUT_S} s"
+                return Trouble(f"{last_lines(said)}\n{silence}", loads="loaded" in last_lines(said))
         output = last_lines(said)
+    loads = "loaded" in output.splitlines()
     if done.returncode:
         how = signal.strsignal(-done.returncode) if done.returncode < 0 else f"status {done.returncode}"
-        return f"{output}\nthe trial of Horovod ended with: {how}"
+        # A Python error names itself in the last line; a signal leaves none.
+        return Trouble(output if done.returncode > 0 and output else f"{output}\nended by: {how}", loads)
     answer = json.loads(next(line for line in reversed(output.splitlines()) if line.startswith("{")))
     if not answer["gloo"] or (backend(target) == "nccl" and not answer["nccl"]):
-        return f"built without what was asked for ({backend(target)}): {answer}"
+        return Trouble(f"built without what was asked for ({backend(target)}): {answer}", loads=False)
     return None
-
-
-def last_words(text: str) -> str:
-    """Return the last non-empty line, which for a Python error is the one that names it."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no output"
 
 
 def _install(made: cache.Entry, installer: Installer, progress: Progress) -> None:

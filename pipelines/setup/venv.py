@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -141,6 +140,8 @@ def _venv_trouble(target: Target) -> str | None:
 
 def fingerprint(root: Path) -> dict[str, str]:
     """Return what the installed packages follow from: the pins and the packaging parts of pyproject.toml."""
+    import tomllib  # here, so that an older Python comes as far as being told that it is too old
+
     project = tomllib.loads((root / "pyproject.toml").read_text())
     tool = project.get("tool", {}).get("setuptools")
     packaging = [project.get("build-system"), project.get("project"), tool]

@@ -123,6 +123,27 @@ def test_the_quick_look_sees_a_wrong_size_but_reads_no_contents(tmp_path: Path, 
     assert cache.find([tmp_path], "jars", "x-1") is None
 
 
+def test_a_refused_entry_stays_until_another_is_built(tmp_path: Path, progress: Lines) -> None:
+    def fail(_: Path) -> None:
+        raise SetupError("no network")
+
+    made = cache.obtain([tmp_path], "jars", "x-1", Builder(), progress)
+    with pytest.raises(SetupError, match="no network"):
+        cache.obtain([tmp_path], "jars", "x-1", fail, progress, refuse=made)
+    assert cache.find([tmp_path], "jars", "x-1", deep=True) is not None
+
+    def other(out: Path) -> None:
+        (out / "a.whl").write_bytes(b"another")
+
+    again = cache.obtain([tmp_path], "jars", "x-1", other, progress, refuse=made)
+    assert again.fresh
+    assert [file.read_bytes() for file in again.files] == [b"another"]
+    # Another process that refused the same old entry finds it replaced, and uses the new one.
+    build = Builder()
+    third = cache.obtain([tmp_path], "jars", "x-1", build, progress, refuse=made)
+    assert (build.calls, third.files) == (0, again.files)
+
+
 def test_a_build_that_fails_or_dies_leaves_no_entry(tmp_path: Path, progress: Lines) -> None:
     def half(out: Path) -> None:
         (out / "a.whl").write_bytes(b"half")

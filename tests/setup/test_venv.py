@@ -109,7 +109,10 @@ def test_the_installed_horovod_reduces() -> None:
 def test_an_environment_without_horovod_is_told_by_the_verification(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
     bare = Target(tmp_path / "bare" / "bin" / "python", tmp_path / "bare", ())
-    assert "No module named 'torch'" in (horovod.verify(bare) or "")
+    trouble = horovod.verify(bare)
+    assert trouble is not None
+    assert not trouble.loads
+    assert trouble.line == "ModuleNotFoundError: No module named 'torch'"
 
 
 def test_something_else_named_venv_is_never_removed(tmp_path: Path, progress: Lines) -> None:
