@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -100,8 +101,10 @@ def set_up_running(progress: Progress) -> None:
     target = running_target()
     user = cache.user_cache()
     checks.require(target.prefix, user, new_venv=False)
+    if importlib.util.find_spec("pip") is None:
+        raise MissingToolsError(f"{target.python} has no pip: run {target.python} -m ensurepip")
+    # One wheel is installed here: pip does that, and uv need not enter somebody's environment.
     installer = venv.Installer(target, progress, _logs(target), None)
-    installer.prepare()
     _finish(target, installer, progress)
     progress.line("ready")
 

@@ -32,6 +32,7 @@ VERSION = "0.28.1"
 # Raise it when a change of the recipe makes another wheel out of the same versions.
 RECIPE = 1
 BACKEND_VARIABLE = "RINGLAKE_HOROVOD"
+PARTS = {"nccl": "NCCL and Gloo", "gloo": "Gloo only"}
 VERIFY_TIMEOUT_S = 180
 
 # One rank needs no rendezvous: what this shows is that the libraries load and that Gloo works.
@@ -127,10 +128,7 @@ def ensure(target: Target, installer: Installer, roots: Sequence[Path], progress
 
     def build(out: Path) -> None:
         chosen = backend(target)
-        progress.line(
-            f"building Horovod {VERSION} with {'NCCL and Gloo' if chosen == 'nccl' else 'Gloo'} once: "
-            f"some minutes (log: {log})"
-        )
+        progress.line(f"building Horovod {VERSION} with {PARTS[chosen]} once: some minutes (log: {log})")
         with tempfile.TemporaryDirectory(prefix="ringlake-horovod-") as work:
             build_wheel(target, VERSION, chosen, out=out, work=Path(work), log=log, progress=progress)
 
@@ -152,7 +150,7 @@ def ensure(target: Target, installer: Installer, roots: Sequence[Path], progress
     if trouble:
         cache.discard(made)
         raise SetupError(f"Horovod was built but does not load:\n{trouble.output}\nIts build's log: {log}")
-    progress.line(f"Horovod {VERSION} works (built with {backend(target)}, one-rank all-reduce)")
+    progress.line(f"Horovod {VERSION} works ({PARTS[backend(target)]}, one-rank all-reduce)")
     return name
 
 
