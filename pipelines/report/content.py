@@ -1,0 +1,123 @@
+"""What the documents are: input files, languages, lengths, tokens."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from pipelines.report.facts import Language, Languages, Lengths, Repairs, SourceGroup, Sources, Split, Tokens
+from pipelines.report.summary import Summary, Tables, summarize
+
+MAX_LANGUAGES = 15
+"""Languages shown by name; the others are added up in one row that says how many they are."""
+
+Summaries = dict[str, Summary]
+
+
+def summaries(tables: Tables) -> Summaries:
+    """The sums of every table that is broken down in the report, one pass over each."""
+    changed = {name: F.col(name) for name in ("num_emails", "num_ips", "num_repairs")}
+    wanted: dict[str, tuple[str, tuple[str, ...], dict[str, Column]]] = {
+        "documents": ("num_bytes", (), {}),
+        "clean": ("num_bytes", ("lang",), changed),
+        "rejected": ("num_bytes", ("lang",), {}),
+        "corpus": ("num_bytes", ("lang",), {"clusters": (F.col("cluster_size") > 1).cast("long")}),
+        "tokens": ("num_tokens", (), {"num_bytes": F.col("num_bytes")}),
+    }
+    return {
+        name: summarize(tables.frame(name), length, groups, totals)
+        for name, (length, groups, totals) in wanted.items()
+        if name in tables
+    }
+
+
+def sources(tables: Tables) -> Sources | None:
+    """Input files by reader, compression and outcome."""
+    if "sources" not in tables:
+        return None
+    rows = (
+        tables.frame("sources")
+        .groupBy("format", "compression", "state")
+        .agg(
+            F.count("*").alias("files"),
+            F.sum("num_bytes").alias("num_bytes"),
+            F.sum("records").alias("records"),
+        )
+        .orderBy(F.desc("files"), "format", "compression", "state")
+        .collect()
+    )
+    return Sources(tuple(SourceGroup(**row.asDict()) for row in rows))
+
+
+def languages(sums: Summaries) -> Languages | None:
+    """Languages by documents judged, what of them is in the corpus, and the sum of the rare ones."""
+    if "clean" not in sums:
+        return None
+    judged: dict[str, int] = {}
+    for table in ("clean", "rejected"):
+        if table in sums:
+            for code, group in sums[table].groups["lang"].items():
+                judged[code] = judged.get(code, 0) + group.rows
+    kept = sums["corpus"].groups["lang"] if "corpus" in sums else None
+    rows = [
+        Language(
+            code=code,
+            judged=number,
+            kept=None if kept is None else (kept[code].rows if code in kept else 0),
+            kept_bytes=None if kept is None else (kept[code].sums["num_bytes"] if code in kept else 0),
+        )
+        for code, number in judged.items()
+    ]
+    rows.sort(key=lambda row: (-row.judged, row.code))
+    shown, others = rows[:MAX_LANGUAGES], rows[MAX_LANGUAGES:]
+    rest = Language(
+        code="others",
+        judged=sum(row.judged for row in others),
+        kept=None if kept is None else sum(row.kept or 0 for row in others),
+        kept_bytes=None if kept is None else sum(row.kept_bytes or 0 for row in others),
+    )
+    return Languages(tuple(shown), rest if others else None, len(others))
+
+
+def lengths(sums: Summaries) -> tuple[Lengths, ...]:
+    """Lengths of the documents as read and of those in the corpus."""
+    return tuple(
+        Lengths(name, dict(sorted(sums[name].bins.items())), sums[name].quantiles)
+        for name in ("documents", "corpus")
+        if name in sums and sums[name].rows
+    )
+
+
+def repairs(sums: Summaries) -> Repairs | None:
+    """What cleaning changed in the documents it kept."""
+    if "clean" not in sums:
+        return None
+    totals = sums["clean"].sums
+    return Repairs(totals["num_emails"], totals["num_ips"], totals["num_repairs"])
+
+
+def tokens(tables: Tables, sums: Summaries) -> Tokens | None:
+    """The encoded corpus and the splits of the packed sequences."""
+    if "tokens" not in sums:
+        return None
+    made = tables.infos["tokens"].metadata
+    splits: tuple[Split, ...] = ()
+    length = None
+    if "sequences" in tables:
+        length = tables.infos["sequences"].metadata.get("sequence_length")
+        rows = (
+            tables.frame("sequences")
+            .groupBy("split")
+            .agg(F.count("*").alias("sequences"), F.sum("num_tokens").alias("tokens"))
+            .orderBy("split")
+            .collect()
+        )
+        splits = tuple(Split(row["split"], int(row["sequences"]), int(row["tokens"])) for row in rows)
+    return Tokens(
+        total=sums["tokens"].sums["num_tokens"],
+        num_bytes=sums["tokens"].sums["num_bytes"],
+        vocab_size=made.get("vocab_size"),
+        sequence_length=length,
+        quantiles=sums["tokens"].quantiles,
+        splits=splits,
+    )

@@ -1,0 +1,381 @@
+"""What the report says, as plain values: filled by `collect`, drawn by `charts` and the template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+STAGES = ("ingest", "clean", "dedup", "tokenize", "pack", "train", "evaluate", "generate")
+"""The stages that a report tells of, in the order of the data flow."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Documents that left between two steps of the funnel."""
+
+    label: str
+    documents: int
+    num_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the funnel: what a table holds; None where it is not known or does not apply."""
+
+    name: str
+    meaning: str
+    documents: int | None
+    num_bytes: int | None = None
+    tokens: int | None = None
+    lost: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """The newest run of a stage, as the ledger has it.
+
+    Attributes:
+        stale: What has changed since: tables it read that have a newer version now.
+        failed_since: Error of a later run that failed, if there is one.
+    """
+
+    stage: str
+    unit: str
+    rows_in: int
+    rows_out: int
+    rejected: int
+    quarantined: int
+    duplicate: int
+    seconds: float
+    peak_memory_mb: float
+    started_at: datetime | None
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+    run_key: str
+    config_hash: str
+    code_version: str
+    stale: tuple[str, ...] = ()
+    failed_since: str | None = None
+
+    @property
+    def balanced(self) -> bool:
+        """Whether in = out + rejected + quarantined + duplicates."""
+        return self.rows_in == self.rows_out + self.rejected + self.quarantined + self.duplicate
+
+
+@dataclass(frozen=True)
+class QuarantineRow:
+    """One file or record that could not be read."""
+
+    source: str
+    scope: str
+    offset: int
+    line: int | None
+    reason: str
+    detail: str
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class ReasonCount:
+    """How often one reason of quarantine occurred."""
+
+    reason: str
+    scope: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """What could not be read: all reasons counted, the first rows in full."""
+
+    total: int
+    reasons: tuple[ReasonCount, ...]
+    rows: tuple[QuarantineRow, ...]
+
+
+@dataclass(frozen=True)
+class SourceGroup:
+    """Input files that one reader met with one outcome; `num_bytes` as stored."""
+
+    format: str
+    compression: str
+    state: str
+    files: int
+    num_bytes: int
+    records: int
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The input files by reader and by what became of them."""
+
+    rows: tuple[SourceGroup, ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A rejected document: where it is from, what was measured, the beginning of its text."""
+
+    doc_id: str
+    source: str
+    value: float
+    num_bytes: int
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one quality rule rejected; `quantiles`: minimum, quartiles and maximum of the measured value."""
+
+    name: str
+    threshold: float
+    comparison: str
+    count: int
+    num_bytes: int
+    quantiles: tuple[float, ...]
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rejections:
+    """What the quality rules turned away, most frequent rule first."""
+
+    judged: int
+    total: int
+    num_bytes: int
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What cleaning changed in the documents it kept, in numbers of replaced or repaired places."""
+
+    emails: int
+    ips: int
+    repairs: int
+
+
+@dataclass(frozen=True)
+class Member:
+    """A removed member of a duplicate cluster."""
+
+    doc_id: str
+    source: str
+    method: str
+    similarity: float
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster of (near) duplicates: the document that stayed, and the first of those removed."""
+
+    doc_id: str
+    source: str
+    size: int
+    excerpt: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A removed document beside the one that stays."""
+
+    similarity: float
+    kept_doc_id: str
+    kept_excerpt: str
+    removed: Member
+
+
+@dataclass(frozen=True)
+class Method:
+    """What one method of deduplication removed; `quantiles` of the similarity as in `Rule`."""
+
+    name: str
+    count: int
+    num_bytes: int
+    quantiles: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """What deduplication removed."""
+
+    judged: int
+    total: int
+    clusters_total: int
+    methods: tuple[Method, ...]
+    clusters: tuple[Cluster, ...]
+    pairs: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True)
+class Language:
+    """Documents of one language: judged by cleaning, kept in the corpus (None before dedup has run)."""
+
+    code: str
+    judged: int
+    kept: int | None
+    kept_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Languages:
+    """The languages shown, most frequent first, and the sum of the others."""
+
+    shown: tuple[Language, ...]
+    others: Language | None
+    num_others: int
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Document lengths of one table.
+
+    Attributes:
+        bins: Documents by floor(log2(length in bytes)).
+        quantiles: Minimum, quartiles and maximum in bytes.
+    """
+
+    table: str
+    bins: dict[int, int]
+    quantiles: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of `sequences`."""
+
+    name: str
+    sequences: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The encoded corpus: `quantiles` of tokens a document; `splits` once pack has run."""
+
+    total: int
+    num_bytes: int
+    vocab_size: int | None
+    sequence_length: int | None
+    quantiles: tuple[float, ...]
+    splits: tuple[Split, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of one measured quantity over steps."""
+
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+
+@dataclass(frozen=True)
+class Training:
+    """Curves and figures of the training run; loss in nats a token, shares from 0 to 1."""
+
+    loss: Curve
+    validation: Curve
+    throughput: Curve
+    waiting: Curve
+    figures: tuple[tuple[str, str], ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """One row of the evaluation; bits per byte and loss (nats a token)."""
+
+    name: str
+    bits_per_byte: float | None
+    loss: float | None
+    perplexity: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The model beside its baselines on the validation split."""
+
+    scores: tuple[Score, ...]
+    below_bigram: float | None
+    targets: int | None
+    num_bytes: int | None
+
+    def score(self, name: str) -> Score | None:
+        """The score of that name, None if it was not measured."""
+        return next((score for score in self.scores if score.name == name), None)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A prompt and what the model went on with."""
+
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A table at the version this report describes."""
+
+    name: str
+    meaning: str
+    version: int
+    rows: int
+    num_bytes: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How the lake came to be, and how to make it again.
+
+    Attributes:
+        as_run: Whether the tables were made with the configuration this report was called with;
+            if not, `command` uses the file with the configuration below instead of the run file.
+    """
+
+    versions: tuple[tuple[str, str], ...]
+    machine: tuple[tuple[str, str], ...]
+    command: str
+    as_run: bool
+    configuration: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the report says; None for what has not run yet."""
+
+    name: str
+    lake: str
+    written_at: datetime
+    steps: tuple[Step, ...]
+    runs: tuple[StageRun, ...]
+    missing: tuple[str, ...]
+    tables: tuple[TableState, ...]
+    origin: Origin
+    sources: Sources | None = None
+    quarantine: Quarantine | None = None
+    rejections: Rejections | None = None
+    repairs: Repairs | None = None
+    duplicates: Duplicates | None = None
+    languages: Languages | None = None
+    lengths: tuple[Lengths, ...] = ()
+    tokens: Tokens | None = None
+    training: Training | None = None
+    evaluation: Evaluation | None = None
+    samples: tuple[Sample, ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
+
+    def step(self, name: str) -> Step | None:
+        """The step of the funnel with that name, None if the lake has not come so far."""
+        return next((step for step in self.steps if step.name == name), None)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the newest run of every stage together."""
+        return sum(run.seconds for run in self.runs)

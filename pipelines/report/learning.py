@@ -1,0 +1,120 @@
+"""What the model learned: curves of the training run, evaluation, samples; tolerant of what is not there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.lake import Lake, RunRecord
+from pipelines.lake.paths import read_json
+from pipelines.report import text
+from pipelines.report.facts import Curve, Evaluation, Sample, Score, Training
+from training.metrics import METRICS_FILE, read_metrics
+from training.storage import Folder
+
+MAX_METRICS_BYTES = 256 * 2**20
+"""Largest metrics file that is read: a million steps with ten values each take about half of it."""
+
+FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
+    "parameters": ("parameters", lambda value: text.count(int(value))),
+    "steps": ("steps", lambda value: text.count(int(value))),
+    "epochs": ("epochs", lambda value: text.decimal(value, 2)),
+    "sequences_used": ("sequences", lambda value: text.count(int(value))),
+    "tokens": ("tokens", lambda value: text.count(int(value))),
+    "num_ranks": ("ranks", lambda value: text.count(int(value))),
+    "seconds": ("time in steps", text.duration),
+    "tokens_per_second": ("tokens a second", lambda value: text.count(round(value))),
+    "data_wait_share": ("waiting for data", lambda value: text.share(value, 1)),
+    "loss": ("training loss", text.decimal),
+    "validation_loss": ("validation loss", text.decimal),
+    "best_validation_loss": ("best validation loss", text.decimal),
+    "resumed_from": ("resumed from step", lambda value: text.count(int(value))),
+}
+"""What the details of a training run hold (see `training.stage.TrainResult`), with label and form."""
+
+
+def training(lake: Lake, run: RunRecord | None) -> Training | None:
+    """The curves of the newest training run; a metrics file that cannot be read is said, never fatal."""
+    if run is None:
+        return None
+    figures = _figures(run.details)
+    none = Curve((), ())
+    try:
+        points = read_metrics(Folder(str(_metrics_folder(lake, run.details))))
+    except (OSError, ValueError) as error:
+        return Training(none, none, none, none, figures, problem=f"the curves cannot be drawn: {error}")
+    return Training(
+        loss=_curve(points, "loss"),
+        validation=_curve(points, "validation_loss"),
+        throughput=_curve(points, "tokens_per_second"),
+        waiting=_curve(points, "data_wait_share"),
+        figures=figures,
+    )
+
+
+def evaluation(lake: Lake) -> Evaluation | None:
+    """The scores of evaluation.json."""
+    if not lake.evaluation.is_file():
+        return None
+    value = read_json(lake.evaluation)
+    scores = []
+    for name in ("model", "bigram", "unigram"):
+        row = value.get(name)
+        if isinstance(row, dict):
+            loss = _number(row.get("loss"))
+            perplexity = math.exp(loss) if loss is not None and loss < 700 else None
+            scores.append(Score(name, _number(row.get("bits_per_byte")), loss, perplexity))
+    return Evaluation(
+        scores=tuple(scores),
+        below_bigram=_number(value.get("below_bigram")),
+        targets=_number(value.get("targets"), int),
+        num_bytes=_number(value.get("bytes"), int),
+    )
+
+
+def samples(lake: Lake) -> tuple[Sample, ...]:
+    """The samples of samples.json."""
+    if not lake.samples.is_file():
+        return ()
+    return tuple(Sample(str(row["prompt"]), str(row["text"])) for row in read_json(lake.samples))
+
+
+def _metrics_folder(lake: Lake, details: Mapping[str, Any]) -> Path:
+    named = details.get("metrics")
+    if not isinstance(named, str):
+        raise ValueError("the training run names no metrics file")
+    path = (lake.root / named).resolve()
+    if path.name != METRICS_FILE or not path.is_relative_to(lake.root.resolve()):
+        raise ValueError(f"{named} is no {METRICS_FILE} inside the lake {lake.root}")
+    size = path.stat().st_size
+    if size > MAX_METRICS_BYTES:
+        raise ValueError(f"{named} has {size:,} bytes, more than the {MAX_METRICS_BYTES:,} that are read")
+    return path.parent
+
+
+def _curve(points: list[dict[str, Any]], key: str) -> Curve:
+    """One value over the steps that have it, in their order."""
+    ordered = sorted(
+        (int(point["step"]), value)
+        for point in points
+        if _number(point["step"]) is not None and (value := _number(point.get(key))) is not None
+    )
+    return Curve(tuple(step for step, _ in ordered), tuple(value for _, value in ordered))
+
+
+def _figures(details: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What training measured, in the order of `FIGURES`, as far as it is there."""
+    return tuple(
+        (label, form(number))
+        for key, (label, form) in FIGURES.items()
+        if (number := _number(details.get(key))) is not None
+    )
+
+
+def _number(value: Any, kind: type = float) -> Any:
+    """A finite number as `kind`, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return kind(value)
