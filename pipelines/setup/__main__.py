@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
 import importlib.util
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.setup import cache, checks, horovod, jars, venv
 from pipelines.setup.errors import MissingToolsError, SetupError
+from pipelines.setup.locks import locked
 from pipelines.setup.progress import Progress
 from pipelines.setup.target import Target, checkout_root, running_target, venv_target
 
@@ -76,7 +74,7 @@ def set_up_checkout(root: Path, progress: Progress, *, force: bool = False) -> N
     progress.line(f"set-up: {reason}")
     user = cache.user_cache()
     checks.require(root, user, new_venv=not _has_torch(target))
-    with _only_one(root, progress):
+    with locked(root, str(target.prefix), progress):
         # The one that held the lock before may have done all of it.
         if not force and stale(root) is None:
             progress.line("another set-up has just finished this")
@@ -152,23 +150,6 @@ def _has_torch(target: Target) -> bool:
 
 def _logs(target: Target) -> Path:
     return target.prefix / cache.FALLBACK / "logs"
-
-
-@contextlib.contextmanager
-def _only_one(root: Path, progress: Progress) -> Iterator[None]:
-    """Let one set-up at a time work in a checkout; the lock lies on the directory, no file is left."""
-    handle = os.open(root, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress.line("another set-up works in this checkout: waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError as error:
-            progress.line(f"{root} has no file locks ({error.strerror}): going on without")
-        yield
-    finally:
-        os.close(handle)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
@@ -21,14 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.setup.errors import CacheError
+from pipelines.setup.locks import locked
 from pipelines.setup.progress import Progress
 
 MANIFEST = "manifest.json"
 FALLBACK = "ringlake-cache"
 _FORMAT = 1
 _KEY_CHARACTERS = 16
-_LOCK_POLL_S = 0.5
-_LOCK_TICK_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -173,7 +171,9 @@ def _obtain_in(path: Path, build: Callable[[Path], None], progress: Progress, re
     name = path.name
     with _cache_errors():
         path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent / f".{name}.lock", progress):
+    with contextlib.ExitStack() as stack:
+        with _cache_errors():
+            stack.enter_context(locked(path.parent / f".{name}.lock", name, progress))
         wrong = damage(path, deep=True)
         refused = refuse is not None and _is_still(refuse, path)
         if wrong is None and not refused:
@@ -237,30 +237,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(gone)
     else:
         gone.unlink()
-
-
-@contextlib.contextmanager
-def _locked(lock: Path, progress: Progress) -> Iterator[None]:
-    """Hold an advisory lock; it falls with its process, so a crash leaves none behind."""
-    with _cache_errors():
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        told = -_LOCK_TICK_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() - told >= _LOCK_TICK_S:
-                    progress.tick(f"another set-up is making {lock.name[1:-5]}: waiting for it")
-                    told = time.monotonic()
-                time.sleep(_LOCK_POLL_S)
-            except OSError as error:
-                progress.line(f"{lock.parent} has no file locks ({error.strerror}): going on without")
-                break
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

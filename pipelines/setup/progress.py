@@ -18,8 +18,8 @@ from pipelines.setup.errors import CommandError
 TERMINAL_TICK_S = 1.0
 LOG_TICK_S = 20.0
 LAST_LINES = 25
-_TELLING_LINES = 500
-_READ_BACK_BYTES = 65_536
+_TELLING_LINES = 2_000
+_READ_BACK_BYTES = 262_144
 
 
 class Progress:
