@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Format = Literal["auto", "jsonl", "text", "python-docs"]
 
@@ -112,3 +112,12 @@ class PackConfig(BaseModel):
         256, ge=1, le=2**20, description="Sequences in a Parquet row group: the unit that a reader fetches."
     )
     rows_per_file: int = Field(8192, ge=1, description="Sequences in a file, a multiple of rows_per_group.")
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> PackConfig:
+        if self.rows_per_file % self.rows_per_group:
+            raise ValueError(
+                f"rows_per_file = {self.rows_per_file} must be a multiple of rows_per_group = "
+                f"{self.rows_per_group}, so that no row group is cut by the end of a file"
+            )
+        return self

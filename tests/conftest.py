@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pyspark.sql import SparkSession
 
 from conf.model import SparkConfig
 from pipelines.session import open_session
 from tests.support.cli import ringlake, write_run
 from tests.support.corpus import write_corpus
+
+# These machines are shared: how long one example takes says nothing of the code.
+settings.register_profile("ringlake", deadline=None)
+settings.load_profile("ringlake")
 
 ROOT = Path(__file__).resolve().parents[1]
 

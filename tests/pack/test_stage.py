@@ -1,0 +1,107 @@
+"""The stage on Spark: the same rows on any partitioning, contiguous ids, whole row groups."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from conf.data import PackConfig
+from pipelines.errors import InputError
+from pipelines.lake import Catalog, Lake, write_table
+from pipelines.pack.stage import pack, packed_documents, write_settings
+
+CONFIG = PackConfig(sequence_length=16, rows_per_group=8, rows_per_file=32, seed=3)
+SCHEMA = "doc_id string, split string, input_ids array<int>, num_tokens long, num_bytes long"
+
+
+def _tokens(spark: SparkSession, partitions: int, count: int = 200) -> tuple[DataFrame, dict[str, list[int]]]:
+    random_ = random.Random(5)
+    docs = {
+        f"{n:032x}": [random_.randrange(1, 99) for _ in range(random_.randrange(60))] for n in range(count)
+    }
+    rows = [
+        (doc_id, "validation" if number % 7 == 0 else "train", ids, len(ids), len(ids))
+        for number, (doc_id, ids) in enumerate(docs.items())
+    ]
+    random_.shuffle(rows)
+    return spark.createDataFrame(rows, SCHEMA).repartition(partitions), docs
+
+
+def _rows(tokens: DataFrame, config: PackConfig = CONFIG) -> list[dict[str, Any]]:
+    frame = pack(tokens, config, eod_id=0).tables["sequences"]
+    rows = [row.asDict(recursive=True) for row in frame.collect()]
+    return sorted(rows, key=lambda row: (row["split"], row["sequence_id"]))
+
+
+def test_equal_rows_on_any_partitioning(spark: SparkSession) -> None:
+    expected = _rows(_tokens(spark, 1)[0])
+    assert _rows(_tokens(spark, 7)[0]) == expected
+
+
+def test_every_document_is_found_again_in_its_split(spark: SparkSession) -> None:
+    tokens, docs = _tokens(spark, 4)
+    rows = _rows(tokens)
+    pieces: dict[str, dict[int, list[int]]] = {doc_id: {} for doc_id in docs}
+    for row in rows:
+        for part in row["segments"]:
+            found = pieces[part["doc_id"]]
+            assert part["doc_start"] not in found
+            found[part["doc_start"]] = row["input_ids"][part["start"] : part["end"]]
+    for doc_id, ids in docs.items():
+        assert [token for start in sorted(pieces[doc_id]) for token in pieces[doc_id][start]] == [*ids, 0]
+    held_out = {row.doc_id for row in tokens.where("split = 'validation'").select("doc_id").collect()}
+    for row in rows:
+        assert {part["doc_id"] in held_out for part in row["segments"]} == {row["split"] == "validation"}
+    for split in ("train", "validation"):
+        ids = [row["sequence_id"] for row in rows if row["split"] == split]
+        assert ids == list(range(len(ids)))
+        assert sum(row["num_tokens"] < 16 for row in rows if row["split"] == split) <= 1
+    assert packed_documents(pack(tokens, CONFIG, 0).tables["sequences"]) == len(docs)
+
+
+def test_another_seed_is_another_order_and_neighbours_are_parted(spark: SparkSession) -> None:
+    tokens, _ = _tokens(spark, 2)
+    rows = _rows(tokens)
+    assert _rows(tokens, CONFIG.model_copy(update={"seed": 4})) != rows
+    train = [row for row in rows if row["split"] == "train"]
+    # A document that goes on in the next sequence of the stream: in the shuffle that is rarely the next id.
+    goes_on = sum(
+        bool({p["doc_id"] for p in a["segments"]} & {p["doc_id"] for p in b["segments"]})
+        for a, b in pairwise(train)
+    )
+    assert goes_on < len(train) / 10
+
+
+def test_files_hold_ranges_in_whole_row_groups(spark: SparkSession, tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    lake.create()
+    tokens, _ = _tokens(spark, 3)
+    frame = pack(tokens, CONFIG, 0).tables["sequences"]
+    version = write_table(spark, lake, "sequences", frame, {}, write_settings(CONFIG))
+    ranges = []
+    for file in Catalog(lake).active_files("sequences", version, {"split": "train"}):
+        table = pq.ParquetFile(file.path)
+        ids = table.read(["sequence_id"]).column(0).to_pylist()
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+        ranges.append((ids[0], len(ids)))
+        sizes = [table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)]
+        assert sizes[:-1] == [8] * (len(sizes) - 1)
+    ranges.sort()
+    assert [start for start, _ in ranges] == [32 * number for number in range(len(ranges))]
+    assert [size for _, size in ranges[:-1]] == [32] * (len(ranges) - 1)
+    assert len(ranges) > 3
+
+
+def test_tiny_and_empty_inputs(spark: SparkSession) -> None:
+    one = spark.createDataFrame([("a" * 32, "train", [5, 6, 7], 3, 3)], SCHEMA)
+    assert [row["input_ids"][:5] for row in _rows(one)] == [[5, 6, 7, 0, 0]]
+    empty_text = spark.createDataFrame([("a" * 32, "train", [], 0, 0)], SCHEMA)
+    assert [(row["num_tokens"], set(row["input_ids"])) for row in _rows(empty_text)] == [(1, {0})]
+    with pytest.raises(InputError, match="no tokens to pack"):
+        pack(spark.createDataFrame([], SCHEMA), CONFIG, 0)
