@@ -68,7 +68,9 @@ class Folder:
         filesystem.invalidate_cache()
         if not filesystem.isdir(path):
             return []
-        return sorted(str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in filesystem.ls(path, detail=False))
+        return sorted(
+            str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in filesystem.ls(path, detail=False)
+        )
 
     def exists(self, name: str) -> bool:
         """Whether a file or folder of that name is in it."""

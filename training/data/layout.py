@@ -162,7 +162,9 @@ def _groups(path: str, metadata: pq.FileMetaData, column: int) -> Iterator[_Grou
             continue
         statistics = group.column(column).statistics
         if statistics is None or not statistics.has_min_max:
-            raise DataError(f"{path}, row group {number}: sequence_id has no statistics; write the table anew")
+            raise DataError(
+                f"{path}, row group {number}: sequence_id has no statistics; write the table anew"
+            )
         if statistics.max - statistics.min + 1 != group.num_rows:
             raise DataError(
                 f"{path}, row group {number}: {group.num_rows} rows have sequence_id {statistics.min} to "

@@ -100,6 +100,15 @@ class SamplePlan:
             raise DataError(f"a global step is >= 0, not {step}")
         return divmod(step, self.steps_per_epoch)
 
+    def count_sequences(self, steps: int) -> int:
+        """Sequences in the global batches of steps [0, steps)."""
+        epochs, batches = divmod(steps, self.steps_per_epoch)
+        total = epochs * self.num_sequences
+        for shard in range(self.canonical_shards):
+            first, end = self._shard_range(shard)
+            total += min(batches * self.rows_per_shard, end - first)
+        return total
+
     def shards_of(self, rank: int, world_size: int) -> range:
         """The canonical shards that a rank owns: rank, rank + world_size, ...
 
@@ -122,8 +131,7 @@ class SamplePlan:
     def shard_segments(self, step: int, shard: int) -> Iterator[Segment]:
         """What a global batch takes of one shard, cut where the block changes; nothing if it is used up."""
         epoch, index = self.position(step)
-        first = shard * self.num_sequences // self.canonical_shards
-        end = (shard + 1) * self.num_sequences // self.canonical_shards
+        first, end = self._shard_range(shard)
         start = first + index * self.rows_per_shard
         return self._segments(epoch, start, min(start + self.rows_per_shard, end))
 
@@ -143,6 +151,11 @@ class SamplePlan:
                 for segment in self.shard_segments(step, shard)
             ]
         )
+
+    def _shard_range(self, shard: int) -> tuple[int, int]:
+        """The part of the virtual order that a canonical shard holds."""
+        first = shard * self.num_sequences // self.canonical_shards
+        return first, (shard + 1) * self.num_sequences // self.canonical_shards
 
     def _segments(self, epoch: int, start: int, end: int) -> Iterator[Segment]:
         """The virtual range [start, end) of an epoch as segments of one block each."""

@@ -234,11 +234,11 @@ def _read_rows(
         raise DataError(f"{place}: rows are not in order of sequence_id from {part.first_id}; pack again")
     tokens = _matrix(table.column("input_ids").chunk(0), length, place)
     counts = table.column("num_tokens").to_numpy()
-    if len(counts) and not (1 <= int(counts.min()) and int(counts.max()) <= length):
+    if len(counts) and not (int(counts.min()) >= 1 and int(counts.max()) <= length):
         raise DataError(
             f"{place}: num_tokens must lie in 1 to {length}, but is {int(counts.min())} to {int(counts.max())}"
         )
-    if tokens.size and not (0 <= int(tokens.min()) and int(tokens.max()) < vocab_size):
+    if tokens.size and not (int(tokens.min()) >= 0 and int(tokens.max()) < vocab_size):
         raise DataError(
             f"{place}: token ids {int(tokens.min())} to {int(tokens.max())} do not fit a vocabulary of "
             f"{vocab_size}; the table was made with another tokenizer, tokenize again"

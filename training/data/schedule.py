@@ -42,9 +42,7 @@ def training_schedule(plan: SamplePlan, rank: int, world_size: int, start: int, 
 
     def batches() -> Iterator[PlannedBatch]:
         for step in range(start, end):
-            draws = (
-                Draw(shard, segment) for shard in shards for segment in plan.shard_segments(step, shard)
-            )
+            draws = (Draw(shard, segment) for shard in shards for segment in plan.shard_segments(step, shard))
             yield PlannedBatch(step, tuple(draws))
 
     return batches

@@ -43,10 +43,7 @@ def failure_from_message(message: Mapping[str, Any]) -> Failure:
     """The failure that `as_message` made; what is missing becomes empty."""
     return Failure(
         rank=int(message.get("rank", -1)),
-        **{
-            name: str(message.get(name, ""))
-            for name in ("host", "kind", "summary", "traceback", "output")
-        },
+        **{name: str(message.get(name, "")) for name in ("host", "kind", "summary", "traceback", "output")},
     )
 
 

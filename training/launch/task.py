@@ -75,9 +75,7 @@ def _run_rank(
             stall_seconds=settings.stall_seconds,
             gpus=gpus.addresses if gpus else (),
         )
-        process = RankProcess(
-            settings.payload, environment, rank=info.rank, host=info.host, send=line.send
-        )
+        process = RankProcess(settings.payload, environment, rank=info.rank, host=info.host, send=line.send)
         line.send({"type": "started", "host": info.host, "pid": process.pid})
         released = threading.Event()
         threading.Thread(target=_obey, args=(line, process, released), daemon=True).start()

@@ -63,7 +63,11 @@ def _failure(error: BaseException) -> bytes:
     text = "".join(traceback.format_exception(type(error), error, trace))
     summary = "".join(traceback.format_exception_only(error)).strip().splitlines()
     kind = "collective" if type(error).__name__ in FOLLOW_UP_TYPES else "exception"
-    frame = {"kind": kind, "summary": summary[-1][:2000] if summary else repr(error), "traceback": text[-20_000:]}
+    frame = {
+        "kind": kind,
+        "summary": summary[-1][:2000] if summary else repr(error),
+        "traceback": text[-20_000:],
+    }
     return b"failed\n" + json.dumps(frame).encode()
 
 

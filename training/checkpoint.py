@@ -1,0 +1,159 @@
+"""Checkpoints that are whole or not there: safetensors and JSON, a manifest of hashes, one atomic rename."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from training.errors import DataError
+from training.storage import Folder
+
+MANIFEST_FILE = "manifest.json"
+STATE_FILE = "state.json"
+_TENSOR_FILES = ("model", "optimizer")
+
+MAX_JSON_BYTES = 16 << 20
+"""Largest manifest or state that is read."""
+
+_NAME = re.compile(r"step-(\d{9})")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A whole checkpoint.
+
+    Attributes:
+        step: Optimizer steps that were done.
+        model: Parameters by name.
+        optimizer: Optimizer state by `name/parameter`.
+        state: All else that training goes on from, JSON values; its 'identity' says what it belongs to.
+    """
+
+    step: int
+    model: dict[str, torch.Tensor]
+    optimizer: dict[str, torch.Tensor]
+    state: dict[str, Any]
+
+
+def save_checkpoint(folder: Folder, checkpoint: Checkpoint, keep: int) -> None:
+    """Write a checkpoint, then delete all but the newest `keep` and what crashes left behind.
+
+    A crash at any moment leaves the earlier checkpoints as they were: files go into a temporary folder, are
+    flushed to the disk, and one rename makes the folder a checkpoint.
+    """
+    folder.create()
+    contents = {
+        "model.safetensors": save_tensors(_contiguous(checkpoint.model)),
+        "optimizer.safetensors": save_tensors(_contiguous(checkpoint.optimizer)),
+        STATE_FILE: json.dumps(checkpoint.state, indent=1).encode(),
+    }
+    manifest = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    }
+    temporary = folder.child(f".tmp-{checkpoint.step:09d}-{os.getpid()}")
+    temporary.remove()
+    temporary.create()
+    for name, content in contents.items():
+        temporary.write(name, content)
+    temporary.write(MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
+    temporary.sync()
+    target = folder.child(f"step-{checkpoint.step:09d}")
+    # Only a damaged checkpoint, or one of a run that went back to an earlier one, can be in the way.
+    target.remove()
+    temporary.rename_to(target)
+    _prune(folder, keep)
+
+
+def load_latest(folder: Folder, identity: Mapping[str, Any], say: Callable[[str], None]) -> Checkpoint | None:
+    """The newest whole checkpoint, or None if there is none; a damaged one is passed over and named.
+
+    Args:
+        folder: Where the checkpoints are.
+        identity: What the training belongs to (tables, plan, tokenizer, model, optimizer).
+        say: Takes a line about each checkpoint that is passed over.
+
+    Raises:
+        DataError: The checkpoint belongs to something else; the message names what differs.
+    """
+    for step in sorted(_steps(folder), reverse=True):
+        place = folder.child(f"step-{step:09d}")
+        try:
+            checkpoint = _load(place, step)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            say(
+                f"train: checkpoint {place.location} is damaged and passed over: {' '.join(str(error).split())}"
+            )
+            continue
+        _check_identity(place, checkpoint.state.get("identity", {}), identity)
+        return checkpoint
+    return None
+
+
+def _load(place: Folder, step: int) -> Checkpoint:
+    manifest = json.loads(_read_limited(place, MANIFEST_FILE))
+    contents = {}
+    for name in (*(f"{kind}.safetensors" for kind in _TENSOR_FILES), STATE_FILE):
+        wanted = manifest[name]
+        size = place.size(name)
+        if size != wanted["bytes"]:
+            raise ValueError(f"{name} has {size} bytes instead of {wanted['bytes']}")
+        content = place.read(name)
+        if hashlib.sha256(content).hexdigest() != wanted["sha256"]:
+            raise ValueError(f"the SHA-256 of {name} is not the manifest's")
+        contents[name] = content
+    if len(contents[STATE_FILE]) > MAX_JSON_BYTES:
+        raise ValueError(f"{STATE_FILE} is larger than {MAX_JSON_BYTES} bytes")
+    return Checkpoint(
+        step=step,
+        model=load_tensors(contents["model.safetensors"]),
+        optimizer=load_tensors(contents["optimizer.safetensors"]),
+        state=json.loads(contents[STATE_FILE]),
+    )
+
+
+def _read_limited(place: Folder, name: str) -> bytes:
+    size = place.size(name)
+    if size > MAX_JSON_BYTES:
+        raise ValueError(f"{name} has {size} bytes, more than {MAX_JSON_BYTES}")
+    return place.read(name)
+
+
+def _check_identity(place: Folder, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    plain = json.loads(json.dumps(dict(wanted)))
+    names = sorted({*found, *plain})
+    different = [name for name in names if found.get(name) != plain.get(name)]
+    if different:
+        details = "; ".join(
+            f"{name}: {found.get(name)!r} there, {plain.get(name)!r} here" for name in different
+        )
+        raise DataError(
+            f"checkpoint {place.location} belongs to another training ({details}); "
+            f"use another checkpoint folder, or delete this one to start anew"
+        )
+
+
+def _steps(folder: Folder) -> list[int]:
+    return [int(match[1]) for name in folder.names() if (match := _NAME.fullmatch(name))]
+
+
+def _prune(folder: Folder, keep: int) -> None:
+    for name in folder.names():
+        if name.startswith(".tmp-"):
+            folder.child(name).remove()
+    for step in sorted(_steps(folder))[:-keep]:
+        folder.child(f"step-{step:09d}").remove()
+
+
+def _contiguous(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

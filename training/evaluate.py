@@ -1,0 +1,106 @@
+"""Scores a model on sequences: sum of nats, targets and bytes, split over the ranks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from training.data.layout import Layout
+from training.data.reader import SequenceReader
+from training.data.schedule import sequential_schedule
+from training.job import EvaluateJob
+from training.launch.events import emit
+from training.loss import IGNORED, shift_targets, sum_nats
+from training.model import load_model
+from training.storage import Folder
+from training.strategies import Strategy, make_strategy
+from training.tokens import TOKENIZER_FILE, token_byte_lengths
+
+PROGRESS_BATCHES = 10
+"""Batches of rank 0 between two lines of progress."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A model's score.
+
+    Attributes:
+        nats: Sum of -ln p over all targets.
+        num_targets: Predicted tokens: positions 1 to num_tokens - 1 of each sequence, from those before.
+        num_bytes: UTF-8 bytes that they stand for; special tokens stand for none. 0 if not asked for.
+        num_sequences: Sequences that were scored.
+    """
+
+    nats: float
+    num_targets: int
+    num_bytes: int
+    num_sequences: int
+
+    @property
+    def loss(self) -> float:
+        """Mean nats a target."""
+        return self.nats / self.num_targets
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits needed for each byte of the predicted text (Gao et al., arXiv 2101.00027, section 3.1)."""
+        return self.nats / math.log(2) / self.num_bytes
+
+
+def score(
+    model: Any,
+    layout: Layout,
+    num_sequences: int,
+    vocab_size: int,
+    batch_size: int,
+    strategy: Strategy,
+    byte_lengths: npt.NDArray[np.int64] | None = None,
+) -> Score:
+    """The score of the first `num_sequences` sequences, the same on all ranks; leaves the model in eval mode.
+
+    Args:
+        model: A causal language model of transformers.
+        layout: Where the sequences lie.
+        num_sequences: How many of them, from sequence_id 0.
+        vocab_size: Entries of the tokenizer.
+        batch_size: Sequences that are computed at once.
+        strategy: Its ranks divide the sequences.
+        byte_lengths: Bytes of each token, (vocab_size,); None to leave bytes out.
+    """
+    device = next(model.parameters()).device
+    table = torch.from_numpy(byte_lengths).to(device) if byte_lengths is not None else None
+    schedule = sequential_schedule(
+        num_sequences, batch_size, layout.block_rows, strategy.rank, strategy.world_size
+    )
+    model.eval()
+    numbers = torch.zeros(4, dtype=torch.float64)
+    with torch.inference_mode(), SequenceReader(layout, schedule, vocab_size) as reader:
+        for batch in reader:
+            ids = torch.from_numpy(batch.input_ids.astype(np.int64)).to(device)
+            targets = shift_targets(ids, torch.from_numpy(batch.num_tokens.astype(np.int64)).to(device))
+            real = targets[targets != IGNORED]
+            numbers[0] += float(sum_nats(model, ids, targets))
+            numbers[1] += real.numel()
+            numbers[2] += int(table[real].sum()) if table is not None else 0
+            numbers[3] += len(batch.sequence_ids)
+            if byte_lengths is not None and strategy.rank == 0 and (batch.step + 1) % PROGRESS_BATCHES == 0:
+                done = min(num_sequences, int(numbers[3]) * strategy.world_size)
+                emit({"type": "line", "text": f"evaluate: {done:,} of {num_sequences:,} sequences"})
+    strategy.add_numbers(numbers)
+    nats, num_targets, num_bytes, count = numbers.tolist()
+    return Score(nats, int(num_targets), int(num_bytes), int(count))
+
+
+def evaluate_rank(job: EvaluateJob) -> Score:
+    """Score a model folder on a whole split; the launcher runs it on every rank at the same time."""
+    strategy = make_strategy()
+    model = load_model(job.model_dir)
+    lengths = token_byte_lengths(Folder(job.model_dir).local_path / TOKENIZER_FILE)
+    return score(
+        model, job.layout, job.layout.num_sequences, job.vocab_size, job.batch_size, strategy, lengths
+    )

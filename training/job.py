@@ -1,0 +1,84 @@
+"""What a rank is given: everything that training or evaluation needs, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from conf.learn import ModelConfig, TrainConfig
+from training.data.layout import Layout
+from training.data.plan import SamplePlan
+
+COMPUTED_BY = frozenset(
+    {
+        "num_ranks",
+        "threads_per_rank",
+        "micro_batch_size",
+        "validate_every",
+        "validate_sequences",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "log_every",
+        "stall_seconds",
+        "max_restarts",
+    }
+)
+"""Keys of the train section that say how or how often, not what: a checkpoint outlives a change of them."""
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """A training, the same value on every rank.
+
+    Attributes:
+        model: What to train.
+        config: How.
+        plan: Which sequence is in which global batch.
+        train: Where the training sequences lie.
+        validation: Where the validation sequences lie.
+        vocab_size: Entries of the tokenizer.
+        tokenizer_dir: Folder of the tokenizer, copied beside the model.
+        checkpoint_dir: Folder of checkpoints and metrics.
+        model_dir: Folder of the finished model.
+        source: Table, version and tokenizer, for checkpoints and the model card.
+    """
+
+    model: ModelConfig
+    config: TrainConfig
+    plan: SamplePlan
+    train: Layout
+    validation: Layout
+    vocab_size: int
+    tokenizer_dir: str
+    checkpoint_dir: str
+    model_dir: str
+    source: dict[str, Any]
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides the values that training computes; a checkpoint is refused if any differs."""
+        learning = self.config.model_dump(mode="json", exclude=set(COMPUTED_BY))
+        return {
+            **{f"plan.{name}": value for name, value in self.plan.parameters().items()},
+            **{f"train.{name}": value for name, value in learning.items()},
+            **{f"model.{name}": value for name, value in self.model.model_dump(mode="json").items()},
+            **self.source,
+            "sequence_length": self.train.sequence_length,
+            "vocab_size": self.vocab_size,
+        }
+
+
+@dataclass(frozen=True)
+class EvaluateJob:
+    """An evaluation, the same value on every rank.
+
+    Attributes:
+        model_dir: Folder of the model.
+        layout: Where the sequences lie.
+        vocab_size: Entries of the tokenizer.
+        batch_size: Sequences a rank computes at once.
+    """
+
+    model_dir: str
+    layout: Layout
+    vocab_size: int
+    batch_size: int

@@ -1,0 +1,145 @@
+"""Builds the model: a `transformers` causal language model, from a config or from a local folder."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from conf.learn import ModelConfig
+from training.data.permutation import derive_seed
+from training.errors import DataError
+from training.launch.ranks import current_rank
+
+_INITIAL_WEIGHTS = 11
+"""Purpose of the derived seed, so that weights and sample plan never share one."""
+
+_FILLED_IN = frozenset({"vocab_size", "max_position_embeddings", "bos_token_id", "eos_token_id"})
+
+
+def build_model(
+    config: ModelConfig, *, vocab_size: int, sequence_length: int, end_id: int | None, seed: int
+) -> PreTrainedModel:
+    """The model in float32 on this rank's device, in training mode; equal arguments give equal weights on every rank.
+
+    Args:
+        config: Architecture, or the folder to start from.
+        vocab_size: Entries of the tokenizer.
+        sequence_length: Tokens in a sequence.
+        end_id: Id of the end-of-document token, if there is one.
+        seed: Seed of the initial weights.
+
+    Raises:
+        DataError: The architecture or one of its arguments does not exist, or a pre-trained model does not
+            fit the vocabulary or the sequence length.
+    """
+    torch.manual_seed(derive_seed(seed, _INITIAL_WEIGHTS))
+    if config.pretrained is not None:
+        model = _load_pretrained(config.pretrained, vocab_size, sequence_length)
+    else:
+        settings = _architecture(config, vocab_size, sequence_length, end_id)
+        try:
+            model = AutoModelForCausalLM.from_config(settings, attn_implementation="sdpa")
+        except (ValueError, TypeError, ZeroDivisionError) as error:
+            raise DataError(
+                f"model.config cannot make a {config.architecture!r} model: {_line(error)}"
+            ) from error
+    model.train()
+    return _on_device(model)
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Trainable numbers in the model; tied weights count once."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def _architecture(config: ModelConfig, vocab_size: int, sequence_length: int, end_id: int | None) -> Any:
+    name = config.architecture
+    if name not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or name not in CONFIG_MAPPING:
+        close = difflib.get_close_matches(name, sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES), n=3)
+        raise DataError(
+            f"model.architecture = {name!r} is no causal language model of transformers; "
+            f"{'did you mean ' + ' or '.join(close) if close else 'for example llama, gpt2 or qwen3'}?"
+        )
+    known = CONFIG_MAPPING[name]()
+    for key in config.config:
+        if key in _FILLED_IN:
+            raise DataError(f"model.config.{key} is filled in from the tokenizer and pack; leave it out")
+        if not hasattr(known, key):
+            close = difflib.get_close_matches(key, sorted(known.to_dict()), n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise DataError(f"model.config.{key} is no argument of a {name!r} model{hint}")
+    return AutoConfig.for_model(
+        name,
+        **{
+            "vocab_size": vocab_size,
+            "max_position_embeddings": sequence_length,
+            "bos_token_id": end_id,
+            "eos_token_id": end_id,
+            **config.config,
+        },
+    )
+
+
+def load_model(folder: str) -> PreTrainedModel:
+    """A model folder in float32 on this rank's device: safetensors only, no code from the folder, no network.
+
+    Raises:
+        DataError: It cannot be loaded.
+    """
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"the model {folder!r} cannot be loaded: {_line(error)}; it must be a local folder with config.json "
+            f"and safetensors weights"
+        ) from error
+    return _on_device(model)
+
+
+def pick_device() -> torch.device:
+    """The GPU of this rank if there is one, else the CPU.
+
+    The launcher shows a rank only the GPUs that Spark gave its task; without such a limit ranks of a host
+    take one each by their local rank.
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", current_rank().local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device
+
+
+def _load_pretrained(folder: str, vocab_size: int, sequence_length: int) -> PreTrainedModel:
+    model = load_model(folder)
+    if model.config.vocab_size < vocab_size:
+        raise DataError(
+            f"model.pretrained = {folder!r} knows {model.config.vocab_size} tokens, but the sequences were made "
+            f"with a tokenizer of {vocab_size}; set tokenize.tokenizer to the model's own tokenizer"
+        )
+    longest = getattr(model.config, "max_position_embeddings", None)
+    if longest is not None and longest < sequence_length:
+        raise DataError(
+            f"model.pretrained = {folder!r} takes {longest} tokens, but pack.sequence_length = {sequence_length}"
+        )
+    return model
+
+
+def _on_device(model: Any) -> PreTrainedModel:
+    placed: PreTrainedModel = model.to(pick_device())
+    return placed
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]

@@ -1,0 +1,271 @@
+"""What the run calls: train a model and score it, each as ranks in a barrier stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
+from training.data.layout import read_layout
+from training.data.plan import SamplePlan
+from training.data.snapshot import Snapshot
+from training.errors import DataError
+from training.job import EvaluateJob, TrainJob
+from training.launch import launch
+from training.launch.slots import count_slots
+from training.metrics import METRICS_FILE
+from training.progress import Progress, duration
+
+DEFAULT_RANKS = 2
+"""Ranks of `num_ranks: auto`, where there are as many slots."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training did, all its restarts included.
+
+    Attributes:
+        steps: Optimizer steps.
+        sequences_planned: Sequences that the sample plan holds for these steps.
+        sequences_used: Sequences that went into them.
+        tokens: Tokens in those, padding excluded.
+        loss: Training loss of the last step, nats a target.
+        validation_loss: Validation loss at the end.
+        best_validation_loss: The lowest validation loss.
+        parameters: Trainable numbers in the model.
+        seconds: Time the steps took.
+        tokens_per_second: Tokens over that time.
+        data_wait_share: Share of that time in which ranks waited for data.
+        epochs: Passes over the training split.
+        resumed_from: Step of the checkpoint that this call went on from; 0 if there was none.
+        num_ranks: Ranks of this call.
+        metrics: The log, one JSON line a step.
+    """
+
+    steps: int
+    sequences_planned: int
+    sequences_used: int
+    tokens: int
+    loss: float
+    validation_loss: float
+    best_validation_loss: float
+    parameters: int
+    seconds: float
+    tokens_per_second: float
+    data_wait_share: float
+    epochs: float
+    resumed_from: int
+    num_ranks: int
+    metrics: str
+
+    def details(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's score on the validation split.
+
+    Attributes:
+        nats: Sum of -ln p over all targets.
+        num_targets: Predicted tokens: positions 1 to num_tokens - 1 of each sequence, from those before.
+        num_bytes: UTF-8 bytes that they stand for; special tokens stand for none.
+        num_sequences: Sequences that were scored.
+        loss: nats / num_targets.
+        bits_per_byte: nats / ln 2 / num_bytes.
+    """
+
+    nats: float
+    num_targets: int
+    num_bytes: int
+    num_sequences: int
+    loss: float
+    bits_per_byte: float
+
+
+def train_model(
+    spark: Any,
+    model: ModelConfig,
+    config: TrainConfig,
+    train: Snapshot,
+    validation: Snapshot,
+    tokenizer_dir: Path,
+    checkpoint_dir: Path,
+    model_dir: Path,
+    say: Say,
+) -> TrainResult:
+    """Train from the newest checkpoint on, or from the start, and write the model folder.
+
+    Args:
+        spark: The active SparkSession.
+        model: The model section.
+        config: The train section.
+        train: Training sequences.
+        validation: Validation sequences.
+        tokenizer_dir: Folder with tokenizer.json, copied beside the model.
+        checkpoint_dir: Folder of checkpoints and metrics.
+        model_dir: Folder of the finished model, replaced at the end.
+        say: Takes a line of progress.
+
+    Raises:
+        DataError: Sequences, plan, model or checkpoint do not fit; the message has values and remedy.
+        NotEnoughSlotsError: There are fewer slots than ranks.
+        RankFailedError: A rank raised or died.
+    """
+    _check_pair(train, validation)
+    num_ranks = choose_ranks(spark, config, say)
+    layout = read_layout(train)
+    plan = SamplePlan(
+        num_sequences=layout.num_sequences,
+        seed=config.seed,
+        global_batch_size=config.global_batch_size,
+        canonical_shards=config.canonical_shards,
+        block_rows=layout.block_rows,
+    )
+    plan.shards_of(0, num_ranks)
+    job = TrainJob(
+        model=model,
+        config=config,
+        plan=plan,
+        train=layout,
+        validation=read_layout(validation),
+        vocab_size=train.vocab_size,
+        tokenizer_dir=str(tokenizer_dir),
+        checkpoint_dir=str(checkpoint_dir),
+        model_dir=str(model_dir),
+        source={"table": train.table, "version": train.version, "tokenizer": train.tokenizer_hash},
+    )
+    say(
+        f"train: {config.steps:,} steps of {config.global_batch_size} sequences of {train.sequence_length} "
+        f"tokens on {num_ranks} rank{'s' if num_ranks > 1 else ''}, "
+        f"{config.steps / plan.steps_per_epoch:.2f} epochs of {layout.num_sequences:,} sequences"
+    )
+    facts = _run(spark, _train_rank, job, config, num_ranks, "train", say)[0]
+    seconds = facts["seconds"]
+    result = TrainResult(
+        steps=facts["step"],
+        sequences_planned=plan.count_sequences(facts["step"]),
+        sequences_used=facts["sequences"],
+        tokens=facts["tokens"],
+        loss=facts["loss"],
+        validation_loss=facts["validation_loss"],
+        best_validation_loss=facts["best_validation_loss"],
+        parameters=facts["parameters"],
+        seconds=seconds,
+        tokens_per_second=facts["tokens"] / seconds,
+        data_wait_share=facts["wait_seconds"] / seconds,
+        epochs=facts["step"] / plan.steps_per_epoch,
+        resumed_from=facts["resumed_from"],
+        num_ranks=num_ranks,
+        metrics=str(checkpoint_dir / METRICS_FILE),
+    )
+    say(
+        f"train: {result.steps:,} steps in {duration(seconds)}, {result.parameters:,} parameters, loss "
+        f"{result.loss:.4f}, validation loss {result.validation_loss:.4f}, "
+        f"{result.tokens_per_second:,.0f} tokens/s, waiting for data {result.data_wait_share:.1%}"
+    )
+    return result
+
+
+def evaluate_model(
+    spark: Any,
+    config: EvaluateConfig,
+    train: TrainConfig,
+    validation: Snapshot,
+    model_dir: Path,
+    say: Say,
+) -> Evaluation:
+    """Score a model folder on the whole validation split.
+
+    Args:
+        spark: The active SparkSession.
+        config: The evaluate section.
+        train: The train section, for ranks and threads.
+        validation: Validation sequences.
+        model_dir: The model folder.
+        say: Takes a line of progress.
+
+    Raises:
+        DataError: Sequences or model do not fit.
+        NotEnoughSlotsError: There are fewer slots than ranks.
+        RankFailedError: A rank raised or died.
+    """
+    num_ranks = choose_ranks(spark, train, say)
+    job = EvaluateJob(
+        model_dir=str(model_dir),
+        layout=read_layout(validation),
+        vocab_size=validation.vocab_size,
+        batch_size=config.batch_size,
+    )
+    score = _run(spark, _evaluate_rank, job, train, num_ranks, "evaluate", say)[0]
+    if score.num_bytes == 0:
+        raise DataError(
+            f"the {score.num_targets} targets of {validation.table} version {validation.version} stand for no "
+            f"text at all, so there are no bits per byte; check the tokenizer"
+        )
+    return Evaluation(**asdict(score), loss=score.loss, bits_per_byte=score.bits_per_byte)
+
+
+def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
+    """The number of ranks: as configured, or for 'auto' two where there are slots (and shards) for them."""
+    if config.num_ranks != "auto":
+        return config.num_ranks
+    slots = count_slots(spark)
+    num_ranks = max(count for count in range(1, DEFAULT_RANKS + 1) if config.canonical_shards % count == 0)
+    if slots < num_ranks:
+        say(
+            f"train: {slots} slot in {spark.sparkContext.master}, so there is 1 rank instead of {num_ranks}; "
+            f"the result is the same up to rounding"
+        )
+        return 1
+    return num_ranks
+
+
+def _check_pair(train: Snapshot, validation: Snapshot) -> None:
+    for name in ("sequence_length", "vocab_size", "tokenizer_hash", "version"):
+        first, second = getattr(train, name), getattr(validation, name)
+        if first != second:
+            raise DataError(
+                f"the training sequences have {name} {first}, but the validation sequences {second}; both must "
+                f"come from the same version of {train.table}"
+            )
+
+
+def _run(
+    spark: Any,
+    function: Callable[..., Any],
+    job: Any,
+    config: TrainConfig,
+    num_ranks: int,
+    name: str,
+    say: Say,
+) -> list[Any]:
+    return launch(
+        function,
+        num_ranks,
+        spark=spark,
+        args=(job,),
+        threads_per_rank=config.threads_per_rank,
+        stall_seconds=config.stall_seconds,
+        description=name,
+        say=say,
+        on_event=Progress(say),
+    )
+
+
+def _train_rank(job: TrainJob) -> dict[str, Any]:
+    # Imported on the rank: the driver needs neither torch nor transformers.
+    from training.loop import train_rank
+
+    return train_rank(job)
+
+
+def _evaluate_rank(job: EvaluateJob) -> Any:
+    from training.evaluate import evaluate_rank
+
+    return evaluate_rank(job)

@@ -1,0 +1,83 @@
+"""What training needs to know of a byte-level BPE: bytes of each token, and the end-of-document token.
+
+Only the JSON files are read; no tokenizer code runs.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training.errors import DataError
+from training.storage import Folder
+
+TOKENIZER_FILE = "tokenizer.json"
+TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
+
+MAX_TOKENIZER_BYTES = 256 << 20
+"""A vocabulary of a million entries takes about a tenth of it."""
+
+
+def token_byte_lengths(tokenizer_json: str | Path) -> npt.NDArray[np.int64]:
+    """UTF-8 bytes that each token of a byte-level BPE stands for, int64 (vocab_size,); special tokens: 0.
+
+    In the byte-level alphabet (Radford et al., 2019, section 2.2) every character of an entry is one byte.
+
+    Args:
+        tokenizer_json: The tokenizer.json.
+
+    Raises:
+        DataError: The file is no byte-level BPE, or its ids have gaps.
+    """
+    path = Path(tokenizer_json)
+    tree = _read_json(Folder(str(path.parent)), path.name)
+    model = tree.get("model") or {}
+    if model.get("type") != "BPE" or "ByteLevel" not in json.dumps(tree.get("decoder")):
+        raise DataError(
+            f"{path} is a {model.get('type')!r} tokenizer; bits per byte need a byte-level BPE (model BPE, "
+            f"decoder ByteLevel)"
+        )
+    lengths = {int(number): len(entry) for entry, number in model.get("vocab", {}).items()}
+    for token in tree.get("added_tokens", []):
+        lengths[int(token["id"])] = 0 if token.get("special") else len(str(token["content"]).encode())
+    if sorted(lengths) != list(range(len(lengths))):
+        raise DataError(f"{path}: {len(lengths)} token ids are not 0 to {len(lengths) - 1} without a gap")
+    return np.array([lengths[number] for number in range(len(lengths))], dtype=np.int64)
+
+
+def end_of_document_id(tokenizer_dir: str | Path) -> int | None:
+    """Id of the token that ends a document: the configured end-of-sequence token, else the only special one.
+
+    None if the tokenizer names none, or several without saying which.
+    """
+    folder = Folder(str(tokenizer_dir))
+    added = _read_json(folder, TOKENIZER_FILE).get("added_tokens", [])
+    special = {str(token["content"]): int(token["id"]) for token in added if token.get("special")}
+    if folder.exists(TOKENIZER_CONFIG_FILE):
+        named = _read_json(folder, TOKENIZER_CONFIG_FILE).get("eos_token")
+        named = named.get("content") if isinstance(named, dict) else named
+        if named in special:
+            return special[named]
+    return next(iter(special.values())) if len(special) == 1 else None
+
+
+def _read_json(folder: Folder, name: str) -> dict[str, Any]:
+    place = f"{folder.location}/{name}"
+    try:
+        size = folder.size(name)
+        if size > MAX_TOKENIZER_BYTES:
+            raise DataError(
+                f"{place} has {size} bytes, more than the {MAX_TOKENIZER_BYTES} a tokenizer may have"
+            )
+        tree = json.loads(folder.read(name))
+    except FileNotFoundError:
+        raise DataError(f"{place} does not exist; tokenize the corpus first") from None
+    except ValueError as error:
+        raise DataError(f"{place} is not valid JSON: {error}") from None
+    if not isinstance(tree, dict):
+        raise DataError(f"{place} must hold a JSON object")
+    return tree
