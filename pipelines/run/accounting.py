@@ -29,7 +29,8 @@ class Tally:
             raise AccountingError(
                 f"{stage}: {self.rows_in} {self.unit} went in, but {self.rows_out} out + "
                 f"{self.rows_rejected} rejected + {self.rows_quarantined} quarantined + "
-                f"{self.rows_duplicate} duplicates = {accounted}; the run is not recorded as done. Please report this with the run file"
+                f"{self.rows_duplicate} duplicates = {accounted}; the run is not recorded as done. "
+                "Please report this with the run file"
             )
 
     def __str__(self) -> str:

@@ -7,10 +7,9 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pipelines.errors import RinglakeError, StageFailedError
 from pipelines.lake import RunRecord
 from pipelines.run.context import Context
-from pipelines.run.failure import explain
+from pipelines.run.failure import explain, in_our_words
 from pipelines.run.keys import config_json, digest, run_key
 from pipelines.run.memory import PeakMemory
 from pipelines.run.stage import Outcome, Stage
@@ -106,9 +105,7 @@ def _run(context: Context, stage: Stage) -> None:
         raise failure  # Ctrl-C and the like: nothing more is written
     context.ledger.append(record)
     if failure is not None:
-        if isinstance(failure, RinglakeError):
-            raise failure
-        raise StageFailedError(f"{stage.name} failed: {explain(failure)}") from failure
+        raise in_our_words(stage.name, failure) from failure
     assert tally is not None
     rate = f", {tally.rows_in / seconds:,.0f} {tally.unit}/s" if seconds > 0 and tally.rows_in else ""
     counts = f"{tally} {tally.unit}; " if tally.rows_in else ""

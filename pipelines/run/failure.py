@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from pipelines.errors import EnvironmentProblem, InputError, RinglakeError, StageFailedError
+from training.errors import DataError, NotEnoughSlotsError, TrainingError
+
 MAX_CHARS = 2000
 
 _PYTHON_ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Problem|Interrupt)\b.*", re.MULTILINE)
@@ -26,6 +29,20 @@ def explain(error: BaseException) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     message = lines[0] if lines else ""
     return f"{kind}: {message}"[:MAX_CHARS] if message else kind
+
+
+def in_our_words(stage: str, error: Exception) -> RinglakeError:
+    """The error as one of ours, whose kind decides the exit code."""
+    if isinstance(error, RinglakeError):
+        return error
+    if isinstance(error, NotEnoughSlotsError):
+        return EnvironmentProblem(f"{stage}: {error}")
+    if isinstance(error, DataError):
+        return InputError(f"{stage}: {error}")
+    if isinstance(error, TrainingError):
+        # Its message has lines: rank, host and the rank's own traceback.
+        return StageFailedError(f"{stage} failed: {error}")
+    return StageFailedError(f"{stage} failed: {explain(error)}")
 
 
 def _text(error: BaseException) -> str:

@@ -162,3 +162,29 @@ def test_show_filters_limits_and_prints_json(small_job: SmallJob) -> None:
     table = ringlake("show", small_job.lake, "sequences", "--limit", "2").stdout
     assert table.splitlines()[0].startswith("sequence_id") or "sequence_id" in table.splitlines()[0]
     assert "its columns: " in ringlake("show", small_job.lake, "corpus", "--where", "nope = 1", code=3).stderr
+
+
+def test_more_ranks_than_slots_is_told_at_once(small_job: SmallJob, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(small_job.lake, lake)
+    done = ringlake("train", "--lake", lake, "--run", small_job.run_file, "--num-ranks", "4", code=4)
+    error = next(line for line in done.stderr.splitlines() if line.startswith("ringlake: error: "))
+    assert "4" in error
+    assert "2" in error
+    assert "Traceback" not in done.stderr
+    assert status(lake)["runs"][-1]["state"] == "failed"
+    assert (lake / "model" / "config.json").is_file()
+
+
+def test_another_number_of_ranks_gives_the_same_model(small_job: SmallJob, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    lake = tmp_path / "lake"
+    shutil.copytree(small_job.lake, lake)
+    shutil.rmtree(lake / "checkpoints")
+    ringlake("train", "--lake", lake, "--run", small_job.run_file, "--num-ranks", "1")
+    one = load_file(lake / "model" / "model.safetensors")
+    two = load_file(small_job.lake / "model" / "model.safetensors")
+    assert one.keys() == two.keys()
+    for name, values in one.items():
+        assert abs(values - two[name]).max() < 1e-3, name
