@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from pipelines.setup import cache, checks, horovod, jars, venv
 from pipelines.setup.errors import MissingToolsError, SetupError
@@ -32,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="go through all steps even if nothing changed")
     options = parser.parse_args(argv)
     progress = Progress()
+    # Ended by a service manager or a closed terminal, set-up must end the compilers it started, too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     root = checkout_root()
     unfit = checks.check_python(sys.version_info[:3])
     if unfit is not None:
@@ -134,6 +140,10 @@ def stale(root: Path | None) -> str | None:
     except SetupError as error:
         return str(error)
     return None
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt(signal.strsignal(number))
 
 
 def _finish(target: Target, installer: venv.Installer, progress: Progress) -> dict[str, str]:

@@ -134,9 +134,14 @@ def ensure(target: Target, installer: Installer, roots: Sequence[Path], progress
 
     made = cache.obtain(roots, KIND, name, build, progress)
     # A fresh wheel may replace one of the same name that did not work.
-    if made.fresh or not _installed_from(target, made):
+    stays = not made.fresh and _installed_from(target, made)
+    if not stays:
         _install(made, installer, progress)
     trouble = verify(target)
+    if trouble and not trouble.loads and stays:
+        progress.line(f"the installed Horovod does not load ({trouble.line}): installing it again")
+        _install(made, installer, progress)
+        trouble = verify(target)
     if trouble and not trouble.loads and not made.fresh:
         progress.line(f"the cached Horovod wheel does not load here ({trouble.line}): building it again")
         made = cache.obtain(roots, KIND, name, build, progress, refuse=made)

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines.setup.progress import Progress
 
 _POLL_S = 0.5
-_TICK_S = 15.0
+_TICK_S = 60.0
 
 
 @contextlib.contextmanager

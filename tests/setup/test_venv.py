@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,6 +148,29 @@ def test_a_failing_program_is_shown_with_its_last_lines_and_its_log(tmp_path: Pa
     assert "line 10\n" not in said
     assert str(log) in said
     assert last_lines(log, 2) == "line 98\nline 99"
+
+
+def test_set_up_that_is_ended_ends_what_it_started(tmp_path: Path) -> None:
+    program = textwrap.dedent(
+        """
+        import signal, sys
+        from pathlib import Path
+        from pipelines.setup.__main__ import _interrupt
+        from pipelines.setup.progress import Progress
+        signal.signal(signal.SIGTERM, _interrupt)
+        compiler = "import os, time; print('pid', os.getpid(), flush=True); time.sleep(300)"
+        Progress().run([sys.executable, "-c", compiler], label="compiling", log=Path(sys.argv[1]))
+        """
+    )
+    log = tmp_path / "log"
+    process = subprocess.Popen([sys.executable, "-c", program, str(log)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not last_lines(log, 1).startswith("pid ") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=60) != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(last_lines(log, 1).split()[1]), 0)
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path, progress: Lines) -> None:
