@@ -91,9 +91,8 @@ def load_latest(folder: Folder, identity: Mapping[str, Any], say: Callable[[str]
         try:
             checkpoint = _load(place, step)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            say(
-                f"train: checkpoint {place.location} is damaged and passed over: {' '.join(str(error).split())}"
-            )
+            reason = " ".join(str(error).split())
+            say(f"train: checkpoint {place.location} is damaged and passed over: {reason}")
             continue
         _check_identity(place, checkpoint.state.get("identity", {}), identity)
         return checkpoint

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from transformers.utils.logging import disable_progress_bar
+
 from training.storage import Folder
 from training.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 
@@ -25,6 +27,7 @@ def export_model(model: Any, tokenizer: Folder, target: Folder, facts: dict[str,
     staged = Folder(f"{target.location.rstrip('/')}.new")
     staged.remove()
     staged.create()
+    disable_progress_bar()
     model.save_pretrained(staged.local_path)
     for name in _TOKENIZER_FILES:
         if tokenizer.exists(name):

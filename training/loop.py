@@ -198,8 +198,8 @@ class _Pace:
 def _describe_bad_loss(loss: float, step: int, plan: SamplePlan) -> str:
     ids = np.concatenate(plan.batch(step)).tolist()
     return (
-        f"the loss of step {step + 1} is {loss}; the model was not updated. Lower train.learning_rate or look "
-        f"at the sequences of this global batch: sequence_id in {ids}"
+        f"the loss of step {step + 1} is {loss}; the model was not updated. Lower train.learning_rate or "
+        f"look at the sequences of this global batch: sequence_id in {ids}"
     )
 
 

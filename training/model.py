@@ -9,6 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.utils.logging import disable_progress_bar
 
 from conf.learn import ModelConfig
 from training.data.permutation import derive_seed
@@ -24,7 +25,7 @@ _FILLED_IN = frozenset({"vocab_size", "max_position_embeddings", "bos_token_id",
 def build_model(
     config: ModelConfig, *, vocab_size: int, sequence_length: int, end_id: int | None, seed: int
 ) -> PreTrainedModel:
-    """The model in float32 on this rank's device, in training mode; equal arguments give equal weights on every rank.
+    """The model in float32 on this rank's device; equal arguments give equal weights on every rank.
 
     Args:
         config: Architecture, or the folder to start from.
@@ -91,6 +92,7 @@ def load_model(folder: str) -> PreTrainedModel:
     Raises:
         DataError: It cannot be loaded.
     """
+    disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -102,8 +104,8 @@ def load_model(folder: str) -> PreTrainedModel:
         )
     except (OSError, ValueError) as error:
         raise DataError(
-            f"the model {folder!r} cannot be loaded: {_line(error)}; it must be a local folder with config.json "
-            f"and safetensors weights"
+            f"the model {folder!r} cannot be loaded: {_line(error)}; it must be a local folder with "
+            f"config.json and safetensors weights"
         ) from error
     return _on_device(model)
 
@@ -125,13 +127,14 @@ def _load_pretrained(folder: str, vocab_size: int, sequence_length: int) -> PreT
     model = load_model(folder)
     if model.config.vocab_size < vocab_size:
         raise DataError(
-            f"model.pretrained = {folder!r} knows {model.config.vocab_size} tokens, but the sequences were made "
-            f"with a tokenizer of {vocab_size}; set tokenize.tokenizer to the model's own tokenizer"
+            f"model.pretrained = {folder!r} knows {model.config.vocab_size} tokens, but the sequences were "
+            f"made with a tokenizer of {vocab_size}; set tokenize.tokenizer to the model's own tokenizer"
         )
     longest = getattr(model.config, "max_position_embeddings", None)
     if longest is not None and longest < sequence_length:
         raise DataError(
-            f"model.pretrained = {folder!r} takes {longest} tokens, but pack.sequence_length = {sequence_length}"
+            f"model.pretrained = {folder!r} takes {longest} tokens, but pack.sequence_length = "
+            f"{sequence_length}"
         )
     return model
 

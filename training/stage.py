@@ -205,8 +205,8 @@ def evaluate_model(
     score = _run(spark, _evaluate_rank, job, train, num_ranks, "evaluate", say)[0]
     if score.num_bytes == 0:
         raise DataError(
-            f"the {score.num_targets} targets of {validation.table} version {validation.version} stand for no "
-            f"text at all, so there are no bits per byte; check the tokenizer"
+            f"the {score.num_targets} targets of {validation.table} version {validation.version} stand for "
+            f"no text at all, so there are no bits per byte; check the tokenizer"
         )
     return Evaluation(**asdict(score), loss=score.loss, bits_per_byte=score.bits_per_byte)
 
@@ -231,8 +231,8 @@ def _check_pair(train: Snapshot, validation: Snapshot) -> None:
         first, second = getattr(train, name), getattr(validation, name)
         if first != second:
             raise DataError(
-                f"the training sequences have {name} {first}, but the validation sequences {second}; both must "
-                f"come from the same version of {train.table}"
+                f"the training sequences have {name} {first}, but the validation sequences {second}; both "
+                f"must come from the same version of {train.table}"
             )
 
 

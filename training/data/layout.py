@@ -180,7 +180,7 @@ def _check_contiguous(groups: list[_Group], snapshot: Snapshot) -> None:
             fault = "missing" if group.first > expected else "there twice"
             low, high = sorted((expected, group.first))
             raise DataError(
-                f"{snapshot.table} version {snapshot.version}, {snapshot.split}: sequence_id {low} to {high - 1} "
-                f"{fault}, met at {group.path}, row group {group.number}; pack the sequences again"
+                f"{snapshot.table} version {snapshot.version}, {snapshot.split}: sequence_id {low} to "
+                f"{high - 1} {fault}, met at {group.path}, row group {group.number}; pack the sequences again"
             )
         expected = group.end

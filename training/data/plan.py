@@ -121,8 +121,8 @@ class SamplePlan:
             ]
             raise DataError(
                 f"train.num_ranks = {world_size} does not divide train.canonical_shards = "
-                f"{self.canonical_shards}; use {', '.join(map(str, fitting))} ranks, or a number of canonical "
-                f"shards that is a multiple of {world_size} (this changes the sample plan)"
+                f"{self.canonical_shards}; use {', '.join(map(str, fitting))} ranks, or a number of "
+                f"canonical shards that is a multiple of {world_size} (this changes the sample plan)"
             )
         if not 0 <= rank < world_size:
             raise DataError(f"rank {rank} is not among the ranks 0 to {world_size - 1}")

@@ -148,11 +148,16 @@ class _BlockReader(Reader):
         ahead = max(NUM_WORKERS, num_lanes * BLOCKS_AHEAD_PER_LANE)
         self._workers_pool = ThreadPool(NUM_WORKERS, results_queue_size=NUM_WORKERS * ahead)
         self.ventilator = _ScheduleVentilator(self._workers_pool.ventilate, layout, schedule, ahead)
-        worker_arguments = (
-            None, list(layout.paths), self.schema, None, None, self.cache, None, self.schema, None, False, None,
-            False, layout.sequence_length, vocab_size,
-        )  # fmt: skip
-        self._workers_pool.start(_BlockWorker, worker_arguments, ventilator=self.ventilator)
+        # The first twelve are Petastorm's, in its order; its file system, pieces, shuffling stay unused.
+        petastorm_arguments = (
+            *(None, list(layout.paths), self.schema, None, None, self.cache),
+            *(None, self.schema, None, False, None, False),
+        )
+        self._workers_pool.start(
+            _BlockWorker,
+            (*petastorm_arguments, layout.sequence_length, vocab_size),
+            ventilator=self.ventilator,
+        )
 
 
 class _ScheduleVentilator(Ventilator):
@@ -204,7 +209,7 @@ class _BlockWorker(ArrowReaderWorker):
 
     def __init__(self, worker_id: int, publish: Callable[[Any], None], arguments: tuple[Any, ...]) -> None:
         super().__init__(worker_id, publish, arguments)
-        self._sequence_length, self._vocab_size = arguments[12], arguments[13]
+        self._sequence_length, self._vocab_size = arguments[-2], arguments[-1]
 
     def process(self, slices: list[RowSlice]) -> None:
         """Publish `input_ids` (rows, sequence_length) and `num_tokens` (rows,) of a block."""
@@ -236,7 +241,8 @@ def _read_rows(
     counts = table.column("num_tokens").to_numpy()
     if len(counts) and not (int(counts.min()) >= 1 and int(counts.max()) <= length):
         raise DataError(
-            f"{place}: num_tokens must lie in 1 to {length}, but is {int(counts.min())} to {int(counts.max())}"
+            f"{place}: num_tokens must lie in 1 to {length}, but is {int(counts.min())} to "
+            f"{int(counts.max())}"
         )
     if tokens.size and not (int(tokens.min()) >= 0 and int(tokens.max()) < vocab_size):
         raise DataError(

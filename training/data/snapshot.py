@@ -42,4 +42,5 @@ class Snapshot:
 
     @property
     def num_sequences(self) -> int:
+        """Sequences in all files."""
         return sum(file.num_rows for file in self.files)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 
 from training.errors import RankFailedError, TrainingError
 from training.launch.channel import DriverServer, Message
@@ -162,8 +162,8 @@ def _pickle(train: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
         return bytes(cloudpickle.dumps((train, tuple(args), dict(kwargs or {}))))
     except Exception as error:
         raise TrainingError(
-            f"the training function or its arguments cannot be pickled: {type(error).__name__}: {error}; open "
-            f"files, sockets, locks and Spark objects inside the function instead of passing them"
+            f"the training function or its arguments cannot be pickled: {type(error).__name__}: {error}; "
+            f"open files, sockets, locks and Spark objects inside the function instead of passing them"
         ) from error
 
 

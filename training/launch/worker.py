@@ -27,7 +27,7 @@ def main() -> NoReturn:
     _die_with_parent()
     result = int(os.environ[RESULT_VARIABLE])
     try:
-        import cloudpickle
+        import cloudpickle  # type: ignore[import-untyped]
 
         function, arguments, keywords = cloudpickle.loads(sys.stdin.buffer.read())
         value = function(*arguments, **keywords)
@@ -35,7 +35,7 @@ def main() -> NoReturn:
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
         _end(result, _failure(error), code or 1)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the driver shall name it
         _end(result, _failure(error), 1)
     _leave_ring()
     # Exit handlers that the function's libraries registered run; a hanging teardown cannot stall the job.
