@@ -56,14 +56,22 @@ class CleanConfig(BaseModel):
     profile: str = Field(
         "documentation", description="Named list of rules; `ringlake clean --help` lists them."
     )
-    rules: tuple[str, ...] | None = Field(None, description="Rule names instead of the profile's list.")
+    rules: tuple[str, ...] | None = Field(
+        None, description="Names of rules and text steps instead of the profile's list, in their order."
+    )
     thresholds: dict[str, float] = Field(
         default_factory=dict, description="Threshold by rule name, instead of the published one."
     )
     languages: tuple[str, ...] = Field(
         (), description="Languages that stay (ISO 639-1); empty: the profile's own, which may be all."
     )
-    min_language_score: float | None = Field(None, ge=0, le=1, description="None: the profile's own.")
+    min_language_score: float | None = Field(
+        None, ge=0, le=1, description="Least probability of those languages. None: the profile's own rule."
+    )
+    splitter: str | None = Field(
+        None, description="What is a word: word_or_punct or whitespace. None: the profile's own."
+    )
+    repair: bool = Field(True, description="Repair encoding, Unicode form and white space before judging.")
     redact: RedactConfig = Field(default_factory=RedactConfig)
 
 
@@ -99,6 +107,11 @@ class TokenizeConfig(BaseModel):
     tokenizer: str | None = Field(
         None, description="Folder or tokenizer.json to use instead of training one."
     )
+    end_token: str | None = Field(
+        None,
+        min_length=1,
+        description="Token that ends a document in that tokenizer; None: the eos_token of its configuration.",
+    )
 
 
 class PackConfig(BaseModel):
@@ -112,6 +125,15 @@ class PackConfig(BaseModel):
         256, ge=1, le=2**20, description="Sequences in a Parquet row group: the unit that a reader fetches."
     )
     rows_per_file: int = Field(8192, ge=1, description="Sequences in a file, a multiple of rows_per_group.")
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> PackConfig:
+        if self.rows_per_file % self.rows_per_group:
+            raise ValueError(
+                f"rows_per_file = {self.rows_per_file} must be a multiple of "
+                f"rows_per_group = {self.rows_per_group}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _whole_groups(self) -> PackConfig:

@@ -16,10 +16,14 @@ CLEAN = Table(
         NUM_BYTES,
         LANG,
         LANG_SCORE,
-        Column("num_words", pa.int64(), "Number of words, by the profile's word splitter."),
+        Column("num_words", pa.int64(), "Number of words before redaction, by the profile's splitter."),
         Column("num_emails", pa.int32(), "E-mail addresses replaced by a placeholder."),
         Column("num_ips", pa.int32(), "Public IP addresses replaced by a placeholder."),
-        Column("num_repairs", pa.int32(), "Characters that Unicode and whitespace repair changed or removed."),
+        Column(
+            "num_repairs",
+            pa.int32(),
+            "Characters that repair changed or removed: those of the text as read that are gone.",
+        ),
         Column(
             "measures",
             pa.map_(pa.string(), pa.float64()),

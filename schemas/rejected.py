@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.common import DOC_ID, LANG, NUM_BYTES, SOURCE, SOURCE_ID
+from schemas.common import DOC_ID, LANG, SOURCE, SOURCE_ID
 from schemas.table import Column, Table
 
 REJECTED = Table(
@@ -12,12 +12,14 @@ REJECTED = Table(
         DOC_ID,
         SOURCE,
         SOURCE_ID,
-        Column("rule", pa.string(), "Name of the rule, e.g. 'gopher.mean_word_length'."),
+        Column("rule", pa.string(), "Name of the rule, e.g. 'gopher.mean_word_length.max'."),
         Column("value", pa.float64(), "What the rule measured on this document."),
         Column("threshold", pa.float64(), "The limit that the value broke."),
-        Column("comparison", pa.string(), "'<' if the value had to be at least the threshold, '>' if at most."),
+        Column(
+            "comparison", pa.string(), "'<' if the value had to be at least the threshold, '>' if at most."
+        ),
         LANG,
-        NUM_BYTES,
+        Column("num_bytes", pa.int64(), "Length of the text as read, in UTF-8 bytes."),
     ),
     key=("doc_id",),
 )

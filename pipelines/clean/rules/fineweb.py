@@ -1,0 +1,64 @@
+"""FineWeb's own quality rules: Penedo et al. 2024 (arXiv 2406.17557), section 3.5, and its released code.
+
+The paper's text gives the share of characters in duplicated lines as 0.1; the released pipeline, which made
+the data set, has 0.01. The latter is used here.
+"""
+
+from __future__ import annotations
+
+from pipelines.clean.punctuation import TERMINAL_PUNCTUATION
+from pipelines.clean.rules.rule import Rule
+from pipelines.clean.stats import TextStats, duplicates, share
+
+_ORIGIN = "FineWeb, Penedo et al. 2024, arXiv 2406.17557, section 3.5, and its released pipeline"
+
+SHORT_LINE_CHARS = 30
+
+_END_MARKS = tuple(TERMINAL_PUNCTUATION)
+
+
+def line_punctuation(stats: TextStats) -> float:
+    """Share of the lines that are not blank which end with a terminal mark."""
+    lines = stats.filled_lines
+    return share(sum(line.endswith(_END_MARKS) for line in lines), len(lines))
+
+
+def short_lines(stats: TextStats) -> float:
+    """Share of the lines that are not blank which have at most 30 characters."""
+    lines = stats.filled_lines
+    return share(sum(len(line) <= SHORT_LINE_CHARS for line in lines), len(lines))
+
+
+def duplicate_line_chars(stats: TextStats) -> float:
+    """Share of the characters, line feeds aside, in lines that occurred before in the text."""
+    num_chars = len(stats.text) - stats.text.count("\n")
+    return share(duplicates(stats.filled_lines)[1], num_chars)
+
+
+def newline_ratio(stats: TextStats) -> float:
+    """Line feeds a word."""
+    return share(stats.text.count("\n"), stats.num_words)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "fineweb.line_punctuation.min",
+        line_punctuation,
+        "<",
+        0.12,
+        "Share of lines ending with a terminal mark.",
+        _ORIGIN,
+    ),
+    Rule(
+        "fineweb.short_lines.max", short_lines, ">", 0.67, "Share of lines of at most 30 characters.", _ORIGIN
+    ),
+    Rule(
+        "fineweb.duplicate_line_chars.max",
+        duplicate_line_chars,
+        ">",
+        0.01,
+        "Share of characters in lines that repeat an earlier one.",
+        _ORIGIN,
+    ),
+    Rule("fineweb.newline_ratio.max", newline_ratio, ">", 0.3, "Line feeds a word.", _ORIGIN),
+)

@@ -1,0 +1,25 @@
+"""Rules on the length of a text, for those who want no other."""
+
+from __future__ import annotations
+
+from pipelines.clean.rules.rule import Rule
+from pipelines.clean.stats import TextStats
+
+_OWN = "ringlake's own"
+
+
+def num_words(stats: TextStats) -> float:
+    """Words, by the profile's splitter."""
+    return stats.num_words
+
+
+def num_characters(stats: TextStats) -> float:
+    """Characters, white space included."""
+    return len(stats.text)
+
+
+RULES: tuple[Rule, ...] = (
+    # One of each is what it takes not to be empty; a run sets what it wants.
+    Rule("length.words.min", num_words, "<", 1, "Words, by the profile's splitter.", _OWN),
+    Rule("length.characters.min", num_characters, "<", 1, "Characters, white space included.", _OWN),
+)

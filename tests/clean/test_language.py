@@ -1,0 +1,73 @@
+"""Language identification, offline, over the whole text."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from pipelines.clean.language import Language, identify
+from pipelines.clean.rules import RULES
+from pipelines.clean.stats import TextStats
+
+ENGLISH = "All human beings are born free and equal in dignity and rights."
+GERMAN = "Alle Menschen sind frei und gleich an Würde und Rechten geboren."
+CHINESE = "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心。"
+
+
+@pytest.mark.parametrize(("text", "code"), [(ENGLISH, "en"), (GERMAN, "de"), (CHINESE, "zh")])
+def test_languages(text: str, code: str) -> None:
+    found = identify(text)
+    assert found.code == code
+    assert 0.5 < found.score <= 1
+    assert found.probability(frozenset({code, "xx"})) == pytest.approx(found.score)
+    assert found.probability(frozenset()) == found.score
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "12.5 + 7 = 19.5", "+---+---+\n|   |   |", "😀"])
+def test_a_text_without_letters_has_no_language(text: str) -> None:
+    found = identify(text)
+    assert (found.code, found.score, found.probability(frozenset({"en"}))) == ("und", 0.0, 0.0)
+
+
+def test_line_breaks_and_capitals_do_not_change_the_language() -> None:
+    assert identify(GERMAN.replace(" ", "\n")).code == "de"
+    assert identify(ENGLISH.upper()).code == "en"
+
+
+def test_the_whole_text_is_looked_at() -> None:
+    assert identify(GERMAN + " " + " ".join([ENGLISH] * 30)).code == "en"
+
+
+def test_the_declaration_of_human_rights_in_many_languages(shared_data: Path) -> None:
+    rows: dict[str, list[str]] = defaultdict(list)
+    for line in (shared_data / "multilingual" / "udhr2.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        rows[row["lang"].partition("-")[0]].append(row["text"])
+    right = total = 0
+    for lang in ("en", "de", "fr", "es", "ru", "zh", "ja", "ar", "hi", "tr", "pl", "th"):
+        right += sum(identify(text).code == lang for text in rows[lang])
+        total += len(rows[lang])
+    assert total > 300
+    assert right / total > 0.97
+
+
+def measure(rule: str, text: str, language: Language, *languages: str) -> float:
+    return RULES[rule].measure(TextStats(text, language=language, languages=frozenset(languages)))
+
+
+def test_rules_measure_the_wanted_languages() -> None:
+    language = Language((("de", 0.7), ("nl", 0.2), ("en", 0.05)))
+    long, short = "a" * 60, "a" * 59
+    assert measure("language.listed.min", long, language, "en") == 0
+    assert measure("language.listed.min", long, language, "en", "de") == 1
+    assert measure("language.listed.min", long, language) == 1
+    assert measure("language.score.min", long, language, "en", "nl") == pytest.approx(0.25)
+    assert measure("language.score.min", long, language) == 0.7
+    assert measure("language.foreign_score.max", long, language, "en") == 0.7
+    assert measure("language.foreign_score.max", short, language, "en") == 0
+    assert measure("language.foreign_score.max", long, language, "de") == 0
+    assert measure("language.foreign_score.max", "文" * 20, language, "en") == 0.7
+    assert measure("language.foreign_score.max", "文" * 19, language, "en") == 0

@@ -1,0 +1,74 @@
+"""What repair changes, what it leaves alone, and that it settles."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.clean.repair import repair
+
+# Pieces of faults that pile up in real texts more often than chance would put them together.
+PIECES = st.sampled_from(
+    [
+        *("Ã©", "â€™", "Â\xa0", "é", "\x92", "ï»¿", "Ãƒ", "Ã\x83Â©", "ﬁ", "a", "文"),
+        *("\r", "\n", "\r\n", "\u2028", "\x85", " ", "\t", "\xa0"),
+        *("\x1b[31m", "\x1b", "[0m", "\x00", "\ufeff"),
+    ]
+)
+TEXTS = st.one_of(
+    st.text(max_size=80), st.lists(st.one_of(PIECES, st.text(max_size=3)), max_size=25).map("".join)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "repaired", "count"),
+    [
+        ("plain text", "plain text", 0),
+        ("", "", 0),
+        ("a\r\nb\rc", "a\nb\nc", 2),
+        ("a  \nb\t\n", "a\nb", 4),
+        ("a\n\n\n\n\nb", "a\n\n\nb", 2),
+        ("a\n\n\nb", "a\n\n\nb", 0),
+        ("\n\n  indented stays\n", "  indented stays", 3),
+        ("a\x00b\x07c\x7f", "abc", 3),
+        ("\x1b[1;31mred\x1b[0m", "red", 11),
+        ("a\u2028b\x0cc", "a\nb\nc", 2),
+        ("\ufeffBOM", "BOM", 1),
+        ("cafe\u0301", "café", 2),
+        ("schÃ¶n", "schön", 2),
+        ("It\u2019s \ufb01ne &amp; \uff21", "It\u2019s \ufb01ne &amp; \uff21", 0),
+        ("tabs\tinside stay", "tabs\tinside stay", 0),
+    ],
+)
+def test_cases(text: str, repaired: str, count: int) -> None:
+    assert repair(text) == (repaired, count)
+
+
+def test_windows_punctuation_that_was_read_as_latin1() -> None:
+    assert repair("It\x92s")[0] == "It\u2019s"
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS)
+def test_repair_settles_and_holds_its_promises(text: str) -> None:
+    repaired, count = repair(text)
+    assert repair(repaired) == (repaired, 0)
+    assert (count > 0) or (repaired == text) or sorted(text) == sorted(repaired)
+    assert unicodedata.is_normalized("NFC", repaired)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]", repaired)
+    assert not re.search(r"[^\S\n]\n|\n{4,}|[^\S\n]\Z", repaired)
+    assert repaired == repaired.strip("\n")
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=50))
+def test_printable_ascii_is_left_alone(text: str) -> None:
+    assert repair(text) == (text, 0)
+
+
+def test_long_runs_of_white_space_take_linear_time() -> None:
+    text = "a" + " " * 300_000 + "b" + "\r" * 300_000 + "c" + "\n " * 300_000 + "d"
+    assert repair(text)[0] == "a" + " " * 300_000 + "b\n\n\nc\n\n\n d"
