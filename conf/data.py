@@ -130,15 +130,6 @@ class PackConfig(BaseModel):
     def _whole_groups(self) -> PackConfig:
         if self.rows_per_file % self.rows_per_group:
             raise ValueError(
-                f"rows_per_file = {self.rows_per_file} must be a multiple of "
-                f"rows_per_group = {self.rows_per_group}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _whole_groups(self) -> PackConfig:
-        if self.rows_per_file % self.rows_per_group:
-            raise ValueError(
                 f"rows_per_file = {self.rows_per_file} must be a multiple of rows_per_group = "
                 f"{self.rows_per_group}, so that no row group is cut by the end of a file"
             )

@@ -1,0 +1,1 @@
+"""Deduplication: exact, then near by MinHash LSH and connected components, then the split."""

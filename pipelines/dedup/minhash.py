@@ -1,0 +1,117 @@
+"""MinHash signatures of documents, reduced to one 64-bit key a band, inside `mapInArrow`.
+
+MinHash: Broder, "On the resemblance and containment of documents", 1997. Banding: Leskovec, Rajaraman
+and Ullman, "Mining of Massive Datasets", section 3.4: documents of Jaccard similarity s share a key
+with probability 1 - (1 - s^rows)^bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from pipelines.dedup.characters import character_classes
+from pipelines.dedup.shingles import U64, band_keys, jaccard
+from training.data.permutation import derive_seed
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+@dataclass(frozen=True)
+class MinHash:
+    """The family of hash functions and how it is banded.
+
+    Permutation k maps a shingle's 64-bit hash x to a_k * x + b_k modulo 2^64 with an odd a_k, which is
+    a bijection; x itself is mixed (`shingles`). All a_k and b_k follow from the seed.
+
+    Attributes:
+        ngram: Words in a shingle.
+        bands: Bands.
+        rows: MinHash values in a band.
+        seed: Seed of the permutations.
+    """
+
+    ngram: int
+    bands: int
+    rows: int
+    seed: int
+
+    def permutations(self) -> tuple[U64, U64]:
+        """All a_k and all b_k, uint64 of shape (bands * rows,) each."""
+        numbers = range(self.bands * self.rows)
+        multipliers = np.array([derive_seed(self.seed, k, 0) | 1 for k in numbers], dtype=np.uint64)
+        increments = np.array([derive_seed(self.seed, k, 1) for k in numbers], dtype=np.uint64)
+        return multipliers, increments
+
+    def keys(self, texts: pa.Array) -> tuple[U64, npt.NDArray[np.int64]]:
+        """Band keys, uint64 of shape (texts, bands), and shingles of each text, int64 of shape (texts,)."""
+        data, offsets = lowered(texts)
+        return band_keys(data, offsets, character_classes(), self.ngram, *self.permutations(), self.bands)
+
+
+def similarities(texts: pa.Array, others: pa.Array, ngram: int) -> npt.NDArray[np.float64]:
+    """Jaccard similarity of the shingle sets of each text and the other one in its row."""
+    return jaccard(*lowered(texts), *lowered(others), character_classes(), ngram)
+
+
+def lowered(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The lower-cased texts' bytes and offsets, as the kernels take them; a null counts as empty."""
+    array = pc.utf8_lower(texts.cast(pa.large_string()))
+    _, offsets, data = array.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    return np.frombuffer(data or b"", dtype=np.uint8), bounds
+
+
+def with_keys(documents: DataFrame, family: MinHash) -> DataFrame:
+    """Replaces `text` by `keys`: its band keys (array of long), empty if the text has no word.
+
+    Args:
+        documents: Columns doc_id, num_bytes, content and text.
+        family: The hash functions.
+    """
+    schema = (
+        "doc_id string not null, num_bytes long not null, content binary not null, keys array<long> not null"
+    )
+    return documents.select("doc_id", "num_bytes", "content", "text").mapInArrow(_key_batches(family), schema)
+
+
+def star_edges(documents: DataFrame) -> DataFrame:
+    """Edges (node, hub) with hub < node: in each bucket from every document to the smallest doc_id.
+
+    A bucket of n documents gives n - 1 edges, never n^2 pairs, and connects the same documents.
+
+    Args:
+        documents: Columns doc_id and keys.
+    """
+    bucket = Window.partitionBy("band", "key")
+    return (
+        documents.select("doc_id", F.posexplode("keys").alias("band", "key"))
+        .select(F.col("doc_id").alias("node"), F.min("doc_id").over(bucket).alias("hub"))
+        .where("node != hub")
+        .distinct()
+    )
+
+
+def _key_batches(family: MinHash) -> Batches:
+    def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            keys, counts = family.keys(batch["text"])
+            kept = keys[counts > 0].reshape(-1).view(np.int64)
+            ends = np.cumsum(np.where(counts > 0, family.bands, 0))
+            offsets = np.concatenate([[0], ends]).astype(np.int32)
+            lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(kept))
+            columns = [batch["doc_id"], batch["num_bytes"], batch["content"], lists]
+            yield pa.RecordBatch.from_arrays(columns, names=["doc_id", "num_bytes", "content", "keys"])
+
+    return convert

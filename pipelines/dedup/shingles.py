@@ -1,0 +1,240 @@
+"""Word n-grams of a text as 64-bit hashes, and MinHash over them, straight from Arrow's string buffers.
+
+A text is lower-cased by the caller. Its words are runs of word characters, with each character of a
+script written without spaces a word of its own (`characters`). A shingle is n consecutive words; a
+text of fewer than n words is one shingle, and a text without a word has none.
+
+Hashes are 64 bits wide and stand for their shingles: two different shingles of one pair of documents
+collide with a probability below m^2 / 2^64 for m shingles, 1e-7 for a million of them. All
+arithmetic is modulo 2^64 and there is no float in it, so that every machine computes the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.dedup.jit import kernel
+
+Bytes = npt.NDArray[np.uint8]
+U64 = npt.NDArray[np.uint64]
+
+_SEPARATOR, _WORD = 0, 1
+_FNV_OFFSET = np.uint64(0xCBF29CE484222325)
+_FNV_PRIME = np.uint64(0x100000001B3)
+_BASE = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_ONE = np.uint64(1)
+_S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
+_LARGEST = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@kernel
+def _mix(value: np.uint64) -> np.uint64:
+    """splitmix64's finaliser (Steele, Lea and Flood, OOPSLA 2014): a bijection of 64-bit integers."""
+    value = (value ^ (value >> _S30)) * _MIX_1
+    value = (value ^ (value >> _S27)) * _MIX_2
+    return value ^ (value >> _S31)
+
+
+@kernel
+def _words(data: Bytes, start: int, end: int, classes: Bytes, out: U64) -> int:
+    """Hash of each word of data[start:end] into `out`; the number of words.
+
+    A word is hashed byte by byte with FNV-1a (Fowler, Noll and Vo), then mixed. Bytes that are no
+    UTF-8 separate words.
+    """
+    count = 0
+    inside = False
+    state = _FNV_OFFSET
+    position = start
+    while position < end:
+        byte = data[position]
+        if byte < 0x80:
+            width = 1
+            code = np.int64(byte)
+        else:
+            width, code = 1, np.int64(0x7FFFFFFF)
+            if 0xC0 <= byte < 0xE0 and position + 1 < end:
+                width = 2
+                code = (np.int64(byte & 0x1F) << 6) | np.int64(data[position + 1] & 0x3F)
+            elif 0xE0 <= byte < 0xF0 and position + 2 < end:
+                width = 3
+                code = (
+                    (np.int64(byte & 0x0F) << 12)
+                    | (np.int64(data[position + 1] & 0x3F) << 6)
+                    | np.int64(data[position + 2] & 0x3F)
+                )
+            elif 0xF0 <= byte < 0xF8 and position + 3 < end:
+                width = 4
+                code = (
+                    (np.int64(byte & 0x07) << 18)
+                    | (np.int64(data[position + 1] & 0x3F) << 12)
+                    | (np.int64(data[position + 2] & 0x3F) << 6)
+                    | np.int64(data[position + 3] & 0x3F)
+                )
+        kind = classes[code] if code < classes.size else _SEPARATOR
+        if kind == _WORD:
+            inside = True
+            for index in range(position, position + width):
+                state = (state ^ np.uint64(data[index])) * _FNV_PRIME
+        else:
+            if inside:
+                out[count] = _mix(state)
+                count += 1
+                inside = False
+                state = _FNV_OFFSET
+            if kind != _SEPARATOR:
+                for index in range(position, position + width):
+                    state = (state ^ np.uint64(data[index])) * _FNV_PRIME
+                out[count] = _mix(state)
+                count += 1
+                state = _FNV_OFFSET
+        position += width
+    if inside:
+        out[count] = _mix(state)
+        count += 1
+    return count
+
+
+@kernel
+def _shingles(words: U64, num_words: int, ngram: int, out: U64) -> int:
+    """Hash of each n-gram of words into `out`; their number. Polynomial in the words' hashes, mixed."""
+    if num_words == 0:
+        return 0
+    length = min(ngram, num_words)
+    state = np.uint64(0)
+    power = _ONE
+    for index in range(length):
+        state = state * _BASE + words[index]
+        power = power * _BASE
+    out[0] = _mix(state)
+    for index in range(length, num_words):
+        state = state * _BASE + words[index] - words[index - length] * power
+        out[index - length + 1] = _mix(state)
+    return num_words - length + 1
+
+
+@kernel
+def _buffer_size(offsets: npt.NDArray[np.int64]) -> int:
+    """Words that the longest text can have: two bytes a word, at least."""
+    longest = 0
+    for row in range(offsets.size - 1):
+        longest = max(longest, offsets[row + 1] - offsets[row])
+    return longest // 2 + 1
+
+
+@kernel
+def band_keys(
+    data: Bytes,
+    offsets: npt.NDArray[np.int64],
+    classes: Bytes,
+    ngram: int,
+    multipliers: U64,
+    increments: U64,
+    bands: int,
+) -> tuple[U64, npt.NDArray[np.int64]]:
+    """The LSH keys of many texts.
+
+    Args:
+        data: Bytes of the lower-cased texts, one after another.
+        offsets: Where each text begins and the last one ends, int64 of shape (texts + 1,).
+        classes: See `characters.character_classes`.
+        ngram: Words in a shingle.
+        multipliers: Odd; permutation k maps x to multipliers[k] * x + increments[k] modulo 2^64.
+        increments: As many.
+        bands: Bands the permutations are divided into, in order and evenly.
+
+    Returns:
+        Keys, uint64 of shape (texts, bands), zero where a text has no shingle; and the number of
+        shingles of each text, int64 of shape (texts,).
+    """
+    num_texts = offsets.size - 1
+    num_values = multipliers.size
+    rows = num_values // bands
+    keys = np.zeros((num_texts, bands), np.uint64)
+    counts = np.zeros(num_texts, np.int64)
+    size = _buffer_size(offsets)
+    words = np.empty(size, np.uint64)
+    shingles = np.empty(size, np.uint64)
+    for text in range(num_texts):
+        num_words = _words(data, offsets[text], offsets[text + 1], classes, words)
+        count = _shingles(words, num_words, ngram, shingles)
+        counts[text] = count
+        if count == 0:
+            continue
+        for band in range(bands):
+            key = np.uint64(band)
+            for value in range(band * rows, (band + 1) * rows):
+                multiplier = multipliers[value]
+                increment = increments[value]
+                smallest = _LARGEST
+                for index in range(count):
+                    image = multiplier * shingles[index] + increment
+                    if image < smallest:  # noqa: PLR1730 - min() loses the type
+                        smallest = image
+                key = _mix(key * _BASE + smallest)
+            keys[text, band] = key
+    return keys, counts
+
+
+@kernel
+def _distinct(values: U64, count: int) -> int:
+    """Sorts values[:count] and moves the distinct ones to the front; their number."""
+    values[:count].sort()
+    kept = 0
+    for index in range(count):
+        if index == 0 or values[index] != values[index - 1]:
+            values[kept] = values[index]
+            kept += 1
+    return kept
+
+
+@kernel
+def jaccard(
+    data_a: Bytes,
+    offsets_a: npt.NDArray[np.int64],
+    data_b: Bytes,
+    offsets_b: npt.NDArray[np.int64],
+    classes: Bytes,
+    ngram: int,
+) -> npt.NDArray[np.float64]:
+    """Jaccard similarity of the shingle sets of text i of a and text i of b.
+
+    Args:
+        data_a: Bytes of the lower-cased texts a; see `band_keys` for this and the others.
+        offsets_a: Their offsets.
+        data_b: Bytes of the lower-cased texts b.
+        offsets_b: Their offsets, equally many.
+        classes: See `characters.character_classes`.
+        ngram: Words in a shingle.
+
+    Returns:
+        Size of the intersection over size of the union, float64; 0 where neither has a shingle.
+    """
+    num_pairs = offsets_a.size - 1
+    result = np.zeros(num_pairs, np.float64)
+    size = max(_buffer_size(offsets_a), _buffer_size(offsets_b))
+    words = np.empty(size, np.uint64)
+    set_a = np.empty(size, np.uint64)
+    set_b = np.empty(size, np.uint64)
+    for pair in range(num_pairs):
+        num_words = _words(data_a, offsets_a[pair], offsets_a[pair + 1], classes, words)
+        size_a = _distinct(set_a, _shingles(words, num_words, ngram, set_a))
+        num_words = _words(data_b, offsets_b[pair], offsets_b[pair + 1], classes, words)
+        size_b = _distinct(set_b, _shingles(words, num_words, ngram, set_b))
+        index_a, index_b, common = 0, 0, 0
+        while index_a < size_a and index_b < size_b:
+            if set_a[index_a] == set_b[index_b]:
+                common += 1
+                index_a += 1
+                index_b += 1
+            elif set_a[index_a] < set_b[index_b]:
+                index_a += 1
+            else:
+                index_b += 1
+        union = size_a + size_b - common
+        if union > 0:
+            result[pair] = common / union
+    return result
