@@ -121,7 +121,7 @@ def test_a_billion_sequences_need_no_memory() -> None:
     for step in (0, 1, plan.steps_per_epoch - 1, plan.steps_per_epoch, 5 * plan.steps_per_epoch + 12345):
         batch = plan.batch(step)
         assert len(batch) == 64
-        assert all(0 <= ids.min() and ids.max() < 10**9 for ids in batch)
+        assert all(ids.min() >= 0 and ids.max() < 10**9 for ids in batch)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4_000_000
@@ -147,3 +147,9 @@ def test_what_does_not_divide_is_refused_with_values_and_remedy() -> None:
         plan.rank_batch(0, 2, 2)
     with pytest.raises(DataError, match="num_sequences >= 1, not 0"):
         SamplePlan(0, seed=1, global_batch_size=8, canonical_shards=4, block_rows=8)
+
+
+@given(plan=plans(), data=st.data())
+def test_counting_sequences_equals_adding_up_batches(plan: SamplePlan, data: st.DataObject) -> None:
+    steps = data.draw(st.integers(0, 2 * plan.steps_per_epoch + 1))
+    assert plan.count_sequences(steps) == sum(len(ids) for step in range(steps) for ids in plan.batch(step))

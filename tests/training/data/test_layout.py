@@ -1,0 +1,109 @@
+"""The layout finds every sequence, and refuses tables that training could not read faithfully."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.training.tables import random_tokens, write_sequences
+from training.data.layout import read_layout
+from training.data.snapshot import DataFile, Snapshot
+from training.errors import DataError
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Snapshot:
+    return write_sequences(tmp_path / "t", random_tokens(150, 8, 64), rows_per_group=16, rows_per_file=64)
+
+
+def rewrite(snapshot: Snapshot, number: int, table: pa.Table, **options: object) -> Snapshot:
+    path = snapshot.files[number].path
+    pq.write_table(table, path, **options)
+    files = list(snapshot.files)
+    files[number] = DataFile(path, table.num_rows)
+    return replace(snapshot, files=tuple(files))
+
+
+def test_every_id_is_where_the_layout_says(snapshot: Snapshot) -> None:
+    layout = read_layout(snapshot)
+    assert (layout.num_sequences, layout.block_rows) == (150, 16)
+    seen = []
+    for part in layout.slices(0, 150):
+        ids = pq.ParquetFile(part.path).read_row_group(part.row_group).column("sequence_id").to_pylist()
+        seen += ids[part.start : part.end]
+        assert ids[part.start] == part.first_id
+    assert seen == list(range(150))
+
+
+def test_a_slice_may_begin_and_end_inside_row_groups(snapshot: Snapshot) -> None:
+    parts = read_layout(snapshot).slices(10, 70)
+    assert [(part.first_id, part.end - part.start) for part in parts] == [
+        (10, 6), (16, 16), (32, 16), (48, 16), (64, 6)
+    ]  # fmt: skip
+
+
+def test_a_missing_file_leaves_a_gap_that_is_named(snapshot: Snapshot) -> None:
+    files = sorted(snapshot.files, key=lambda file: pq.read_table(file.path)["sequence_id"][0].as_py())
+    with pytest.raises(DataError, match=r"version 0, train: sequence_id 64 to 127 missing"):
+        read_layout(replace(snapshot, files=(files[0], files[2])))
+
+
+def test_a_file_given_twice_is_named(snapshot: Snapshot) -> None:
+    with pytest.raises(DataError, match="there twice"):
+        read_layout(replace(snapshot, files=(*snapshot.files, snapshot.files[0])))
+
+
+def test_ids_that_jump_inside_a_row_group_are_refused(snapshot: Snapshot) -> None:
+    table = pq.read_table(snapshot.files[0].path)
+    doubled = table.set_column(0, "sequence_id", pa.array(np.arange(table.num_rows) * 2))
+    with pytest.raises(DataError, match=r"part-.*row group 0: .* rows have sequence_id 0 to"):
+        read_layout(rewrite(snapshot, 0, doubled))
+
+
+def test_missing_statistics_are_refused(snapshot: Snapshot) -> None:
+    table = pq.read_table(snapshot.files[0].path)
+    with pytest.raises(DataError, match="no statistics"):
+        read_layout(rewrite(snapshot, 0, table, write_statistics=False))
+
+
+def test_rows_that_the_log_does_not_know_are_refused(snapshot: Snapshot) -> None:
+    file = snapshot.files[0]
+    changed = (DataFile(file.path, file.num_rows + 1), *snapshot.files[1:])
+    with pytest.raises(
+        DataError, match=rf"{file.num_rows} rows, but the table's log says {file.num_rows + 1}"
+    ):
+        read_layout(replace(snapshot, files=changed))
+
+
+@pytest.mark.parametrize("column", ["sequence_id", "input_ids", "num_tokens"])
+def test_another_type_or_a_missing_column_is_refused(snapshot: Snapshot, column: str) -> None:
+    table = pq.read_table(snapshot.files[0].path)
+    with pytest.raises(DataError, match=f"column '{column}' must be .* missing"):
+        read_layout(rewrite(snapshot, 0, table.drop_columns([column])))
+
+
+def test_token_ids_of_64_bits_are_refused(snapshot: Snapshot) -> None:
+    table = pq.read_table(snapshot.files[0].path)
+    wide = table.set_column(1, "input_ids", table["input_ids"].cast(pa.list_(pa.int64())))
+    with pytest.raises(DataError, match=r"'input_ids' must be list<item: int32>.*int64"):
+        read_layout(rewrite(snapshot, 0, wide))
+
+
+def test_files_that_are_no_parquet_or_not_there_are_named(snapshot: Snapshot) -> None:
+    path = Path(snapshot.files[0].path)
+    path.write_bytes(b"PAR1 this is not a table")
+    with pytest.raises(DataError, match=path.name):
+        read_layout(snapshot)
+    path.unlink()
+    with pytest.raises(DataError, match=path.name):
+        read_layout(snapshot)
+
+
+def test_no_sequences_at_all_is_refused_with_a_remedy(snapshot: Snapshot) -> None:
+    with pytest.raises(DataError, match=r"version 0 has no 'train' sequences"):
+        read_layout(replace(snapshot, files=()))

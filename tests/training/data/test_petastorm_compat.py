@@ -1,0 +1,137 @@
+"""The Petastorm 0.13.1 behaviour that the reader leans on; a new Petastorm or pyarrow must keep it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from training.data import petastorm_compat as compat
+
+
+class NumberWorker(compat.ArrowReaderWorker):
+    """Publishes its item; later items are faster, so that order cannot come from speed."""
+
+    def __init__(self, worker_id: int, publish: Any, arguments: Any) -> None:
+        super().__init__(worker_id, publish, (None,) * 12)
+
+    def process(self, number: int) -> None:
+        time.sleep(0.002 * (5 - number % 5))
+        if number < 0:
+            raise RuntimeError(f"bad item {number}")
+        self.publish_func({"number": np.array([number])})
+
+
+class ListVentilator(compat.Ventilator):
+    """Asks for items two ahead of what was processed."""
+
+    def __init__(self, ventilate: Any, items: list[int]) -> None:
+        super().__init__(ventilate)
+        self.waiting, self.in_flight, self.most_in_flight = list(items), 0, 0
+
+    def start(self) -> None:
+        self._feed()
+        self._feed()
+
+    def _feed(self) -> None:
+        if self.waiting:
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            self._ventilate_fn(number=self.waiting.pop(0))
+
+    def processed_item(self) -> None:
+        self.in_flight -= 1
+        self._feed()
+
+    def completed(self) -> bool:
+        return not self.waiting
+
+    def stop(self) -> None:
+        self.waiting.clear()
+
+
+def start(items: list[int], workers: int = 3) -> tuple[Any, ListVentilator]:
+    pool = compat.ThreadPool(workers)
+    ventilator = ListVentilator(pool.ventilate, items)
+    pool.start(NumberWorker, None, ventilator=ventilator)
+    return pool, ventilator
+
+
+def drain(pool: Any) -> list[int]:
+    reader = NumberWorker.new_results_queue_reader()
+    schema = compat.Unischema("s", [compat.UnischemaField("number", np.int64, (), None, False)])
+    found = []
+    while True:
+        try:
+            found.append(int(reader.read_next(pool, schema, None).number[0]))
+        except StopIteration:
+            return found
+
+
+def test_petastorm_alone_does_not_import_on_this_pyarrow() -> None:
+    """Once it does, the placeholders can go."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import petastorm.reader"], capture_output=True, text=True, check=False
+    )
+    assert "pyarrow.filesystem" in done.stderr
+
+
+def test_placeholders_are_gone_after_the_import() -> None:
+    assert "pyarrow.filesystem" not in sys.modules
+    assert "pyarrow.hdfs" not in sys.modules
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_results_come_in_the_order_of_the_requests(workers: int) -> None:
+    pool, _ = start(list(range(40)), workers)
+    assert drain(pool) == list(range(40))
+    pool.stop()
+    pool.join()
+
+
+def test_each_taken_result_is_reported_to_the_ventilator() -> None:
+    pool, ventilator = start(list(range(30)))
+    drain(pool)
+    pool.stop()
+    pool.join()
+    assert ventilator.most_in_flight == 2
+    assert ventilator.in_flight == 0
+
+
+def test_an_error_in_a_worker_reaches_the_consumer(capfd: pytest.CaptureFixture[str]) -> None:
+    pool, _ = start([0, 1, -7, 3])
+    with pytest.raises(RuntimeError, match="bad item -7"):
+        drain(pool)
+
+
+def test_threads_end_on_stop_even_if_results_are_left() -> None:
+    before = threading.active_count()
+    pool, _ = start(list(range(100)))
+    pool.stop()
+    pool.join()
+    assert threading.active_count() == before
+
+
+def test_a_dictionary_of_arrays_is_passed_on_as_it_is() -> None:
+    """Petastorm's own conversion would stack a matrix row by row."""
+    matrix = np.arange(6, dtype=np.int32).reshape(2, 3)
+
+    class Pool:
+        def get_results(self) -> dict[str, Any]:
+            return {"input_ids": matrix}
+
+    schema = compat.Unischema("s", [compat.UnischemaField("input_ids", np.int32, (3,), None, False)])
+    row = compat.ArrowReaderWorker.new_results_queue_reader().read_next(Pool(), schema, None)
+    assert row.input_ids is matrix
+
+
+def test_idle_workers_look_for_work_at_our_pace() -> None:
+    from petastorm.workers_pool import thread_pool
+
+    assert thread_pool.IO_TIMEOUT_INTERVAL_S == compat.POLL_SECONDS
+    assert thread_pool.WorkerThread.run.__globals__["IO_TIMEOUT_INTERVAL_S"] == compat.POLL_SECONDS
