@@ -102,6 +102,8 @@ def build_environment(target: Target, backend: str, tools: Path, work: Path) -> 
         env.pop(name, None)
     env |= {
         "PYTHONPATH": str(tools),
+        # What an interrupted build leaves goes with its scratch directory.
+        "TMPDIR": str(work),
         "HOROVOD_CMAKE": str(tools / "cmake" / "data" / "bin" / "cmake"),
         "CMAKE_POLICY_VERSION_MINIMUM": "3.5",
         "MAKEFLAGS": f"-j{os.cpu_count() or 1}",
