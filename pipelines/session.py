@@ -83,6 +83,8 @@ def settings(config: SparkConfig) -> dict[str, str]:
         result["spark.driver.memory"] = config.driver_memory
     if config.master.startswith("local") and not submitted:
         result |= LOCAL_SETTINGS
+        # Small tables too are read by several tasks a core: their ends differ less, and progress shows.
+        result["spark.sql.files.minPartitionNum"] = str(4 * local_cores(config.master))
     result["spark.sql.shuffle.partitions"] = str(shuffle_partitions(config))
     if not submitted and "spark.jars.packages" not in config.conf and "spark.jars" not in config.conf:
         try:

@@ -96,7 +96,7 @@ def _show(
 
     Example: ringlake show lake rejected --where "rule = 'gopher.mean_word_length' AND value > 12" --limit 5
     """
-    from pipelines.cli.query import query
+    from pipelines.lake.query import query
 
     if form not in ("table", "jsonl"):
         raise typer.BadParameter(f"--format {form!r} is not known; it is table or jsonl")

@@ -8,7 +8,8 @@ import pyarrow as pa
 from deltalake import QueryBuilder
 
 from pipelines.errors import InputError
-from pipelines.lake import Catalog, Lake
+from pipelines.lake.catalog import Catalog
+from pipelines.lake.paths import Lake
 
 
 def query(
