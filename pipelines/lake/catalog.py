@@ -46,7 +46,7 @@ class Catalog:
         """Names of the tables that exist, in the order of the data flow, unknown ones last."""
         if not self._lake.tables.is_dir():
             return []
-        found = {path.name for path in self._lake.tables.iterdir() if (path / "_delta_log").is_dir()}
+        found = {path.name for path in self._lake.tables.iterdir() if self.exists(path.name)}
         known = [name for name in TABLES if name in found]
         return known + sorted(found - set(known))
 
