@@ -2,8 +2,8 @@
 
 An address that nobody could reach says nothing about a person, so private, reserved and documentation
 ranges stay. Four numbers with dots can also be a version: they stay where a word or an operator before them
-says so ("version 1.2.3.4", "numpy==1.2.3.4", "v1.2.3.4"); elsewhere they count as an address, because a lost
-version costs less than a published address.
+says so ("version 1.2.3.4", "numpy==1.2.3.4", "section 4.10.2.7"). Elsewhere they count as an address, because
+a lost version costs less than a published address.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ _IPV6 = re.compile(
     r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){1,7}:(?:[0-9A-Fa-f]{1,4}|(?<=::))(?!\w|:[\w:]|\.\w)"
 )
 
+# What makes four numbers a version or a section: a word for it, or an operator of requirements.
 _VERSION_BEFORE = re.compile(
-    r"(?:\b(?:v|ver|versions?|releases?|since|build)\.?[ \t]*[:=]?[ \t]*|[=<>~!]=?[ \t]*)$", re.I
+    r"(?:(?:\b|_)(?:v|ver|versions?|releases?|since|build|sections?|chapters?)\.?[ \t]*[:=,]?[ \t]*|§[ \t]*"
+    r"|[=<>~!]=?[ \t]*)$",
+    re.IGNORECASE,
 )
 _VERSION_WINDOW = 24
 
@@ -60,8 +63,11 @@ def redact(text: str, emails: bool = True, ips: bool = True) -> Redacted:
         'Mail [EMAIL] or see [IP_ADDRESS], not 10.0.0.1.'
     """
     num_emails = num_ips = 0
-    if emails and "@" in text:
-        text, num_emails = _EMAIL.subn(EMAIL_PLACEHOLDER, text)
+    count = int(emails and "@" in text)
+    while count:
+        # Where addresses touch, the first one's end hides the second one's beginning.
+        text, count = _EMAIL.subn(EMAIL_PLACEHOLDER, text)
+        num_emails += count
     # Counting dots and colons first spares most texts the slower patterns.
     if ips and text.count(".") >= 3:
         text, count = _replace(_IPV4, _is_public_ipv4, text)

@@ -52,7 +52,14 @@ def test_public_ip_addresses_go(address: str, around: str) -> None:
         *("std::vector", "a::b", "x[2000::3]", "::", "a[::2]", "2001::cafe::1:2", "Dead::Beef::Cafe"),
         # versions
         *("version 1.2.3.4", "Version: 1.2.3.4", "numpy==1.2.3.4", "x>=1.2.3.4", "~= 1.2.3.4", "v1.2.3.4"),
-        *("v 1.2.3.4", "release 4.3.2.1", "ver. 4.3.2.1"),
+        *(
+            "v 1.2.3.4",
+            "release 4.3.2.1",
+            "ver. 4.3.2.1",
+            "Section 4.10.22.7",
+            "§4.2.3.2",
+            "A_VERSION,6.0.0.0",
+        ),
     ],
 )
 def test_what_is_no_public_address_stays(text: str) -> None:
