@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Window
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import Row, Window
 from pyspark.sql import functions as F
 
 from pipelines.report.facts import Cluster, Duplicates, Member, Method, Pair
@@ -45,79 +47,78 @@ def duplicates(tables: Tables, num_clusters: int, clusters: int, chars: int) -> 
         for row in rows
     ]
     methods.sort(key=lambda method: (-method.count, method.name))
+    largest = _largest(tables, clusters)
+    members = _members(tables, [row["doc_id"] for row in largest]) if largest else {}
+    least = _least_similar(tables)
+    removed = [row for rows in members.values() for row in rows if row["method"] != "exact"] + least
+    shown = [row["doc_id"] for row in largest + removed] + [row["kept_doc_id"] for row in least]
+    texts = tables.excerpts("clean", sorted(set(shown)), chars)
     return Duplicates(
         judged=judged,
         total=total,
         clusters_total=num_clusters,
         methods=tuple(methods),
-        clusters=_largest(tables, clusters, chars),
-        pairs=_least_similar(tables, chars),
+        clusters=tuple(
+            Cluster(
+                doc_id=row["doc_id"],
+                source=row["source"],
+                size=int(row["cluster_size"]),
+                excerpt=texts.get(row["doc_id"], ""),
+                members=tuple(_member(member, texts) for member in members.get(row["doc_id"], ())),
+            )
+            for row in largest
+        ),
+        pairs=tuple(
+            Pair(
+                similarity=row["similarity"],
+                kept_doc_id=row["kept_doc_id"],
+                kept_excerpt=texts.get(row["kept_doc_id"], ""),
+                removed=_member(row, texts),
+            )
+            for row in least
+        ),
     )
 
 
-def _largest(tables: Tables, clusters: int, chars: int) -> tuple[Cluster, ...]:
-    survivors = (
+def _member(row: Row, texts: Mapping[str, str]) -> Member:
+    """A removed document; one that is equal to its survivor needs no text of its own."""
+    excerpt = "" if row["method"] == "exact" else texts.get(row["doc_id"], "")
+    return Member(row["doc_id"], row["source"], row["method"], row["similarity"], excerpt)
+
+
+def _largest(tables: Tables, clusters: int) -> list[Row]:
+    return (
         tables.frame("corpus")
         .where("cluster_size > 1")
-        .select("doc_id", "source", "cluster_size", F.substring("text", 1, chars + 1).alias("excerpt"))
+        .select("doc_id", "source", "cluster_size")
         .orderBy(F.desc("cluster_size"), "doc_id")
         .limit(clusters)
         .collect()
     )
-    if not survivors:
-        return ()
-    members = _members(tables, [row["doc_id"] for row in survivors], chars)
-    return tuple(
-        Cluster(
-            doc_id=row["doc_id"],
-            source=row["source"],
-            size=int(row["cluster_size"]),
-            excerpt=row["excerpt"],
-            members=tuple(members.get(row["doc_id"], ())),
-        )
-        for row in survivors
-    )
 
 
-def _members(tables: Tables, kept: list[str], chars: int) -> dict[str, list[Member]]:
+def _members(tables: Tables, kept: Sequence[str]) -> dict[str, list[Row]]:
     in_cluster = Window.partitionBy("kept_doc_id").orderBy("similarity", "doc_id")
     rows = (
         tables.frame("duplicates")
-        .where(F.col("kept_doc_id").isin(kept))
+        .where(F.col("kept_doc_id").isin(list(kept)))
         .select("doc_id", "source", "kept_doc_id", "method", "similarity")
         .withColumn("place", F.row_number().over(in_cluster))
         .where(F.col("place") <= MEMBERS_SHOWN)
         .collect()
     )
-    different = [row["doc_id"] for row in rows if row["method"] != "exact"]
-    texts = tables.excerpts("clean", different, chars)
-    result: dict[str, list[Member]] = {}
+    result: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: (row["kept_doc_id"], row["place"])):
-        member = Member(
-            row["doc_id"], row["source"], row["method"], row["similarity"], texts.get(row["doc_id"], "")
-        )
-        result.setdefault(row["kept_doc_id"], []).append(member)
+        result.setdefault(row["kept_doc_id"], []).append(row)
     return result
 
 
-def _least_similar(tables: Tables, chars: int) -> tuple[Pair, ...]:
-    rows = (
+def _least_similar(tables: Tables) -> list[Row]:
+    return (
         tables.frame("duplicates")
         .where("method <> 'exact'")
         .orderBy("similarity", "doc_id")
         .select("doc_id", "source", "kept_doc_id", "method", "similarity")
         .limit(PAIRS_SHOWN)
         .collect()
-    )
-    texts = tables.excerpts("clean", [row[name] for row in rows for name in ("doc_id", "kept_doc_id")], chars)
-    return tuple(
-        Pair(
-            similarity=row["similarity"],
-            kept_doc_id=row["kept_doc_id"],
-            kept_excerpt=texts.get(row["kept_doc_id"], ""),
-            removed=Member(
-                row["doc_id"], row["source"], row["method"], row["similarity"], texts.get(row["doc_id"], "")
-            ),
-        )
-        for row in rows
     )

@@ -17,16 +17,16 @@ Summaries = dict[str, Summary]
 def summaries(tables: Tables) -> Summaries:
     """The sums of every table that is broken down in the report, one pass over each."""
     changed = {name: F.col(name) for name in ("num_emails", "num_ips", "num_repairs")}
-    wanted: dict[str, tuple[str, tuple[str, ...], dict[str, Column]]] = {
-        "documents": ("num_bytes", (), {}),
-        "clean": ("num_bytes", ("lang",), changed),
-        "rejected": ("num_bytes", ("lang",), {}),
-        "corpus": ("num_bytes", ("lang",), {"clusters": (F.col("cluster_size") > 1).cast("long")}),
-        "tokens": ("num_tokens", (), {"num_bytes": F.col("num_bytes")}),
+    wanted: dict[str, tuple[str, str | None, dict[str, Column]]] = {
+        "documents": ("num_bytes", None, {}),
+        "clean": ("num_bytes", "lang", changed),
+        "rejected": ("num_bytes", "lang", {}),
+        "corpus": ("num_bytes", "lang", {"clusters": (F.col("cluster_size") > 1).cast("long")}),
+        "tokens": ("num_tokens", None, {"num_bytes": F.col("num_bytes")}),
     }
     return {
-        name: summarize(tables.frame(name), length, groups, totals)
-        for name, (length, groups, totals) in wanted.items()
+        name: summarize(tables.frame(name), length, group, totals)
+        for name, (length, group, totals) in wanted.items()
         if name in tables
     }
 
@@ -56,9 +56,9 @@ def languages(sums: Summaries) -> Languages | None:
     judged: dict[str, int] = {}
     for table in ("clean", "rejected"):
         if table in sums:
-            for code, group in sums[table].groups["lang"].items():
+            for code, group in sums[table].groups.items():
                 judged[code] = judged.get(code, 0) + group.rows
-    kept = sums["corpus"].groups["lang"] if "corpus" in sums else None
+    kept = sums["corpus"].groups if "corpus" in sums else None
     rows = [
         Language(
             code=code,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines.lake import Catalog, Lake, TableInfo, read_table
@@ -16,6 +16,9 @@ QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 ACCURACY = 1000
 """Of Spark's approximate percentiles: their rank is off by at most 1/1000 of the rows."""
+
+BINS_PER_OCTAVE = 32
+"""Lengths are counted in bins this fine: a bin spans 2.2%, and below 32 each length has its own."""
 
 
 class Tables:
@@ -28,6 +31,7 @@ class Tables:
         self.infos: dict[str, TableInfo] = {
             name: catalog.info(name) for name in catalog.names() if name in TABLES and name != RUNS.name
         }
+        self._frames: dict[str, DataFrame] = {}
 
     def __contains__(self, name: object) -> bool:
         return name in self.infos
@@ -38,7 +42,9 @@ class Tables:
 
     def frame(self, name: str) -> DataFrame:
         """A table at its pinned version."""
-        return read_table(self._spark, self._lake, name, self.infos[name].version)
+        if name not in self._frames:
+            self._frames[name] = read_table(self._spark, self._lake, name, self.infos[name].version)
+        return self._frames[name]
 
     def excerpts(self, name: str, doc_ids: Sequence[str], chars: int) -> dict[str, str]:
         """The first characters of the texts of some documents, one more than asked where there are more."""
@@ -64,56 +70,75 @@ class Summary:
     Attributes:
         rows: Number of rows.
         sums: Total of each summed column.
-        quantiles: `QUANTILES` of the length column; empty where there are no rows.
+        quantiles: `QUANTILES` of the length column, those inside to 2.2%; empty where there are no rows.
         bins: Rows by floor(log2(length)).
-        groups: For each grouping column the sums of each of its values.
+        groups: Rows and sums of each value of the grouping column, if one was named.
     """
 
     rows: int
     sums: dict[str, int]
     quantiles: tuple[float, ...]
     bins: dict[int, int]
-    groups: dict[str, dict[str, Group]]
+    groups: dict[str, Group]
 
 
 def summarize(
-    frame: DataFrame, length: str, groups: Sequence[str] = (), totals: Mapping[str, Column] | None = None
+    frame: DataFrame, length: str, group: str | None = None, totals: Mapping[str, Column] | None = None
 ) -> Summary:
-    """Everything the report wants to know of a table, in one pass over it.
+    """Everything the report wants to know of a table, in one pass that a hash aggregate does.
 
     Args:
         frame: The table.
         length: Column of whole numbers whose quantiles, bins and total are wanted.
-        groups: Columns by which rows and totals are broken down, each on its own.
+        group: Column by which rows and totals are broken down.
         totals: What else to total, by the name it gets in `sums`.
     """
     summed = {length: F.col(length), **(totals or {})}
-    binned = frame.withColumn("bin", F.floor(F.log2(F.greatest(F.col(length), F.lit(1)))))
-    keys = ("bin", *groups)
-    rows = (
-        binned.groupingSets([[], *[[key] for key in keys]], *keys)
+    fine = F.floor(F.log2(F.greatest(F.col(length), F.lit(1))) * BINS_PER_OCTAVE)
+    value = F.lit("") if group is None else F.col(group)
+    cells = (
+        frame.groupBy(fine.alias("bin"), value.alias("group"))
         .agg(
-            F.grouping_id().alias("set"),
             F.count("*").alias("rows"),
-            F.percentile_approx(length, list(QUANTILES), ACCURACY).alias("quantiles"),
-            *[F.sum(value).alias(f"sum {name}") for name, value in summed.items()],
+            F.min(length).alias("least"),
+            F.max(length).alias("most"),
+            *[F.sum(column).alias(f"sum {name}") for name, column in summed.items()],
         )
+        .orderBy("bin", "group")
         .collect()
     )
-    everything = (1 << len(keys)) - 1
-    result = Summary(
-        rows=0, sums=dict.fromkeys(summed, 0), quantiles=(), bins={}, groups={g: {} for g in groups}
+    bins: dict[int, int] = {}
+    groups: dict[str, Group] = {}
+    for cell in cells:
+        octave = int(cell["bin"]) // BINS_PER_OCTAVE
+        bins[octave] = bins.get(octave, 0) + cell["rows"]
+        before = groups.get(cell["group"], Group(0, dict.fromkeys(summed, 0)))
+        sums = {name: total + int(cell[f"sum {name}"] or 0) for name, total in before.sums.items()}
+        groups[cell["group"]] = Group(before.rows + cell["rows"], sums)
+    return Summary(
+        rows=sum(part.rows for part in groups.values()),
+        sums={name: sum(part.sums[name] for part in groups.values()) for name in summed},
+        quantiles=_quantiles(cells, length),
+        bins=bins,
+        groups={} if group is None else groups,
     )
-    for row in rows:
-        sums = {name: int(row[f"sum {name}"] or 0) for name in summed}
-        if row["set"] == everything:
-            quantiles = tuple(float(value) for value in row["quantiles"] or ())
-            result = Summary(int(row["rows"]), sums, quantiles, result.bins, result.groups)
-            continue
-        # grouping_id has a zero bit, most significant first, for the column that is grouped by.
-        key = next(key for index, key in enumerate(keys) if not row["set"] >> (len(keys) - 1 - index) & 1)
-        if key == "bin":
-            result.bins[int(row["bin"])] = int(row["rows"])
-        else:
-            result.groups[key][str(row[key])] = Group(int(row["rows"]), sums)
-    return result
+
+
+def _quantiles(cells: Sequence[Row], length: str) -> tuple[float, ...]:
+    """Least and greatest length exactly, those between as the mean length of their fine bin."""
+    if not cells:
+        return ()
+    by_bin: dict[int, tuple[int, int]] = {}
+    for cell in cells:
+        rows, total = by_bin.get(cell["bin"], (0, 0))
+        by_bin[cell["bin"]] = (rows + cell["rows"], total + int(cell[f"sum {length}"]))
+    num_rows = sum(rows for rows, _ in by_bin.values())
+    inside = []
+    for quantile in QUANTILES[1:-1]:
+        passed = 0
+        for rows, total in by_bin.values():
+            passed += rows
+            if passed >= quantile * num_rows:
+                inside.append(total / rows)
+                break
+    return (float(cells[0]["least"]), *inside, float(max(cell["most"] for cell in cells)))

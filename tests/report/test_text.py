@@ -1,0 +1,87 @@
+"""Texts and numbers as the page shows them."""
+
+from __future__ import annotations
+
+import pytest
+from markupsafe import Markup
+
+from pipelines.report import text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a <b> & 'c' \"d\"", "a &lt;b&gt; &amp; &#39;c&#39; &#34;d&#34;"),
+        ("tab\tand\nline", "tab\tand\nline"),
+        (None, ""),
+        ("中文 العربية e\u0301", "中文 العربية e\u0301"),
+        ("\u202e", '<span class="code-point">U+202E</span>'),
+        ("\ud800", '<span class="code-point">U+D800</span>'),
+        ("\U000e0041", '<span class="code-point">U+E0041</span>'),
+        (Markup("<i>"), "&lt;i&gt;"),
+    ],
+)
+def test_visible(value: str | None, shown: str) -> None:
+    assert str(text.visible(value)) == shown
+
+
+def test_a_stack_of_marks_is_shown_up_to_four() -> None:
+    shown = str(text.visible("a" + "\u0301" * 100))
+    assert shown.count("\u0301") == 4
+    assert shown.count("U+0301") == 96
+
+
+def test_a_cut_is_said_and_what_fits_is_whole() -> None:
+    assert str(text.visible("abcdef", 6)) == "abcdef"
+    assert str(text.visible("abcdefg", 6)) == 'abcdef<span class="cut" title="cut here">…</span>'
+
+
+def test_plain_is_one_line_without_hidden_characters() -> None:
+    assert text.plain("a\nb\tc\u200bd") == "a b cU+200Bd"
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "shown"),
+    [
+        (text.count, 66123, "66,123"),
+        (text.count, None, "–"),
+        (text.short, 12_345_678, "12.3 M"),
+        (text.short, 950, "950"),
+        (text.size, 28_135_506, "28.1 MB"),
+        (text.size, 0, "0 B"),
+        (text.duration, 7.25, "7.2 s"),
+        (text.duration, 754, "12 min 34 s"),
+        (text.duration, 7384, "2 h 3 min"),
+        (text.measure, 2 / 3, "0.667"),
+        (text.measure, 12.0, "12"),
+        (text.measure, 123456.7, "123,457"),
+        (text.decimal, None, "–"),
+    ],
+)
+def test_numbers(function: object, value: float | None, shown: str) -> None:
+    assert function(value) == shown  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "shown"),
+    [(1, 3, "33.3%"), (0, 3, "0.0%"), (1, 100_000, "<0.1%"), (99_999, 100_000, ">99.9%"), (3, 3, "100.0%")],
+)
+def test_a_share_never_rounds_some_to_none_or_not_all_to_all(part: int, whole: int, shown: str) -> None:
+    assert text.share(part, whole) == shown
+
+
+def test_a_share_of_nothing_is_not_known() -> None:
+    assert text.share(0, 0) == "–"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["ringlake", "show", "lake"], "ringlake show lake"),
+        (["a b", "$(rm)"], "'a b' '$(rm)'"),
+        (["id = 'x'"], "\"id = 'x'\""),
+        (["id = '$HOME'"], "'id = '\"'\"'$HOME'\"'\"''"),
+    ],
+)
+def test_shell(words: list[str], line: str) -> None:
+    assert text.shell(words) == line
