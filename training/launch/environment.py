@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from training.launch.ranks import RankInfo
+from training.launch.stall import STALL_VARIABLE
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -88,6 +89,7 @@ def rank_environment(
         HOROVOD_STALL_CHECK_TIME_SECONDS=str(max(1, stall_seconds // 2)),
         HOROVOD_STALL_SHUTDOWN_TIME_SECONDS=str(stall_seconds),
         NCCL_SOCKET_IFNAME=rendezvous.interface,
+        **{STALL_VARIABLE: str(stall_seconds)},
     )
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)

@@ -1,13 +1,17 @@
-"""Events that a rank sends to the driver: progress, as small JSON values on a pipe of their own."""
+"""What a rank sends out on pipes of its own: events to the driver, and how it failed."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import Any
+import sys
+from typing import Any, NoReturn
 
 EVENT_VARIABLE = "RINGLAKE_EVENT_FD"
-"""Names the descriptor of the pipe that the rank's task reads."""
+RESULT_VARIABLE = "RINGLAKE_RESULT_FD"
+"""Name the descriptors of the pipes that the rank's task reads."""
+
+MAX_TRACEBACK_CHARS = 20_000
 
 
 def emit(event: dict[str, Any]) -> None:
@@ -19,6 +23,34 @@ def emit(event: dict[str, Any]) -> None:
     descriptor = os.environ.get(EVENT_VARIABLE)
     if descriptor is not None:
         write_all(int(descriptor), json.dumps(event).encode() + b"\n")
+
+
+def end_with_failure(kind: str, summary: str, traceback: str, code: int = 1) -> NoReturn:
+    """Tell the task how this rank failed and end the process at once, from any thread.
+
+    Exit handlers do not run: Horovod's would wait for ranks that may be gone.
+
+    Args:
+        kind: 'exception' or 'collective', see `training.launch.failures.Failure`.
+        summary: One line.
+        traceback: The rank's own.
+        code: Exit code of the process.
+    """
+    frame = {"kind": kind, "summary": summary[:2000], "traceback": traceback[-MAX_TRACEBACK_CHARS:]}
+    end_with(b"failed\n" + json.dumps(frame).encode(), code)
+
+
+def end_with(result: bytes, code: int) -> NoReturn:
+    """Write the result and end the process at once."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    descriptor = os.environ.get(RESULT_VARIABLE)
+    if descriptor is not None:
+        write_all(int(descriptor), result)
+    else:
+        sys.stderr.write(result.decode(errors="replace"))
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def write_all(descriptor: int, content: bytes) -> None:

@@ -73,6 +73,10 @@ def explain(failures: Sequence[Failure], world_size: int) -> str:
     """The message of the error that a job ends in: cause first, with the rank's traceback and last output."""
     cause = root_cause(failures)
     lines = [f"rank {cause.rank} of {world_size} on host {cause.host} failed: {cause.summary}"]
+    silent = sorted(set(range(world_size)) - {failure.rank for failure in failures})
+    if is_follow_up(cause) and silent:
+        # Nobody says what went wrong, so whoever says nothing is what the others waited for.
+        lines.append(f"not heard from: rank {', '.join(map(str, silent))}; look for what holds it up")
     if cause.traceback:
         lines += [f"traceback of rank {cause.rank}:", cause.traceback.rstrip()]
     elif cause.output:

@@ -14,11 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from training.launch.channel import Message
-from training.launch.events import EVENT_VARIABLE
+from training.launch.events import EVENT_VARIABLE, RESULT_VARIABLE
 from training.launch.failures import Failure, describe_exit
 
 PARENT_VARIABLE = "RINGLAKE_PARENT_PID"
-RESULT_VARIABLE = "RINGLAKE_RESULT_FD"
 
 MAX_OUTPUT_LINE_BYTES = 16_384
 """Longer lines of output are cut into pieces of this size."""

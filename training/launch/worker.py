@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import json
 import os
 import signal
 import sys
 import traceback
 from typing import Any, NoReturn
 
-from training.launch.events import write_all
+from training.launch.events import end_with, end_with_failure
 from training.launch.failures import FOLLOW_UP_TYPES
-from training.launch.process import PARENT_VARIABLE, RESULT_VARIABLE
+from training.launch.process import PARENT_VARIABLE
 
 _PR_SET_PDEATHSIG = 1
 
@@ -25,22 +24,20 @@ _PR_SET_PDEATHSIG = 1
 def main() -> NoReturn:
     """Run the function on standard input and end the process."""
     _die_with_parent()
-    result = int(os.environ[RESULT_VARIABLE])
     try:
         import cloudpickle  # type: ignore[import-untyped]
 
         function, arguments, keywords = cloudpickle.loads(sys.stdin.buffer.read())
-        value = function(*arguments, **keywords)
-        payload = b"ok\n" + _pickle_value(value)
+        payload = b"ok\n" + _pickle_value(function(*arguments, **keywords))
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
-        _end(result, _failure(error), code or 1)
+        _fail(error, code or 1)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the driver shall name it
-        _end(result, _failure(error), 1)
+        _fail(error, 1)
     _leave_ring()
     # Exit handlers that the function's libraries registered run; a hanging teardown cannot stall the job.
     atexit._run_exitfuncs()
-    _end(result, payload, 0)
+    end_with(payload, 0)
 
 
 def _pickle_value(value: Any) -> bytes:
@@ -55,28 +52,15 @@ def _pickle_value(value: Any) -> bytes:
         ) from error
 
 
-def _failure(error: BaseException) -> bytes:
-    """The failure frame: what was raised, with the frames of the function but not of this module."""
+def _fail(error: BaseException, code: int) -> NoReturn:
+    """Report what was raised, with the frames of the function but not of this module."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
     text = "".join(traceback.format_exception(type(error), error, trace))
     summary = "".join(traceback.format_exception_only(error)).strip().splitlines()
     kind = "collective" if type(error).__name__ in FOLLOW_UP_TYPES else "exception"
-    frame = {
-        "kind": kind,
-        "summary": summary[-1][:2000] if summary else repr(error),
-        "traceback": text[-20_000:],
-    }
-    return b"failed\n" + json.dumps(frame).encode()
-
-
-def _end(descriptor: int, payload: bytes, code: int) -> NoReturn:
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    write_all(descriptor, payload)
-    # Not sys.exit: after a failure Horovod's exit handler would wait for ranks that may be gone.
-    os._exit(code)
+    end_with_failure(kind, summary[-1] if summary else repr(error), text, code)
 
 
 def _leave_ring() -> None:

@@ -12,12 +12,16 @@ from collections.abc import Sequence
 import horovod.torch as hvd
 import torch
 
+from training.launch.stall import StallGuard
+
 
 class Ring:
     """All-reduce over the ranks that the launcher started; initialises Horovod."""
 
     def __init__(self) -> None:
-        hvd.init()
+        self._guard = StallGuard()
+        with self._guard.waiting_for("the start of the ring"):
+            hvd.init()
         self.rank = int(hvd.rank())
         self.world_size = int(hvd.size())
 
@@ -27,8 +31,7 @@ class Ring:
             hvd.broadcast_async_(tensor.data, root_rank=0, name=f"broadcast.{index}")
             for index, tensor in enumerate(tensors)
         ]
-        for handle in handles:
-            hvd.synchronize(handle)
+        self._finish(handles, "the broadcast of the initial state")
 
     def add_up(self, gradients: torch.Tensor, numbers: torch.Tensor) -> None:
         """Replace gradients and numbers by their sums over the ranks, in place."""
@@ -36,9 +39,13 @@ class Ring:
             hvd.allreduce_async_(numbers, op=hvd.Sum, name="numbers"),
             hvd.allreduce_async_(gradients, op=hvd.Sum, name="gradients"),
         )
-        for handle in handles:
-            hvd.synchronize(handle)
+        self._finish(handles, "the sum of the gradients")
 
     def add_numbers(self, numbers: torch.Tensor) -> None:
         """Replace float64 values by their sums over the ranks, in place."""
-        hvd.allreduce_(numbers, op=hvd.Sum, name="numbers.alone")
+        self._finish((hvd.allreduce_async_(numbers, op=hvd.Sum, name="scores"),), "the sum of the scores")
+
+    def _finish(self, handles: Sequence[int], what: str) -> None:
+        with self._guard.waiting_for(what):
+            for handle in handles:
+                hvd.synchronize(handle)
