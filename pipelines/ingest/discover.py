@@ -62,6 +62,10 @@ def discover(config: IngestConfig) -> list[InputFile]:
         if known is None or (len(source), source) < (len(known), known):
             named[path] = source
     files = [_input_file(path, source, config.format) for path, source in _unique_sources(named).items()]
+    if not files:
+        raise InputError(
+            f"ingest.inputs: no file of {list(config.inputs)} is documentation that {config.format} reads"
+        )
     return sorted(files, key=lambda file: file.source)
 
 
@@ -80,7 +84,7 @@ def _from_inputs(config: IngestConfig) -> Iterator[tuple[str, str]]:
             raise InputError(
                 f"ingest.inputs: {given!r} matches no file (working folder: {str(Path.cwd())!r})"
             )
-        is_named = len(matches) == 1 and matches[0][1] == Path(given).name
+        is_named = Path(given).expanduser().is_file()
         for path, source in matches:
             # A folder of Python files holds much that is no documentation: compiled modules, data.
             if config.format != "python-docs" or is_named or format_of(path, config.format)[0] != UNKNOWN:

@@ -125,6 +125,12 @@ def test_an_input_without_files_is_an_error_that_names_it(tmp_path: Path, missin
         sources(tmp_path / "a.txt", tmp_path / missing)
 
 
+def test_a_folder_without_documentation_is_an_error(tmp_path: Path) -> None:
+    make(tmp_path, "data.bin", "notes.txt")
+    with pytest.raises(InputError, match=r"no file of .* is documentation"):
+        sources(tmp_path, format="python-docs")
+
+
 def test_no_input_at_all_is_an_error() -> None:
     with pytest.raises(InputError, match=r"ingest\.inputs"):
         discover(IngestConfig())
