@@ -46,8 +46,8 @@ def files() -> Iterator[tuple[str, str]]:
 
 
 def _own_files() -> frozenset[str]:
-    try:
-        listed = metadata.distribution(_OWN_DISTRIBUTION).files or []
-    except metadata.PackageNotFoundError:
-        return frozenset()
-    return frozenset(os.path.realpath(str(file.locate())) for file in listed)
+    """The installed files of this project; a checkout may have a list of its own beside the installed one."""
+    found = metadata.distributions(name=_OWN_DISTRIBUTION)
+    return frozenset(
+        os.path.realpath(str(file.locate())) for distribution in found for file in distribution.files or ()
+    )

@@ -14,13 +14,14 @@ from typing import BinaryIO
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import too_large
 from pipelines.ingest.lines import BOM
-from pipelines.ingest.python_source import PythonSource, parse
+from pipelines.ingest.python_source import PythonSource, parse, without_collector
 from pipelines.ingest.record import Document, Fault, FileFault, repair
 from pipelines.ingest.utf8 import decode
 
 TOPICS_SOURCE = "pydoc_data/topics.py"
 
-_Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS = frozenset({ast.ClassDef, *_FUNCTIONS})
 
 # Statements whose blocks can hold further definitions, and the names of those blocks.
 _BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
@@ -52,10 +53,18 @@ def read_python(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator
     Raises:
         FileFault: The file is too large, wrongly encoded, or no Python.
     """
-    module = parse(_read_limited(stream, config))
+    raw = _read_limited(stream, config)
+    # Trees have no cycles, and searching their hundred thousands of nodes for some took a third of the time.
+    # All records are made before the collector is on again, so that it does not meet the tree at all.
+    with without_collector():
+        return iter(_records(raw, source, config))
+
+
+def _records(raw: bytes, source: str, config: IngestConfig) -> list[Document | Fault]:
+    module = parse(raw)
     if f"/{source}".endswith(f"/{TOPICS_SOURCE}"):
-        return _topics(module, config)
-    return _docstrings(module, module_name(source), config)
+        return list(_topics(module, config))
+    return list(_docstrings(module, module_name(source), config))
 
 
 def read_metadata(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
@@ -100,27 +109,29 @@ def _docstrings(source: PythonSource, module: str, config: IngestConfig) -> Iter
     # A stack instead of recursion: nesting is as deep as a hostile file wants it.
     pending: list[tuple[ast.AST, str]] = [(source.tree, module)]
     while pending:
-        node, name = pending.pop()
-        scope = name
-        if isinstance(node, ast.Module | _Definition):
+        node, scope = pending.pop()
+        fields = _BLOCKS.get(type(node))
+        if fields is None:
             found = _docstring(node)
             if found is not None and (text := inspect.cleandoc(str(found.value))).strip():
-                yield _document(source.offset(found), name, "docstring", text, config)
-            fields: tuple[str, ...] = ("body",)
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                scope = f"{name}.<locals>"
-        else:
-            fields = _BLOCKS[type(node)]
-        inner = [child for field in fields for child in getattr(node, field)]
-        for child in reversed(inner):
-            if isinstance(child, _Definition):
-                pending.append((child, f"{scope}.{child.name}"))
-            elif type(child) in _BLOCKS:
-                pending.append((child, scope))
+                yield _document(source.offset(found), scope, "docstring", text, config)
+            fields = ("body",)
+            if isinstance(node, _FUNCTIONS):
+                scope = f"{scope}.<locals>"
+        inner: list[tuple[ast.AST, str]] = []
+        for field in fields:
+            for child in getattr(node, field):
+                kind = type(child)
+                if kind in _DEFINITIONS:
+                    inner.append((child, f"{scope}.{child.name}"))
+                elif kind in _BLOCKS:
+                    inner.append((child, scope))
+        pending.extend(reversed(inner))
 
 
-def _docstring(node: ast.Module | _Definition) -> ast.Constant | None:
-    if node.body and isinstance(first := node.body[0], ast.Expr):
+def _docstring(node: ast.AST) -> ast.Constant | None:
+    body: list[ast.stmt] = getattr(node, "body")  # noqa: B009 - modules, classes and functions have it
+    if body and isinstance(first := body[0], ast.Expr):
         value = first.value
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             return value
