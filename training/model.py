@@ -6,6 +6,7 @@ import difflib
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -42,10 +43,10 @@ def build_model(
     if config.pretrained is not None:
         model = _load_pretrained(config.pretrained, vocab_size, sequence_length)
     else:
-        settings = _architecture(config, vocab_size, sequence_length, end_id)
         try:
+            settings = _architecture(config, vocab_size, sequence_length, end_id)
             model = AutoModelForCausalLM.from_config(settings, attn_implementation="sdpa")
-        except (ValueError, TypeError, ZeroDivisionError) as error:
+        except (ValueError, TypeError, ZeroDivisionError, StrictDataclassError) as error:
             raise DataError(
                 f"model.config cannot make a {config.architecture!r} model: {_line(error)}"
             ) from error
