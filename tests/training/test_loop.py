@@ -97,7 +97,7 @@ class PlainTorch:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
         self.optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
 
 def test_micro_batches_padding_and_small_batches_equal_plain_torch(
@@ -132,7 +132,7 @@ def test_a_resume_from_any_checkpoint_gives_the_same_curve_and_model(
         monkeypatch.setattr(loop.Stepper, "step", stepping)
 
     # In the first epoch, before any further checkpoint, and in the second epoch.
-    for step, resumed_from in ((6, 0), (7, 4), (17, 4)):
+    for step in (6, 7, 17):
         crash_at(step)
         with pytest.raises(Crash):
             train_rank(job)
@@ -241,7 +241,7 @@ def test_evaluation_equals_transformers_own_loss(finished: tuple[TrainJob, dict[
     nats, targets, size = 0.0, 0, 0
     for row, length in zip(batch.input_ids, batch.num_tokens, strict=True):
         ids = torch.from_numpy(row[:length].astype(np.int64))[None]
-        nats += float(model(input_ids=ids, labels=ids).loss) * (int(length) - 1)
+        nats += float(model(input_ids=ids, labels=ids).loss.detach()) * (int(length) - 1)
         targets += int(length) - 1
         size += sum(
             len(tokenizer.backend_tokenizer.id_to_token(int(token)))
@@ -256,7 +256,7 @@ def test_evaluation_equals_transformers_own_loss(finished: tuple[TrainJob, dict[
 
 
 def test_a_pretrained_folder_is_a_start(finished: tuple[TrainJob, dict[str, Any]], tmp_path: Path) -> None:
-    trained, facts = finished
+    trained, _ = finished
     job = make_job(tmp_path, make_config(steps=1, warmup_steps=0), ModelConfig(pretrained=trained.model_dir))
     train_rank(job)
     assert metrics(job)[0]["loss"] < math.log(VOCAB_SIZE) - 0.1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -15,7 +17,7 @@ def test_the_rate_warms_up_linearly_and_ends_in_the_minimum() -> None:
     assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert rates[5] == pytest.approx(1.0)
     assert rates[-1] == pytest.approx(0.1)
-    assert all(later <= earlier for earlier, later in zip(rates[5:], rates[6:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(rates[5:]))
     # Half way between step 5 and step 100 the cosine is in the middle.
     assert (rates[52] + rates[53]) / 2 == pytest.approx(0.55)
 
