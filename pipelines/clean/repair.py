@@ -38,6 +38,9 @@ _LINE_BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff]")
 _MANY_BREAKS = re.compile(r"\n{4,}")
 
+# What would change an ASCII text; without any of it, one search is all that repair costs.
+_ASCII_FAULT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|[ \t]\n|\n{4}|\A\n|\s\Z")
+
 MAX_BLANK_LINES = 2
 
 # Undoing one fault can uncover another; texts found so far needed three passes at most.
@@ -58,6 +61,8 @@ def repair(text: str) -> tuple[str, int]:
         >>> repair("cafe\u0301\r\n\r\n\r\n\r\nschÃ¶n \n")
         ('café\n\n\nschön', 9)
     """
+    if text.isascii() and not _ASCII_FAULT.search(text):
+        return text, 0
     repaired = _once(text)
     if repaired == text:
         return text, 0

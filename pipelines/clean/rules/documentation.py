@@ -48,14 +48,13 @@ class Prose:
 def words_of_prose(line: str) -> int:
     """Words of two letters or more in a line of prose; 0 if the line is none.
 
-    Prose has at least two such words, and they are at least half of its visible characters; it is no markup,
-    no example of code and no signature.
+    Prose has at least two such words, and they are at least half of its characters, spaces aside; it is no
+    markup, no example of code and no signature.
     """
     words = _WORD.findall(line)
     if len(words) < _MIN_LINE_WORDS:
         return 0
-    num_visible = len(line) - line.count(" ") - line.count("\t")
-    if sum(map(len, words)) < _MIN_LINE_LETTERS * num_visible:
+    if len("".join(words)) < _MIN_LINE_LETTERS * (len(line) - line.count(" ")):
         return 0
     if _MARKUP_LINE.match(line) or ("(" in line and _SIGNATURE_LINE.match(line)):
         return 0
