@@ -104,12 +104,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "documentation.prose.min", prose_share, "<", 0.05, "Share of characters in lines of prose.", _ORIGIN
     ),
-    # Tables repeat their borders in good documents, but prose that repeats itself is generated.
+    # Tables repeat their borders, and overloads their arguments, in good documents; where more than half of
+    # the prose repeats itself, there is a template or a log.
     Rule(
         "documentation.repeated_prose.max",
         repeated_prose,
         ">",
-        0.3,
+        0.5,
         "Share of prose in lines that repeat an earlier one.",
         _ORIGIN,
     ),
