@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -257,3 +260,50 @@ def test_the_job_is_described_and_the_threads_properties_are_restored(spark: Spa
     finally:
         context.setLocalProperty("spark.jobGroup.id", None)
         context.setLocalProperty("spark.job.description", None)
+
+
+DRIVER = """
+import sys, time
+from pyspark.sql import SparkSession
+from training.launch import launch
+
+def body():
+    import os, subprocess, time
+    subprocess.Popen(["sleep", "600"])
+    print("pid", os.getpid(), os.getppid(), flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    launch(body, 2, spark=spark)
+"""
+
+
+def test_kill_9_of_the_driver_leaves_no_orphan(tmp_path: Path) -> None:
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYSPARK_PYTHON": sys.executable}
+    driver = subprocess.Popen(
+        [sys.executable, str(script)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert driver.stdout
+    ranks: list[psutil.Process] = []
+    for line in driver.stdout:
+        if line.startswith("[rank") and " pid " in line:
+            ranks.append(psutil.Process(int(line.split(" pid ")[1].split()[0])))
+        if len(ranks) == 2:
+            break
+    assert len(ranks) == 2
+    everyone = [driver.pid, *(child.pid for child in psutil.Process(driver.pid).children(recursive=True))]
+    watched = [psutil.Process(pid) for pid in everyone[1:] if psutil.pid_exists(pid)]
+    assert {rank.pid for rank in ranks} <= {process.pid for process in watched}
+    driver.kill()
+    driver.wait()
+    driver.stdout.close()
+    _, alive = psutil.wait_procs(watched, timeout=FAILURE_SECONDS)
+    assert alive == []

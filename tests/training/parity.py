@@ -1,0 +1,51 @@
+"""Trains the tiny job through the real stage on local[4] with 1, 2 and 4 ranks; run by test_parity.py.
+
+Usage: python -m tests.training.parity FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from conf.learn import EvaluateConfig
+from conf.model import SparkConfig
+from pipelines.session import open_session
+from tests.training.tiny import MODEL, make_config, make_snapshots, make_tokenizer
+from training.stage import evaluate_model, train_model
+
+RANKS = (1, 2, 4)
+
+
+def main(folder: Path) -> None:
+    """Leave checkpoints and models in FOLDER/RANKS, and results.json."""
+    tokenizer = make_tokenizer(folder / "tokenizer")
+    train, validation = make_snapshots(folder / "sequences", tokenizer)
+    spark = open_session(SparkConfig(master="local[4]", driver_memory="1g", shuffle_partitions=4), "parity")
+    results = {}
+    for num_ranks in RANKS:
+        config = make_config(num_ranks=num_ranks)
+        place = folder / str(num_ranks)
+        lines: list[str] = []
+        result = train_model(
+            spark,
+            MODEL,
+            config,
+            train,
+            validation,
+            tokenizer,
+            place / "checkpoints",
+            place / "model",
+            lines.append,
+        )
+        score = evaluate_model(
+            spark, EvaluateConfig(batch_size=4), config, validation, place / "model", lines.append
+        )
+        results[num_ranks] = {"train": result.details(), "score": score.__dict__, "lines": lines}
+    spark.stop()
+    (folder / "results.json").write_text(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

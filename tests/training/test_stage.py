@@ -1,0 +1,124 @@
+"""The stage through real launches: kill -9 and resume, ranks by slots, what does not fit."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psutil
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.learn import TrainConfig
+from tests.training.tiny import MODEL, make_config, make_job, make_snapshots, make_tokenizer
+from training.data.snapshot import Snapshot
+from training.errors import DataError, NotEnoughSlotsError, RankFailedError
+from training.loop import train_rank
+from training.metrics import read_metrics
+from training.stage import TrainResult, choose_ranks, train_model
+from training.storage import Folder
+
+
+@dataclass
+class Place:
+    folder: Path
+    tokenizer: Path
+    train: Snapshot
+    validation: Snapshot
+    lines: list[str] = field(default_factory=list)
+
+    def run(self, spark: SparkSession, config: TrainConfig, say=None) -> TrainResult:  # type: ignore[no-untyped-def]
+        return train_model(
+            spark,
+            MODEL,
+            config,
+            self.train,
+            self.validation,
+            self.tokenizer,
+            self.folder / "checkpoints",
+            self.folder / "model",
+            say or self.lines.append,
+        )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    tokenizer = make_tokenizer(tmp_path / "tokenizer")
+    return Place(tmp_path, tokenizer, *make_snapshots(tmp_path / "sequences", tokenizer))
+
+
+def rank_pids() -> list[int]:
+    """Rank processes of the Spark that this test process started, by pid."""
+    return sorted(
+        process.pid
+        for process in psutil.Process().children(recursive=True)
+        if process.is_running() and "training.launch.worker" in process.cmdline()
+    )
+
+
+def test_kill_9_in_the_middle_then_the_same_call_ends_like_an_undisturbed_one(
+    spark: SparkSession, place: Place
+) -> None:
+    killed: list[int] = []
+
+    def kill_at_step_7(line: str) -> None:
+        place.lines.append(line)
+        if line.startswith("train: step 7/") and not killed:
+            killed.append(rank_pids()[1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    with pytest.raises(RankFailedError, match=r"^rank \d of 2 on host \S+ failed: .*SIGKILL"):
+        place.run(spark, make_config(num_ranks=2), kill_at_step_7)
+    assert rank_pids() == []
+    checkpoints = place.folder / "checkpoints"
+    assert (checkpoints / "step-000000004").is_dir()
+    assert not (place.folder / "model").exists()
+
+    result = place.run(spark, make_config(num_ranks=2))
+    assert result.resumed_from in (4, 8)
+    assert result.sequences_used == result.sequences_planned == 150
+    assert any(f"checkpoint of step {result.resumed_from}" in line for line in place.lines)
+
+    undisturbed = make_job(place.folder / "undisturbed")
+    train_rank(undisturbed)
+    found, wanted = (
+        read_metrics(Folder(str(folder))) for folder in (checkpoints, undisturbed.checkpoint_dir)
+    )
+    assert [line["step"] for line in found] == list(range(1, 21))
+    assert [line["ids_hash"] for line in found] == [line["ids_hash"] for line in wanted]
+    assert [line["loss"] for line in found] == pytest.approx([line["loss"] for line in wanted], rel=1e-4)
+
+
+def test_auto_takes_two_ranks_or_says_why_there_is_one(spark: SparkSession) -> None:
+    lines: list[str] = []
+    assert choose_ranks(spark, make_config(), lines.append) == 2
+    assert choose_ranks(spark, make_config(canonical_shards=1), lines.append) == 1
+    assert choose_ranks(spark, make_config(num_ranks=4), lines.append) == 4
+    assert lines == []
+
+
+def test_an_explicit_number_is_strict(spark: SparkSession, place: Place) -> None:
+    with pytest.raises(NotEnoughSlotsError, match=r"num_ranks = 4, but local\[2\] has 2 slots"):
+        place.run(spark, make_config(num_ranks=4))
+
+
+def test_what_does_not_fit_is_refused_before_anything_starts(spark: SparkSession, place: Place) -> None:
+    with pytest.raises(DataError, match=r"num_ranks = 2 .*canonical_shards = 1"):
+        place.run(spark, make_config(canonical_shards=1, num_ranks=2))
+    with pytest.raises(DataError, match=r"global_batch_size = 6 .*canonical_shards = 4"):
+        place.run(spark, make_config(global_batch_size=6))
+    other = replace(place.validation, tokenizer_hash="f" * 64)
+    with pytest.raises(DataError, match=r"tokenizer_hash \w+, but the validation sequences ffff"):
+        replace(place, validation=other).run(spark, make_config())
+    with pytest.raises(DataError, match=r"no 'validation' sequences"):
+        replace(place, validation=replace(place.validation, files=())).run(spark, make_config())
+
+
+def test_a_checkpoint_of_another_training_is_refused_with_both_values(
+    spark: SparkSession, place: Place
+) -> None:
+    place.run(spark, make_config(steps=1, warmup_steps=0, num_ranks=1))
+    with pytest.raises(RankFailedError, match=r"DataError: .*train.learning_rate: 0.01 there, 0.02 here"):
+        place.run(spark, make_config(steps=1, warmup_steps=0, num_ranks=1, learning_rate=0.02))
