@@ -89,14 +89,15 @@ def with_keys(documents: DataFrame, family: MinHash) -> DataFrame:
 def star_edges(documents: DataFrame) -> DataFrame:
     """Edges (node, hub) with hub < node: in each bucket from every document to the smallest doc_id.
 
-    A bucket of n documents gives n - 1 edges, never n^2 pairs, and connects the same documents.
+    A bucket of n documents gives n - 1 edges, never n^2 pairs, and connects the same documents. A key
+    has its band mixed in, so that it alone names the bucket.
 
     Args:
         documents: Columns doc_id and keys.
     """
-    bucket = Window.partitionBy("band", "key")
+    bucket = Window.partitionBy("key")
     return (
-        documents.select("doc_id", F.posexplode("keys").alias("band", "key"))
+        documents.select("doc_id", F.explode("keys").alias("key"))
         .select(F.col("doc_id").alias("node"), F.min("doc_id").over(bucket).alias("hub"))
         .where("node != hub")
         .distinct()

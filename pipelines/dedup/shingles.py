@@ -147,8 +147,8 @@ def band_keys(
         bands: Bands the permutations are divided into, in order and evenly.
 
     Returns:
-        Keys, uint64 of shape (texts, bands), zero where a text has no shingle; and the number of
-        shingles of each text, int64 of shape (texts,).
+        Keys, uint64 of shape (texts, bands), with their band mixed in, zero where a text has no
+        shingle; and the number of shingles of each text, int64 of shape (texts,).
     """
     num_texts = offsets.size - 1
     num_values = multipliers.size

@@ -72,12 +72,16 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int) -> StageOutput:
 
 
 def write_settings(config: PackConfig) -> dict[str, str]:
-    """Spark settings for writing `sequences`: row groups of exactly rows_per_group rows."""
+    """Spark settings for writing `sequences`: rows in order, row groups of exactly rows_per_group rows."""
     row_bytes = 8 * config.sequence_length
     return {
         "parquet.block.row.count.limit": str(config.rows_per_group),
         # The limit in bytes must not cut a row group short.
         "parquet.block.size": str(max(128 * 2**20, 2 * config.rows_per_group * row_bytes)),
+        # Without concurrent writers, Spark sorts a task's rows by the partition column, the split. That
+        # sort interleaves the rows once it spills to disk; each task writes one split and needs none.
+        "spark.sql.maxConcurrentOutputFileWriters": "2",
+        "spark.databricks.delta.optimizeWrite.enabled": "false",
     }
 
 

@@ -23,7 +23,7 @@ from pipelines.tokenize.sample import sample
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_SECONDS_BETWEEN_LINES = 2.0
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 def train_tokenizer(corpus: DataFrame, config: TokenizeConfig, folder: Path, say: Say) -> TokenizerInfo:

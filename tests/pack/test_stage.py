@@ -98,6 +98,23 @@ def test_files_hold_ranges_in_whole_row_groups(spark: SparkSession, tmp_path: Pa
     assert len(ranges) > 3
 
 
+def test_rows_stay_in_order_where_sorts_spill(spark: SparkSession, tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    lake.create()
+    settings = spark.sparkContext._jsc.sc().conf()
+    settings.set("spark.shuffle.spill.numElementsForceSpillThreshold", "10")
+    try:
+        frame = pack(_tokens(spark, 2)[0], CONFIG, 0).tables["sequences"]
+        version = write_table(spark, lake, "sequences", frame, {}, write_settings(CONFIG))
+    finally:
+        settings.remove("spark.shuffle.spill.numElementsForceSpillThreshold")
+    files = Catalog(lake).active_files("sequences", version, {"split": "train"})
+    assert len(files) > 3
+    for file in files:
+        ids = pq.ParquetFile(file.path).read(["sequence_id"]).column(0).to_pylist()
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
 def test_tiny_and_empty_inputs(spark: SparkSession) -> None:
     one = spark.createDataFrame([("a" * 32, "train", [5, 6, 7], 3, 3)], SCHEMA)
     assert [row["input_ids"][:5] for row in _rows(one)] == [[5, 6, 7, 0, 0]]
