@@ -12,7 +12,9 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
-    architecture: str = Field("llama", description="A `transformers` model type with a causal language model head.")
+    architecture: str = Field(
+        "llama", description="A `transformers` model type with a causal language model head."
+    )
     config: dict[str, Any] = Field(
         default_factory=lambda: {
             "hidden_size": 192,
@@ -33,13 +35,16 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     num_ranks: int | Literal["auto"] = Field(
-        "auto", description="Training processes, one barrier task each; auto: 2, or 1 where there is one slot."
+        "auto",
+        description="Training processes, one barrier task each; auto: 2, or 1 where there is one slot.",
     )
     threads_per_rank: int | Literal["auto"] = Field("auto", description="CPU threads a rank computes with.")
     steps: int = Field(400, ge=1, description="Optimizer steps.")
     global_batch_size: int = Field(32, ge=1, description="Sequences in a step, over all ranks.")
     canonical_shards: int = Field(
-        4, ge=1, description="Shards the plan is made of; a multiple of num_ranks, a divisor of the global batch."
+        4,
+        ge=1,
+        description="Shards the plan is made of; a multiple of num_ranks, a divisor of the global batch.",
     )
     micro_batch_size: int = Field(16, ge=1, description="Most sequences a rank computes at once.")
     seed: int = Field(1, ge=0, lt=2**32, description="Seed of initial weights and of the sample plan.")
@@ -72,7 +77,12 @@ class GenerateConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    prompts: tuple[str, ...] = ("Return the", "This module provides", "Raises a ValueError if", "Parameters\n----------\n")
+    prompts: tuple[str, ...] = (
+        "Return the",
+        "This module provides",
+        "Raises a ValueError if",
+        "Parameters\n----------\n",
+    )
     max_new_tokens: int = Field(60, ge=1, le=100_000)
     temperature: float = Field(0.8, ge=0, description="0 is greedy.")
     top_p: float = Field(0.95, gt=0, le=1)

@@ -18,7 +18,8 @@ class SparkConfig(BaseModel):
     master: str = Field("local[*]", description="Spark master URL, e.g. local[2], yarn, spark://host:7077.")
     driver_memory: str = Field("3g", pattern=r"^\d+[mg]$", description="Heap of the driver's JVM.")
     shuffle_partitions: int | Literal["auto"] = Field(
-        "auto", description="Partitions after a shuffle; auto: 2 per core, at least 4. Results do not depend on it."
+        "auto",
+        description="Partitions after a shuffle; auto: 2 per core, at least 4. Results do not depend on it.",
     )
     conf: dict[str, str] = Field(default_factory=dict, description="Any further Spark settings.")
 

@@ -13,7 +13,9 @@ DOCUMENTS = Table(
         SOURCE,
         OFFSET,
         SOURCE_ID,
-        Column("kind", pa.string(), "What it is: 'docstring', 'topic', 'readme', 'page', 'record' or 'line'."),
+        Column(
+            "kind", pa.string(), "What it is: 'docstring', 'topic', 'readme', 'page', 'record' or 'line'."
+        ),
         TEXT,
         NUM_BYTES,
         Column("repaired", pa.bool_(), "Whether NULs or lone surrogates were removed while reading."),
