@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -47,8 +48,9 @@ def render(facts: Facts, excerpt_chars: int) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "visible": text.visible,
+        "name": text.name,
         "excerpt": lambda value: text.visible(value, excerpt_chars),
         "plain": text.plain,
         "count": text.count,
@@ -58,6 +60,7 @@ def render(facts: Facts, excerpt_chars: int) -> str:
         "decimal": text.decimal,
         "measure": text.measure,
     }
+    environment.filters |= filters
     environment.globals |= {
         "share": text.share,
         "show_command": lambda *args: _show_command(facts.lake, *args),

@@ -14,7 +14,7 @@ MEMBERS_SHOWN = 5
 """Removed members listed for each cluster, the least similar first: they are what a person doubts."""
 
 PAIRS_SHOWN = 3
-"""Removed documents shown beside their survivor, those of the lowest similarity."""
+"""Removed documents shown beside their survivor, those of the lowest similarity, one a cluster."""
 
 
 def duplicates(tables: Tables, num_clusters: int, clusters: int, chars: int) -> Duplicates | None:
@@ -114,11 +114,15 @@ def _members(tables: Tables, kept: Sequence[str]) -> dict[str, list[Row]]:
 
 
 def _least_similar(tables: Tables) -> list[Row]:
+    """The removed documents least like their survivor, at most one a survivor."""
+    first_of_cluster = Window.partitionBy("kept_doc_id").orderBy("similarity", "doc_id")
     return (
         tables.frame("duplicates")
         .where("method <> 'exact'")
-        .orderBy("similarity", "doc_id")
         .select("doc_id", "source", "kept_doc_id", "method", "similarity")
+        .withColumn("place", F.row_number().over(first_of_cluster))
+        .where("place = 1")
+        .orderBy("similarity", "doc_id")
         .limit(PAIRS_SHOWN)
         .collect()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import unicodedata
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from markupsafe import Markup, escape
 
 HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode general categories (UAX 44, table 12) of characters that cannot be seen but can steer what is."""
+
+_AFTER_SIGN = re.compile(r"(?<=[./])(?=[^./]{4})")
 
 MAX_MARKS = 4
 """Combining marks in a row that are shown; text for people needs at most four, stacks of more cover lines."""
@@ -44,6 +47,12 @@ def visible(value: object, limit: int | None = None) -> Markup:
     if cut:
         parts.append(Markup('<span class="cut" title="cut here">…</span>'))
     return Markup("").join(parts)
+
+
+def name(value: object) -> Markup:
+    """A long name or path as `visible` shows it, that may break after a dot or a slash."""
+    parts = _AFTER_SIGN.split("" if value is None else str(value))
+    return Markup("<wbr>").join(visible(part) for part in parts)
 
 
 def plain(value: object) -> str:

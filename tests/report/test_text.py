@@ -36,6 +36,11 @@ def test_a_cut_is_said_and_what_fits_is_whole() -> None:
     assert str(text.visible("abcdefg", 6)) == 'abcdef<span class="cut" title="cut here">…</span>'
 
 
+def test_a_name_may_break_after_a_dot_or_a_slash_and_is_escaped() -> None:
+    shown = str(text.name("site/pack.age/a.py/<b>long\u202ename"))
+    assert shown == ('site/<wbr>pack.age/a.py/<wbr>&lt;b&gt;long<span class="code-point">U+202E</span>name')
+
+
 def test_plain_is_one_line_without_hidden_characters() -> None:
     assert text.plain("a\nb\tc\u200bd") == "a b cU+200Bd"
 
