@@ -22,6 +22,10 @@ _THREAD_VARIABLES = (
 GLOO_TIMEOUT_SECONDS = 30
 """How long a rank waits for the others while the ring is built; the default of Horovod 0.28."""
 
+CPU_CYCLE_MILLISECONDS = 5
+"""Horovod's cycle time where ranks compute on CPUs. Its default of 1 ms keeps 8% of a core busy in every rank
+(measured over Gloo, 2 ranks); 5 ms halves that and takes as long for a sum. GPUs keep the default."""
+
 
 @dataclass(frozen=True)
 class Rendezvous:
@@ -93,4 +97,6 @@ def rank_environment(
     )
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    else:
+        environment["HOROVOD_CYCLE_TIME"] = str(CPU_CYCLE_MILLISECONDS)
     return environment
