@@ -6,9 +6,6 @@ import math
 import shutil
 from typing import Any
 
-from training.generate import generate_text
-from training.stage import evaluate_model, train_model
-
 from pipelines.errors import AccountingError
 from pipelines.evaluate.baselines import baselines
 from pipelines.lake import read_table
@@ -19,6 +16,8 @@ from pipelines.run.context import Context
 from pipelines.run.data_stages import tokenizer_folder
 from pipelines.run.keys import digest
 from pipelines.run.stage import Outcome, Stage
+from training.generate import generate_text
+from training.stage import evaluate_model, train_model
 
 Metadata = dict[str, Any]
 
