@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from conf.model import SparkConfig
 from pipelines.errors import EnvironmentProblem
+from pipelines.interrupt import end_jobs_on_interrupt
 from pipelines.setup.jars import MissingJarsError, locate
 
 DELTA_SETTINGS = {
@@ -71,6 +72,7 @@ def open_session(config: SparkConfig, name: str, log: Path | None = None) -> Spa
             "check JAVA_HOME (Java 17 or 21) and spark.master, or run with --traceback"
         ) from error
     _require_delta(session)
+    end_jobs_on_interrupt(session)
     return session
 
 

@@ -27,8 +27,8 @@ TABLES = (SOURCES, DOCUMENTS, QUARANTINE)
 # Opening a file costs about as much as reading so many bytes.
 _BYTES_PER_OPEN = 16 * 2**10
 
-# More tasks than cores: one task's files may take longer than their size says.
-_TASKS_PER_CORE = 4
+# Many more tasks than cores: one task's files may take longer than their size says, and progress shows.
+_TASKS_PER_CORE = 16
 _TASK_BYTES = 64 * 2**20
 
 # About what a row takes besides its text.

@@ -10,36 +10,21 @@ from pipelines.errors import AccountingError
 from pipelines.evaluate.baselines import baselines
 from pipelines.lake import read_table
 from pipelines.lake.paths import write_json
-from pipelines.report.build import build_report
 from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
 from pipelines.run.data_stages import tokenizer_folder
 from pipelines.run.keys import digest
 from pipelines.run.stage import Outcome, Stage
-from training.generate import generate_text
+from training.job import COMPUTED_BY
 from training.stage import evaluate_model, train_model
 
 Metadata = dict[str, Any]
-
-EXECUTION_KEYS = frozenset(
-    {
-        "num_ranks",
-        "threads_per_rank",
-        "micro_batch_size",
-        "log_every",
-        "stall_seconds",
-        "max_restarts",
-        "keep_checkpoints",
-        "checkpoint_every",
-    }
-)
-"""Keys of `train` that say how it is computed, not what: checkpoints survive a change of them."""
 
 
 def _train(context: Context, _metadata: Metadata) -> Outcome:
     train, validation = context.snapshot("train"), context.snapshot("validation")
     config = context.config
-    lasting = config.train.model_dump(mode="json", exclude=set(EXECUTION_KEYS))
+    lasting = config.train.model_dump(mode="json", exclude=set(COMPUTED_BY))
     model = config.model.model_dump(mode="json")
     key = digest(lasting, model, train.table, train.version, train.tokenizer_hash)
     result = train_model(
@@ -111,6 +96,9 @@ def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
 
 
 def _generate(context: Context, _metadata: Metadata) -> Outcome:
+    # Here and not above: torch takes seconds to import, and no other stage needs it in this process.
+    from training.generate import generate_text
+
     config = context.config.generate
     samples = []
     for prompt in config.prompts:
@@ -122,6 +110,8 @@ def _generate(context: Context, _metadata: Metadata) -> Outcome:
 
 
 def _report(context: Context, _metadata: Metadata) -> Outcome:
+    from pipelines.report.build import build_report
+
     build_report(
         context.spark,
         context.lake,

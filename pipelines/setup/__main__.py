@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.setup import cache, checks, horovod, jars, venv
+from pipelines.setup import cache, checks, horovod, imports, jars, venv
 from pipelines.setup.errors import MissingToolsError, SetupError
 from pipelines.setup.locks import locked
 from pipelines.setup.progress import Progress
@@ -92,6 +92,7 @@ def set_up_checkout(root: Path, progress: Progress, *, force: bool = False) -> N
         progress.line(f"installing the packages of pyproject.toml under {venv.CONSTRAINTS}")
         installer.install_project(root)
         done = _finish(target, installer, progress)
+        imports.ensure(target, progress, logs / "imports.log")
         venv.write_stamp(target, venv.fingerprint(root) | done)
     progress.line(f"ready: {target.prefix / 'bin' / 'ringlake'}")
 

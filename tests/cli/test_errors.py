@@ -68,7 +68,7 @@ def test_a_traceback_when_asked_for(tmp_path: Path) -> None:
 
 
 def test_help_tells_of_every_stage_and_exit_code() -> None:
-    text = ringlake("--help").stdout
+    text = " ".join(ringlake("--help").stdout.split())
     commands = "run ingest clean dedup tokenize pack train evaluate generate report status show setup"
     for word in commands.split():
         assert f" {word} " in text

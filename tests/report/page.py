@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 CELLS = {"td", "th", "dt", "dd", "div"}
-VOID = {"meta", "link", "br", "img", "input", "hr"}
+VOID = {"meta", "link", "br", "img", "input", "hr", "wbr"}
 
 
 class Page(HTMLParser):
