@@ -99,6 +99,7 @@ SHORT = {
 
 HELP = {
     "ingest": "Read files into the tables documents, quarantine and sources.\n\n"
+    "Each input is read as its extension says, unless --format or a run file of your own says otherwise.\n\n"
     "Example: ringlake ingest --input 'logs/*.jsonl.gz' notes/ --lake lake",
     "clean": "Repair and judge the documents: tables clean and rejected.\n\n"
     "A rejected document keeps the rule, the value measured and the threshold. Profiles: {profiles}.",
@@ -143,6 +144,9 @@ def _run(
 def _stage_command(stage: str, flags: tuple[Flag, ...]) -> Callable[..., None]:
     def command(**values: Any) -> None:
         overrides = [f"lake={values['lake']}"]
+        if values.get("input") and values["run_file"] == DEFAULT_RUN:
+            # The default run file reads this Python's documentation; what the user names is anything.
+            overrides.append("ingest.format=auto")
         for flag in flags:
             value = values[flag.name.replace("-", "_")]
             if value is not None:

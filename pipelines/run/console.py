@@ -8,7 +8,10 @@ import time
 from typing import TextIO
 
 QUIET_SECONDS = 2.0
-"""A live line is shown from this age on, and where there is no terminal again at growing intervals."""
+"""A live line is shown from this age on, and where there is no terminal again every LINE_SECONDS."""
+
+LINE_SECONDS = 5.0
+"""How often a live line is written where it cannot be rewritten in place: a log, a pipe."""
 
 
 class Console:
@@ -18,7 +21,8 @@ class Console:
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._live = ""
-        self._last = 0.0
+        self._last = time.monotonic()
+        self._touched = self._last
         self._lock = threading.Lock()
 
     def say(self, line: str) -> None:
@@ -27,17 +31,22 @@ class Console:
             self._erase()
             self._stream.write(printable(line) + "\n")
             self._stream.flush()
-            self._last = time.monotonic()
+            self._last = self._touched = time.monotonic()
+
+    def silent_for(self) -> float:
+        """Seconds since anybody last had something to say."""
+        return time.monotonic() - self._touched
 
     def live(self, line: str) -> None:
         """The state of a running job: rewritten in place on a terminal, else a line every five seconds."""
         with self._lock:
+            self._touched = time.monotonic()
             if self._terminal:
                 self._erase()
                 self._live = printable(line)[:118]
                 self._stream.write(self._live)
                 self._stream.flush()
-            elif time.monotonic() - self._last >= 5:
+            elif time.monotonic() - self._last >= LINE_SECONDS:
                 self._stream.write(printable(line) + "\n")
                 self._stream.flush()
                 self._last = time.monotonic()

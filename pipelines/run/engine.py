@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pipelines.lake import RunRecord
 from pipelines.run.context import Context
 from pipelines.run.failure import explain, in_our_words
+from pipelines.run.heartbeat import Heartbeat
 from pipelines.run.keys import config_json, digest, run_key
 from pipelines.run.memory import PeakMemory
 from pipelines.run.stage import Outcome, Stage
@@ -71,7 +72,7 @@ def _run(context: Context, stage: Stage) -> None:
     outcome: Outcome | None = None
     failure: BaseException | None = None
     memory = PeakMemory()
-    with memory:
+    with memory, Heartbeat(context.console, stage.name):
         try:
             outcome = stage.execute(context, metadata)
             outcome.tally.check(stage.name)
