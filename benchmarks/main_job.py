@@ -25,7 +25,7 @@ if __name__ == "__main__":
 from benchmarks.machine import describe
 from conf import DEFAULT_RUN
 from pipelines.errors import RinglakeError
-from pipelines.lake import Catalog, Lake, Ledger, RunRecord
+from pipelines.lake import Lake, Ledger, RunRecord, read_arrow
 
 TEXT_READ = {
     "ingest": ("documents", "num_bytes"),
@@ -82,7 +82,6 @@ def measure(lake: Lake) -> list[Measured]:
     newest = {record.stage: record for record in Ledger(lake).records() if record.state == "succeeded"}
     runs = [newest[stage] for stage in STAGES if stage in newest]
     total = sum(run.seconds for run in runs)
-    catalog = Catalog(lake)
     return [
         Measured(
             stage=run.stage,
@@ -90,8 +89,8 @@ def measure(lake: Lake) -> list[Measured]:
             share=run.seconds / total if total else 0.0,
             rows=run.rows_in,
             unit=run.unit,
-            num_bytes=_text_bytes(catalog, run),
-            tokens=_tokens(catalog, run),
+            num_bytes=_text_bytes(lake, run),
+            tokens=_tokens(lake, run),
             peak_memory_mb=run.peak_memory_mb,
         )
         for run in runs
@@ -205,24 +204,24 @@ def _run(run_file: str, overrides: list[str]) -> int:
     return subprocess.run(command, check=False, cwd=root, stdout=sys.stderr).returncode
 
 
-def _text_bytes(catalog: Catalog, run: RunRecord) -> int | None:
+def _text_bytes(lake: Lake, run: RunRecord) -> int | None:
     if run.stage not in TEXT_READ:
         return None
-    return _sum(catalog, run, *TEXT_READ[run.stage])
+    return _sum(lake, run, *TEXT_READ[run.stage])
 
 
-def _tokens(catalog: Catalog, run: RunRecord) -> int | None:
+def _tokens(lake: Lake, run: RunRecord) -> int | None:
     if run.stage == "tokenize":
-        return _sum(catalog, run, "tokens", "num_tokens")
+        return _sum(lake, run, "tokens", "num_tokens")
     key = {"pack": "tokens", "train": "tokens", "evaluate": "targets"}.get(run.stage)
     value = run.details.get(key) if key else None
     return int(value) if value is not None else None
 
 
-def _sum(catalog: Catalog, run: RunRecord, table: str, column: str) -> int:
+def _sum(lake: Lake, run: RunRecord, table: str, column: str) -> int:
     """The sum of a column at the version that the run read or wrote."""
     version = {**run.inputs, **run.outputs}[table]
-    values = catalog.delta_table(table, version).to_pyarrow_table(columns=[column]).column(column)
+    values = read_arrow(lake, table, [column], version=version).column(column)
     return int(pc.sum(values).as_py() or 0)
 
 

@@ -96,6 +96,8 @@ def _quiet_libraries() -> None:
     if "--traceback" not in sys.argv:
         warnings.filterwarnings("ignore")
         logging.getLogger("py4j").setLevel(logging.CRITICAL)
+        # It also writes the traceback of an interrupted call to the root logger.
+        logging.getLogger().addFilter(lambda record: record.module != "java_gateway")
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 

@@ -10,6 +10,16 @@ LAKE/evaluation.json, LAKE/samples.json, LAKE/report.html
 from pipelines.lake.catalog import Catalog, TableInfo
 from pipelines.lake.ledger import Ledger, RunRecord
 from pipelines.lake.paths import Lake
+from pipelines.lake.query import read_arrow
 from pipelines.lake.tables import read_table, write_table
 
-__all__ = ["Catalog", "Lake", "Ledger", "RunRecord", "TableInfo", "read_table", "write_table"]
+__all__ = [
+    "Catalog",
+    "Lake",
+    "Ledger",
+    "RunRecord",
+    "TableInfo",
+    "read_arrow",
+    "read_table",
+    "write_table",
+]

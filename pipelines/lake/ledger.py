@@ -12,6 +12,7 @@ from deltalake import CommitProperties, write_deltalake
 
 from pipelines.lake.catalog import Catalog
 from pipelines.lake.paths import Lake
+from pipelines.lake.query import read_arrow
 from schemas import RUNS
 
 
@@ -63,10 +64,9 @@ class Ledger:
 
     def records(self) -> list[RunRecord]:
         """All runs, oldest first."""
-        catalog = Catalog(self._lake)
-        if not catalog.exists(RUNS.name):
+        if not Catalog(self._lake).exists(RUNS.name):
             return []
-        rows = catalog.delta_table(RUNS.name).to_pyarrow_table().to_pylist(maps_as_pydicts="strict")
+        rows = read_arrow(self._lake, RUNS.name).to_pylist(maps_as_pydicts="strict")
         names = {item.name for item in fields(RunRecord)}
         records = [
             RunRecord(**{key: value for key, value in row.items() if key in names and key != "details"})

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.lake import Catalog, Lake
+from pipelines.lake import Lake, read_arrow
 from schemas import TABLES
 
 DATA_TABLES = tuple(name for name in TABLES if name != "runs")
@@ -16,8 +16,7 @@ DATA_TABLES = tuple(name for name in TABLES if name != "runs")
 
 def rows(lake: str | Path, name: str, version: int | None = None) -> list[dict[str, Any]]:
     """All rows of a table."""
-    table = Catalog(Lake.at(lake)).delta_table(name, version)
-    return table.to_pyarrow_table().to_pylist(maps_as_pydicts="strict")
+    return read_arrow(Lake.at(lake), name, version=version).to_pylist(maps_as_pydicts="strict")
 
 
 def content_hash(lake: str | Path, name: str) -> str:
