@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from types import TracebackType
 from typing import Self
 
 import psutil
 
+from pipelines.run.ticker import Ticker
 
-class PeakMemory:
+
+class PeakMemory(Ticker):
     """Samples the memory of this process and its descendants while the block runs.
 
     Counted are the pages of each process that no file backs, and once the largest set of file-backed
@@ -23,15 +24,12 @@ class PeakMemory:
     """
 
     def __init__(self, interval: float = 1.0) -> None:
+        super().__init__("peak-memory", interval)
         self.peak_mb = 0.0
-        self._interval = interval
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
 
     def __enter__(self) -> Self:
-        self._sample()
-        self._thread.start()
-        return self
+        self.tick()
+        return super().__enter__()
 
     def __exit__(
         self,
@@ -39,15 +37,11 @@ class PeakMemory:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._sample()
+        super().__exit__(kind, error, trace)
+        self.tick()
 
-    def _watch(self) -> None:
-        while not self._stop.wait(self._interval):
-            self._sample()
-
-    def _sample(self) -> None:
+    def tick(self) -> None:
+        """Take a sample."""
         me = psutil.Process()
         sizes = [_size(process) for process in [me, *me.children(recursive=True)]]
         total = sum(own for own, _ in sizes) + max(shared for _, shared in sizes)

@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from types import TracebackType
-from typing import Self
 
 from pyspark.sql import SparkSession
 
 from pipelines.run.console import QUIET_SECONDS, Console
+from pipelines.run.ticker import Ticker
 
 
-class SparkProgress:
+class SparkProgress(Ticker):
     """Shows tasks done, tasks to do, rate and elapsed time of the active Spark stages of one job group."""
 
     def __init__(self, spark: SparkSession, group: str, console: Console) -> None:
+        super().__init__(f"progress-{group}", 0.5)
         self._tracker = spark.sparkContext.statusTracker()
         self._group = group
         self._console = console
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=f"progress-{group}", daemon=True)
         self._began = time.monotonic()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.5):
-            elapsed = time.monotonic() - self._began
-            if elapsed < QUIET_SECONDS:
-                continue
-            line = self._line(elapsed)
-            if line:
-                self._console.live(line)
+    def tick(self) -> None:
+        """Show how far it is."""
+        elapsed = time.monotonic() - self._began
+        if elapsed >= QUIET_SECONDS:
+            self._console.live(self._line(elapsed))
 
     def _line(self, elapsed: float) -> str:
         active, tasks, done, running = 0, 0, 0, 0

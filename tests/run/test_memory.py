@@ -19,6 +19,6 @@ def test_a_childs_memory_counts() -> None:
         assert child.stdout is not None
         assert child.stdin is not None
         child.stdout.readline()
-        memory._sample()
+        memory.tick()
         child.stdin.close()
     assert memory.peak_mb > before.peak_mb + 290
