@@ -15,7 +15,8 @@ from tests.conftest import SmallJob
 from tests.support.cli import command, environment, ringlake, status
 from tests.support.tables import DATA_TABLES, content_hash
 
-pytestmark = pytest.mark.slow
+# Six starts of the whole job, on a machine that may be slow.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 MOMENTS = (
