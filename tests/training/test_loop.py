@@ -18,13 +18,15 @@ from tests.training.tiny import END_OF_DOCUMENT, LENGTH, MODEL, NUM_TRAIN, VOCAB
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
 from training.errors import DataError, TrainingError
-from training.evaluate import evaluate_rank
+from training.evaluate import evaluate_rank, score
 from training.generate import generate_text
 from training.job import EvaluateJob, TrainJob
 from training.loop import train_rank
 from training.metrics import combine_hashes, hash_ids, read_metrics
-from training.model import build_model
+from training.model import build_model, load_model
 from training.storage import Folder
+from training.strategies.single import Single
+from training.tokens import token_byte_lengths
 
 
 def metrics(job: TrainJob) -> list[dict[str, Any]]:
@@ -73,9 +75,9 @@ def test_the_log_says_where_the_time_went_and_what_the_model_computed(
 
 def test_validation_has_bits_per_byte(finished: tuple[TrainJob, dict[str, Any]]) -> None:
     job, _ = finished
-    count = job.config.validate_sequences
-    layout = replace(job.validation, num_sequences=count)
-    scored = evaluate_rank(EvaluateJob(job.model_dir, layout, VOCAB_SIZE, batch_size=4))
+    lengths = token_byte_lengths(Path(job.tokenizer_dir) / "tokenizer.json")
+    model, count = load_model(job.model_dir), job.config.validate_sequences
+    scored = score(model, job.validation, count, VOCAB_SIZE, 4, Single(), lengths)
     last = metrics(job)[-1]
     assert last["validation_loss"] == pytest.approx(scored.loss, rel=1e-5)
     assert last["validation_bits_per_byte"] == pytest.approx(scored.bits_per_byte, rel=1e-5)
