@@ -6,14 +6,12 @@ import math
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from training.checkpoint import load_step
-from training.checkpoint_writer import CheckpointWriter
 from training.data.plan import SamplePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
@@ -24,16 +22,15 @@ from training.export import export_model
 from training.flops import flops_per_token
 from training.job import TrainJob
 from training.launch.events import emit
-from training.metrics import MetricsLog
 from training.model import build_model, count_parameters, speed_up
 from training.optim import make_optimizer
+from training.outputs import Outputs, Pace
 from training.precision import LossScale
 from training.state import TrainingState, capture, copy_weights, restore
 from training.step import Stepper, StepResult
 from training.storage import Folder
 from training.strategies import make_strategy
 from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
-from training.trackers import Trackers
 
 
 def train_rank(job: TrainJob) -> dict[str, Any]:
@@ -96,10 +93,10 @@ class _Trainer:
         schedule = training_schedule(
             plan, self._strategy.rank, self._strategy.world_size, self._start, config.steps
         )
-        pace = _Pace(config.steps, self._start)
+        pace = Pace(config.steps, self._start)
         with (
             SequenceReader(self._job.train, schedule, self._job.vocab_size) as reader,
-            _Outputs(self._job, self._checkpoints, self._start) if self._leads else nullcontext() as outputs,
+            Outputs(self._job, self._checkpoints, self._start) if self._leads else nullcontext() as outputs,
         ):
             for step in range(self._start, config.steps):
                 began, waited = time.perf_counter(), reader.wait_seconds
@@ -237,69 +234,6 @@ class _Trainer:
             "sequence length": self._job.train.sequence_length,
             **self._job.source,
         }
-
-
-class _Outputs:
-    """What rank 0 writes while it trains: the log, trackers and checkpoints.
-
-    Args:
-        job: The training.
-        folder: Folder of checkpoints and metrics.
-        start: Step that training goes on from.
-    """
-
-    def __init__(self, job: TrainJob, folder: Folder, start: int) -> None:
-        self._trackers = Trackers(job.config, folder, start, job.identity())
-        self._log = MetricsLog(folder, start)
-        self.checkpoints = CheckpointWriter(folder, job.config.keep_checkpoints)
-
-    def log(self, line: dict[str, Any], is_due: bool) -> None:
-        """Write a step to the log, to the trackers where due; raises what went wrong in the background."""
-        self._log.write(line)
-        if is_due or "validation_loss" in line:
-            self._trackers.log(line)
-        self.checkpoints.check()
-
-    def __enter__(self) -> Self:
-        self.checkpoints.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._log.close()
-        self._trackers.close()
-        self.checkpoints.__exit__(kind, error, trace)
-
-
-class _Pace:
-    """Speed between two progress lines and the time that is left."""
-
-    def __init__(self, steps: int, start: int) -> None:
-        self._steps, self._start = steps, start
-        self._began = time.perf_counter()
-        self._clear()
-
-    def _clear(self) -> None:
-        self._tokens, self._seconds, self._waited = 0, 0.0, 0.0
-
-    def add(self, result: StepResult, seconds: float) -> None:
-        """Count a step."""
-        self._tokens += result.tokens
-        self._seconds += seconds
-        self._waited += result.wait_seconds
-
-    def take(self, step: int) -> dict[str, Any]:
-        """Rates since the last call, and the seconds left at the pace so far, validations included."""
-        elapsed = time.perf_counter() - self._began
-        rates = {
-            "steps": self._steps,
-            "tokens_per_second": self._tokens / self._seconds,
-            "data_wait_share": self._waited / self._seconds,
-            "eta_seconds": elapsed / (step - self._start) * (self._steps - step),
-        }
-        self._clear()
-        return rates
 
 
 def _describe_bad_step(what: str, value: float, step: int, plan: SamplePlan) -> str:

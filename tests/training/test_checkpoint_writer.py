@@ -134,6 +134,17 @@ def test_the_best_one_stays_beside_the_newest(tmp_path: Path) -> None:
     assert folder.names() == ["step-000000050", "step-000000060", "step-000000070"]
 
 
+def test_another_file_system_holds_them_as_well() -> None:
+    folder = Folder("memory://checkpoint-writer/run")
+    with CheckpointWriter(folder, keep=2) as writer:
+        for step in (1, 2, 3):
+            writer.save(make(step, best_step=1))
+    assert folder.names() == [f"step-00000000{step}" for step in (1, 2, 3)]
+    found = load_latest(folder, {}, print)
+    assert found is not None
+    assert (found.step, float(found.model["w"][0, 0])) == (3, 3.0)
+
+
 def test_a_checkpoint_that_is_asked_for_by_step_must_be_whole(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     with CheckpointWriter(folder, keep=2) as writer:
