@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.parity import RANKS
-from tests.training.tiny import NUM_TRAIN, NUM_VALIDATION, make_job
+from tests.training.parity import RANKS, STEERED
+from tests.training.tiny import NUM_TRAIN, NUM_VALIDATION, make_config, make_job
 from training.loop import train_rank
 from training.metrics import combine_hashes, hash_ids, read_metrics
 from training.storage import Folder
@@ -94,19 +94,21 @@ def test_the_driver_shows_how_far_it_is(results: dict[int, Any]) -> None:
         assert len(steps) == 20
 
 
-def test_all_ranks_take_the_same_decisions(folder: Path) -> None:
-    """Ranks that disagreed on stopping would wait for each other for ever."""
-    for name in ("decisions", "best_step", "loss_scale", "skipped", "ids_hash"):
-        assert curve(folder, "steered-2", name) == curve(folder, "steered-1", name)
-    assert curve(folder, "steered-2", "lr") == pytest.approx(curve(folder, "steered-1", "lr"))
-    assert curve(folder, "steered-2", "loss") == pytest.approx(curve(folder, "steered-1", "loss"), rel=5e-3)
-    said = [len(decisions or []) for decisions in curve(folder, "steered-2", "decisions")]
+def test_all_ranks_take_the_same_decisions(folder: Path, tmp_path: Path) -> None:
+    """Two ranks as one; ranks that disagreed on stopping would wait for each other for ever."""
+    job = make_job(tmp_path, make_config(**STEERED))
+    train_rank(job)
+    alone = read_metrics(Folder(job.checkpoint_dir))
+    for name in ("step", "decisions", "best_step", "loss_scale", "skipped", "ids_hash"):
+        assert curve(folder, "steered", name) == [line.get(name) for line in alone], name
+    assert curve(folder, "steered", "lr") == pytest.approx([line["lr"] for line in alone])
+    assert curve(folder, "steered", "loss") == pytest.approx([line["loss"] for line in alone], rel=5e-3)
+    said = [len(decisions or []) for decisions in curve(folder, "steered", "decisions")]
     assert said == [0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1]
-    results = json.loads((folder / "results.json").read_text())["steered-2"]
+    results = json.loads((folder / "results.json").read_text())["steered"]
     assert results["train"]["stopped_early"]
     assert results["train"]["steps"] == 12
-    lines = [line for line in results["lines"] if "train.patience" in line]
-    assert len(lines) == 1
+    assert len([line for line in results["lines"] if "train.patience" in line]) == 1
 
 
 def test_time_in_communication_is_measured(folder: Path) -> None:
