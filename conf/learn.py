@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+DEFAULT_GLOBAL_BATCH_SIZE = 32
+"""Sequences in a step where neither `global_batch_size` nor `global_batch_tokens` is given."""
 
 
 class ModelConfig(BaseModel):
@@ -29,8 +32,19 @@ class ModelConfig(BaseModel):
     pretrained: str | None = Field(None, description="Local folder to start from instead (safetensors only).")
 
 
+class PlateauConfig(BaseModel):
+    """Lowers the learning rate when validation no longer improves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    patience: int | None = Field(
+        None, ge=1, description="Validations without improvement before a reduction; null: never reduce."
+    )
+    factor: float = Field(0.5, gt=0, lt=1, description="What the learning rate is multiplied by each time.")
+
+
 class TrainConfig(BaseModel):
-    """The training stage: launch, sample plan, optimizer, checkpoints."""
+    """The training stage: launch, sample plan, optimizer, precision, validation, checkpoints, logs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,7 +54,18 @@ class TrainConfig(BaseModel):
     )
     threads_per_rank: int | Literal["auto"] = Field("auto", description="CPU threads a rank computes with.")
     steps: int = Field(400, ge=1, description="Optimizer steps.")
-    global_batch_size: int = Field(32, ge=1, description="Sequences in a step, over all ranks.")
+    global_batch_size: int | None = Field(
+        None,
+        ge=1,
+        description=f"Sequences in a step, over all ranks; {DEFAULT_GLOBAL_BATCH_SIZE} if neither this nor "
+        f"global_batch_tokens is given.",
+    )
+    global_batch_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Tokens in a step, over all ranks, instead of global_batch_size; rounded down to whole "
+        "sequences, equally many of each canonical shard.",
+    )
     canonical_shards: int = Field(
         4,
         ge=1,
@@ -48,20 +73,121 @@ class TrainConfig(BaseModel):
     )
     micro_batch_size: int = Field(16, ge=1, description="Most sequences a rank computes at once.")
     seed: int = Field(1, ge=0, lt=2**32, description="Seed of initial weights and of the sample plan.")
-    learning_rate: float = Field(3e-3, gt=0)
-    min_learning_rate: float = Field(3e-4, ge=0, description="Where the cosine ends.")
-    warmup_steps: int = Field(20, ge=0)
-    weight_decay: float = Field(0.1, ge=0)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.95, ge=0, lt=1)
+    optimizer: Literal["adamw", "adam", "rmsprop", "sgd", "adafactor"] = Field(
+        "adamw", description="How the gradient becomes an update; each is torch.optim's own."
+    )
+    schedule: Literal["cosine", "warmup-stable-decay", "linear", "constant"] = Field(
+        "cosine", description="Course of the learning rate after the warm-up."
+    )
+    learning_rate: float = Field(3e-3, gt=0, description="Highest learning rate, after the warm-up.")
+    min_learning_rate: float = Field(3e-4, ge=0, description="Where the schedule ends; constant ignores it.")
+    warmup_steps: int = Field(20, ge=0, description="Steps of linear warm-up.")
+    decay_share: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="Share of the steps in which warmup-stable-decay falls, at the end.",
+    )
+    weight_decay: float = Field(
+        0.1,
+        ge=0,
+        description="Decay of matrices, not of norms and biases; decoupled in adamw and adafactor, added to "
+        "the gradient in the others.",
+    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="Decay of the mean gradient (adam, adamw).")
+    beta2: float = Field(0.95, ge=0, lt=1, description="Decay of the mean square (adam, adamw, rmsprop).")
+    momentum: float = Field(0.0, ge=0, lt=1, description="Momentum of sgd and rmsprop.")
+    nesterov: bool = Field(False, description="Nesterov's form of sgd's momentum.")
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of the global gradient.")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32",
+        description="What the model computes in; weights, gradients and optimizer stay in float32.",
+    )
+    compile: bool = Field(False, description="Compile the model with torch.compile.")
+    activation_checkpointing: bool = Field(
+        False, description="Compute activations twice instead of keeping them: less memory, slower steps."
+    )
     validate_every: int = Field(100, ge=1, description="Steps between validations.")
     validate_sequences: int = Field(256, ge=1, description="Validation sequences used during training.")
+    patience: int | None = Field(
+        None, ge=1, description="Validations without improvement before training stops; null: never stop."
+    )
+    min_delta: float = Field(
+        0.0, ge=0, description="Nats by which a validation loss must be lower to count as an improvement."
+    )
+    plateau: PlateauConfig = Field(
+        default_factory=PlateauConfig, description="Lower learning rate where validation stops improving."
+    )
+    export: Literal["last", "best"] = Field(
+        "last", description="Which weights become the model: the last ones, or those that validated best."
+    )
     checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints.")
-    keep_checkpoints: int = Field(2, ge=1, description="Newest checkpoints that are kept.")
+    keep_checkpoints: int = Field(
+        2, ge=1, description="Newest checkpoints that are kept, beside the best one."
+    )
     log_every: int = Field(10, ge=1, description="Steps between progress lines.")
+    tensorboard: bool = Field(
+        False, description="Also log to TensorBoard event files beside the checkpoints (package tensorboard)."
+    )
+    mlflow: str | None = Field(
+        None,
+        description="Also log to this MLflow tracking URI (package mlflow-skinny); local: a file store "
+        "beside the checkpoints.",
+    )
+    peak_tflops: float | None = Field(
+        None,
+        gt=0,
+        description="Peak of a rank's device in TFLOP/s, for the share of it that is used (MFU); null: from "
+        "the table of known GPUs.",
+    )
     stall_seconds: int = Field(60, ge=5, description="A collective that waits longer than this ends the job.")
     max_restarts: int = Field(0, ge=0, description="Whole-stage retries from the last checkpoint.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_batch_size(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        size, tokens = given.get("global_batch_size"), given.get("global_batch_tokens")
+        if size is not None and tokens is not None:
+            raise ValueError(
+                f"global_batch_size = {size} (sequences) and global_batch_tokens = {tokens} (tokens) both "
+                f"set the batch of a step; set one of them to null"
+            )
+        if size is None and tokens is None:
+            return {**given, "global_batch_size": DEFAULT_GLOBAL_BATCH_SIZE}
+        return given
+
+    @model_validator(mode="after")
+    def _momentum_has_a_use(self) -> Self:
+        if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
+            raise ValueError(
+                f"momentum = {self.momentum} is for the optimizers sgd and rmsprop, not {self.optimizer}; "
+                f"leave it out"
+            )
+        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
+            raise ValueError(
+                f"nesterov needs optimizer sgd with momentum > 0, not {self.optimizer} with momentum "
+                f"{self.momentum}"
+            )
+        return self
+
+    def sequences_per_step(self, sequence_length: int) -> int:
+        """Sequences in a global batch of sequences of that many tokens.
+
+        Raises:
+            ValueError: `global_batch_tokens` is less than one sequence of each canonical shard.
+        """
+        if self.global_batch_tokens is None:
+            return self.global_batch_size or DEFAULT_GLOBAL_BATCH_SIZE
+        least = self.canonical_shards * sequence_length
+        if self.global_batch_tokens < least:
+            raise ValueError(
+                f"train.global_batch_tokens = {self.global_batch_tokens} is less than {least}, one sequence "
+                f"of {sequence_length} tokens for each of the {self.canonical_shards} canonical shards; "
+                f"raise it, or lower train.canonical_shards"
+            )
+        return self.global_batch_tokens // least * self.canonical_shards
 
 
 class EvaluateConfig(BaseModel):

@@ -119,7 +119,11 @@ def _describe(item: Any, tree: dict[str, Any]) -> str:
         close = difflib.get_close_matches(names[-1], allowed, n=1)
         hint = f"did you mean {'.'.join([*names[:-1], close[0]])}? " if close else ""
         return f"unknown key {key!r}; {hint}allowed here: {', '.join(allowed)}"
-    return f"{key} = {item.get('input')!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    message = item["msg"].removeprefix("Value error, ")
+    if isinstance(item.get("input"), (dict, BaseModel)) and item["type"] == "value_error":
+        # A law between keys of a section: the message has their values.
+        return f"{key}: {message}"
+    return f"{key} = {item.get('input')!r}: {message[0].lower()}{message[1:]}"
 
 
 def _allowed(parents: list[str]) -> list[str]:

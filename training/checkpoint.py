@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,6 +26,9 @@ _TENSOR_FILES = ("model", "optimizer")
 MAX_JSON_BYTES = 16 << 20
 """Largest manifest or state that is read."""
 
+DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)
+"""What reading a damaged checkpoint can raise."""
+
 _NAME = re.compile(r"step-(\d{9})")
 
 
@@ -34,9 +38,10 @@ class Checkpoint:
 
     Attributes:
         step: Optimizer steps that were done.
-        model: Parameters by name.
-        optimizer: Optimizer state by `name/parameter`.
-        state: All else that training goes on from, JSON values; its 'identity' says what it belongs to.
+        model: Parameters by name, contiguous, in host memory.
+        optimizer: Optimizer state by `kind/parameter`, the same.
+        state: All else that training goes on from, JSON values; its 'identity' says what it belongs to, its
+            'best_step' which checkpoint validated best (0 or absent: none).
     """
 
     step: int
@@ -46,29 +51,28 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Folder, checkpoint: Checkpoint, keep: int) -> None:
-    """Write a checkpoint, then delete all but the newest `keep` and what crashes left behind.
+    """Write a checkpoint, then delete what is neither among the newest `keep` nor the best of one of those.
 
     A crash at any moment leaves the earlier checkpoints as they were: files go into a temporary folder, are
     flushed to the disk, and one rename makes the folder a checkpoint.
     """
     folder.create()
-    contents = {
-        "model.safetensors": save_tensors(_contiguous(checkpoint.model)),
-        "optimizer.safetensors": save_tensors(_contiguous(checkpoint.optimizer)),
-        STATE_FILE: json.dumps(checkpoint.state, indent=1).encode(),
-    }
-    manifest = {
-        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in contents.items()
-    }
     temporary = folder.child(f".tmp-{checkpoint.step:09d}-{os.getpid()}")
     temporary.remove()
     temporary.create()
-    for name, content in contents.items():
+    manifest = {}
+    # One file after the other: only one is in memory a second time.
+    for name, serialize in (
+        ("model.safetensors", lambda: save_tensors(checkpoint.model)),
+        ("optimizer.safetensors", lambda: save_tensors(checkpoint.optimizer)),
+        (STATE_FILE, lambda: json.dumps(checkpoint.state, indent=1).encode()),
+    ):
+        content = serialize()
         temporary.write(name, content)
+        manifest[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     temporary.write(MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
     temporary.sync()
-    target = folder.child(f"step-{checkpoint.step:09d}")
+    target = _place(folder, checkpoint.step)
     # Only a damaged checkpoint, or one of a run that went back to an earlier one, can be in the way.
     target.remove()
     temporary.rename_to(target)
@@ -87,16 +91,34 @@ def load_latest(folder: Folder, identity: Mapping[str, Any], say: Callable[[str]
         DataError: The checkpoint belongs to something else; the message names what differs.
     """
     for step in sorted(_steps(folder), reverse=True):
-        place = folder.child(f"step-{step:09d}")
+        place = _place(folder, step)
         try:
             checkpoint = _load(place, step)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except DAMAGE as error:
             reason = " ".join(str(error).split())
             say(f"train: checkpoint {place.location} is damaged and passed over: {reason}")
             continue
         _check_identity(place, checkpoint.state.get("identity", {}), identity)
         return checkpoint
     return None
+
+
+def load_step(folder: Folder, step: int) -> Checkpoint:
+    """The checkpoint of a step.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    place = _place(folder, step)
+    try:
+        return _load(place, step)
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"checkpoint {place.location} cannot be read: {reason}") from error
+
+
+def _place(folder: Folder, step: int) -> Folder:
+    return folder.child(f"step-{step:09d}")
 
 
 def _load(place: Folder, step: int) -> Checkpoint:
@@ -150,9 +172,12 @@ def _prune(folder: Folder, keep: int) -> None:
     for name in folder.names():
         if name.startswith(".tmp-"):
             folder.child(name).remove()
-    for step in sorted(_steps(folder))[:-keep]:
-        folder.child(f"step-{step:09d}").remove()
-
-
-def _contiguous(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    steps = sorted(_steps(folder))
+    kept = set(steps[-keep:])
+    # Whichever of these a resume goes on from, the best checkpoint that it knows of is there.
+    for step in steps[-keep:]:
+        with contextlib.suppress(*DAMAGE):
+            kept.add(json.loads(_read_limited(_place(folder, step), STATE_FILE)).get("best_step"))
+    for step in steps:
+        if step not in kept:
+            _place(folder, step).remove()

@@ -17,6 +17,7 @@ from training.job import EvaluateJob
 from training.launch.events import emit
 from training.loss import IGNORED, shift_targets, sum_nats
 from training.model import load_model
+from training.precision import autocast
 from training.storage import Folder
 from training.strategies import Strategy, make_strategy
 from training.tokens import TOKENIZER_FILE, token_byte_lengths
@@ -60,6 +61,9 @@ def score(
     batch_size: int,
     strategy: Strategy,
     byte_lengths: npt.NDArray[np.int64] | None = None,
+    *,
+    precision: str = "fp32",
+    shows_progress: bool = False,
 ) -> Score:
     """The score of the first `num_sequences` sequences, the same on all ranks; leaves the model in eval mode.
 
@@ -71,6 +75,8 @@ def score(
         batch_size: Sequences that are computed at once.
         strategy: Its ranks divide the sequences.
         byte_lengths: Bytes of each token, (vocab_size,); None to leave bytes out.
+        precision: What the model computes in, see `training.precision`.
+        shows_progress: Whether rank 0 says how far it is.
     """
     device = next(model.parameters()).device
     table = torch.from_numpy(byte_lengths).to(device) if byte_lengths is not None else None
@@ -84,11 +90,13 @@ def score(
             ids = torch.from_numpy(batch.input_ids.astype(np.int64)).to(device)
             targets = shift_targets(ids, torch.from_numpy(batch.num_tokens.astype(np.int64)).to(device))
             real = targets[targets != IGNORED]
-            numbers[0] += float(sum_nats(model, ids, targets))
+            with autocast(precision, device):
+                nats_of_batch = sum_nats(model, ids, targets)
+            numbers[0] += float(nats_of_batch)
             numbers[1] += real.numel()
             numbers[2] += int(table[real].sum()) if table is not None else 0
             numbers[3] += len(batch.sequence_ids)
-            if byte_lengths is not None and strategy.rank == 0 and (batch.step + 1) % PROGRESS_BATCHES == 0:
+            if shows_progress and strategy.rank == 0 and (batch.step + 1) % PROGRESS_BATCHES == 0:
                 done = min(num_sequences, int(numbers[3]) * strategy.world_size)
                 emit({"type": "line", "text": f"evaluate: {done:,} of {num_sequences:,} sequences"})
     strategy.add_numbers(numbers)
@@ -102,5 +110,12 @@ def evaluate_rank(job: EvaluateJob) -> Score:
     model = load_model(job.model_dir)
     lengths = token_byte_lengths(Folder(job.model_dir).local_path / TOKENIZER_FILE)
     return score(
-        model, job.layout, job.layout.num_sequences, job.vocab_size, job.batch_size, strategy, lengths
+        model,
+        job.layout,
+        job.layout.num_sequences,
+        job.vocab_size,
+        job.batch_size,
+        strategy,
+        lengths,
+        shows_progress=True,
     )

@@ -18,12 +18,27 @@ COMPUTED_BY = frozenset(
         "validate_sequences",
         "checkpoint_every",
         "keep_checkpoints",
+        "compile",
+        "activation_checkpointing",
+        "export",
+        "tensorboard",
+        "mlflow",
+        "peak_tflops",
         "log_every",
         "stall_seconds",
         "max_restarts",
     }
 )
 """Keys of the train section that say how or how often, not what: a checkpoint outlives a change of them."""
+
+_STEERING_BY = frozenset({"validate_every", "validate_sequences"})
+"""Keys that decide what is computed as soon as validation steers."""
+
+
+def lasting(config: TrainConfig) -> dict[str, Any]:
+    """The keys of the train section that decide what training computes, as JSON values."""
+    steers = config.patience is not None or config.plateau.patience is not None
+    return config.model_dump(mode="json", exclude=set(COMPUTED_BY - _STEERING_BY if steers else COMPUTED_BY))
 
 
 @dataclass(frozen=True)
@@ -56,10 +71,9 @@ class TrainJob:
 
     def identity(self) -> dict[str, Any]:
         """All that decides the values that training computes; a checkpoint is refused if any differs."""
-        learning = self.config.model_dump(mode="json", exclude=set(COMPUTED_BY))
         return {
             **{f"plan.{name}": value for name, value in self.plan.parameters().items()},
-            **{f"train.{name}": value for name, value in learning.items()},
+            **{f"train.{name}": value for name, value in lasting(self.config).items()},
             **{f"model.{name}": value for name, value in self.model.model_dump(mode="json").items()},
             **self.source,
             "sequence_length": self.train.sequence_length,

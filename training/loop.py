@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from training.checkpoint import save_checkpoint
+from training.checkpoint import load_step
 from training.data.plan import SamplePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
-from training.errors import TrainingError
+from training.device import peak_tflops
+from training.errors import DataError, TrainingError
 from training.evaluate import score
 from training.export import export_model
+from training.flops import flops_per_token
 from training.job import TrainJob
 from training.launch.events import emit
-from training.metrics import MetricsLog
-from training.model import build_model, count_parameters
+from training.model import build_model, count_parameters, speed_up
 from training.optim import make_optimizer
-from training.state import capture, restore
+from training.outputs import Outputs, Pace
+from training.precision import LossScale
+from training.state import TrainingState, capture, copy_weights, restore
 from training.step import Stepper, StepResult
 from training.storage import Folder
 from training.strategies import make_strategy
-from training.tokens import end_of_document_id
+from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
 
 
 def train_rank(job: TrainJob) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def train_rank(job: TrainJob) -> dict[str, Any]:
         Facts of the training (JSON values), equal on all ranks up to times.
 
     Raises:
-        TrainingError: The loss is not finite.
+        TrainingError: The loss or the gradient is not finite, or a checkpoint could not be written.
         DataError: Data, model or checkpoint do not fit.
     """
     return _Trainer(job).run()
@@ -57,22 +62,30 @@ class _Trainer:
         )
         self._optimizer = make_optimizer(self._model, job.config)
         self._checkpoints = Folder(job.checkpoint_dir)
-        self._totals = restore(
-            self._model, self._optimizer, self._strategy, self._checkpoints, job.identity(), _say
+        fresh = TrainingState(loss_scale=LossScale.of(job.config.precision))
+        self._state = restore(
+            self._model, self._optimizer, self._strategy, self._checkpoints, job.identity(), fresh, _say
         )
-        self._start = self._totals.step
+        self._start = self._state.totals.step
+        speed_up(self._model, job.config)
         full_targets = job.plan.global_batch_size * (job.train.sequence_length - 1)
-        self._stepper = Stepper(self._model, self._optimizer, self._strategy, job.config, full_targets)
+        self._stepper = Stepper(
+            self._model, self._optimizer, self._strategy, job.config, full_targets, self._state.loss_scale
+        )
+        self._stepper.rate_scale = self._state.steering.rate_scale
+        self._flops = flops_per_token(self._model, job.train.sequence_length - 1)
+        device = next(self._model.parameters()).device
+        self._peak = job.config.peak_tflops or peak_tflops(device, job.config.precision)
+        self._byte_lengths = _byte_lengths(job.tokenizer_dir)
 
     def run(self) -> dict[str, Any]:
         """The steps that are left, then the model folder."""
         if self._start and self._leads:
             _say(f"train: going on from the checkpoint of step {self._start}")
-        if self._start < self._config.steps:
+        if self._start < self._config.steps and not self._state.steering.stopped:
             self._train()
         if self._leads:
-            tokenizer, target = Folder(self._job.tokenizer_dir), Folder(self._job.model_dir)
-            export_model(self._model, tokenizer, target, self._card())
+            self._export()
         return self._facts()
 
     def _train(self) -> None:
@@ -80,127 +93,163 @@ class _Trainer:
         schedule = training_schedule(
             plan, self._strategy.rank, self._strategy.world_size, self._start, config.steps
         )
-        log = MetricsLog(self._checkpoints, self._start) if self._leads else None
-        pace = _Pace(config.steps, self._start)
-        with SequenceReader(self._job.train, schedule, self._job.vocab_size) as reader:
+        pace = Pace(config.steps, self._start)
+        with (
+            SequenceReader(self._job.train, schedule, self._job.vocab_size) as reader,
+            Outputs(self._job, self._checkpoints, self._start) if self._leads else nullcontext() as outputs,
+        ):
             for step in range(self._start, config.steps):
                 began, waited = time.perf_counter(), reader.wait_seconds
                 batch = next(reader)
-                result = self._stepper.step(batch, reader.wait_seconds - waited)
-                if not math.isfinite(result.loss):
-                    raise TrainingError(_describe_bad_loss(result.loss, step, plan))
-                line = self._account(result, time.perf_counter() - began)
+                own_wait = reader.wait_seconds - waited
+                result = self._stepper.step(batch, own_wait)
+                self._refuse_bad_step(result, step)
+                line = self._account(result, time.perf_counter() - began, own_wait)
                 if self._is_due(config.validate_every):
-                    line["validation_loss"] = self._validate()
-                if log is None:
-                    continue
-                log.write(line)
-                pace.add(result, line["seconds"])
-                if self._is_due(config.log_every) or step == self._start:
-                    emit({"type": "step", **line, **pace.take(step + 1)})
-                if self._is_due(config.checkpoint_every):
-                    checkpoint = capture(self._model, self._optimizer, self._totals, self._job.identity())
-                    save_checkpoint(self._checkpoints, checkpoint, config.keep_checkpoints)
-        if log:
-            log.close()
+                    line |= self._validate()
+                steering = self._state.steering
+                if outputs is not None:
+                    logs = self._is_due(config.log_every) or step == self._start
+                    outputs.log(line, logs)
+                    pace.add(result, line["seconds"])
+                    if logs:
+                        emit({"type": "step", **line, **pace.take(step + 1)})
+                    is_best = steering.best_step == step + 1
+                    if self._is_due(config.checkpoint_every) or is_best or steering.stopped:
+                        outputs.checkpoints.save(
+                            capture(self._model, self._optimizer, self._state, self._job.identity())
+                        )
+                if steering.stopped:
+                    break
 
     def _is_due(self, every: int) -> bool:
-        step = self._totals.step
+        step = self._state.totals.step
         return step % every == 0 or step == self._config.steps
 
-    def _account(self, result: StepResult, seconds: float) -> dict[str, Any]:
+    def _refuse_bad_step(self, result: StepResult, step: int) -> None:
+        if math.isfinite(result.loss) and (math.isfinite(result.grad_norm) or result.skipped):
+            return
+        what = "loss" if not math.isfinite(result.loss) else "gradient norm"
+        value = result.loss if what == "loss" else result.grad_norm
+        raise TrainingError(_describe_bad_step(what, value, step, self._job.plan))
+
+    def _account(self, result: StepResult, seconds: float, own_wait: float) -> dict[str, Any]:
         """Add a step to the totals; returns its line of the log."""
-        totals = self._totals
+        totals, ranks = self._state.totals, self._strategy.world_size
         totals.step += 1
         totals.sequences += result.sequences
         totals.tokens += result.tokens
         totals.seconds += seconds
         totals.wait_seconds += result.wait_seconds
+        totals.communication_seconds += result.communication_seconds
         totals.loss = result.loss
-        return {
+        rate = result.tokens / seconds
+        tflops = rate * self._flops / 1e12
+        line = {
             "step": totals.step,
             "epoch": self._job.plan.position(totals.step - 1)[0],
             "loss": result.loss,
             "lr": result.learning_rate,
-            "grad_norm": result.grad_norm,
+            "grad_norm": result.grad_norm if math.isfinite(result.grad_norm) else None,
             "sequences": result.sequences,
             "tokens": result.tokens,
-            "tokens_per_second": result.tokens / seconds,
+            "tokens_per_second": rate,
+            "tokens_per_second_per_rank": rate / ranks,
+            "tflops": tflops,
             "data_wait_share": result.wait_seconds / seconds,
             "seconds": seconds,
+            "data_seconds": result.wait_seconds,
+            "compute_seconds": seconds - own_wait - result.communication_seconds,
+            "communication_seconds": result.communication_seconds,
+            "memory_bytes": result.memory_bytes,
             "ids_hash": result.ids_hash,
         }
+        if self._peak is not None:
+            line["mfu"] = tflops / (self._peak * ranks)
+        if self._config.precision == "fp16":
+            line |= {"loss_scale": result.loss_scale, "skipped": result.skipped}
+        return line
 
-    def _validate(self) -> float:
-        job = self._job
-        count = min(self._config.validate_sequences, job.validation.num_sequences)
+    def _validate(self) -> dict[str, Any]:
+        """Score the validation sequences and let the score steer; returns what the log says about it."""
+        job, totals, steering = self._job, self._state.totals, self._state.steering
         scored = score(
-            self._model, job.validation, count, job.vocab_size, self._config.micro_batch_size, self._strategy
+            self._model,
+            job.validation,
+            min(self._config.validate_sequences, job.validation.num_sequences),
+            job.vocab_size,
+            self._config.micro_batch_size,
+            self._strategy,
+            self._byte_lengths,
+            precision=self._config.precision,
         )
         self._model.train()
-        self._totals.note_validation(scored.loss)
+        totals.validation_loss = scored.loss
+        decisions = steering.note(scored.loss, totals.step, self._config)
+        self._stepper.rate_scale = steering.rate_scale
         if self._leads:
-            emit({"type": "validation", "step": self._totals.step, "loss": scored.loss})
-        return scored.loss
+            emit({"type": "validation", "step": totals.step, "loss": scored.loss})
+            for decision in decisions:
+                _say(f"train: step {totals.step}: {decision}")
+        line: dict[str, Any] = {"validation_loss": scored.loss, "best_step": steering.best_step}
+        if scored.num_bytes:
+            line["validation_bits_per_byte"] = scored.bits_per_byte
+        if decisions:
+            line["decisions"] = decisions
+        return line
+
+    def _export(self) -> None:
+        """Write the model folder from the last weights or, if so configured, the best ones."""
+        job, totals, best = self._job, self._state.totals, self._state.steering.best_step
+        step = best if self._config.export == "best" and best else totals.step
+        if step != totals.step:
+            copy_weights(load_step(self._checkpoints, step), self._model)
+            _say(f"train: the model has the weights of step {step}, which validated best (train.export)")
+        export_model(self._model, Folder(job.tokenizer_dir), Folder(job.model_dir), self._card(step))
 
     def _facts(self) -> dict[str, Any]:
+        steering = self._state.steering
         return {
-            **asdict(self._totals),
+            **asdict(self._state.totals),
+            "best_validation_loss": steering.best_loss,
+            "best_step": steering.best_step,
+            "stopped_early": steering.stopped,
             "parameters": count_parameters(self._model),
+            "flops_per_token": self._flops,
             "resumed_from": self._start,
             "num_ranks": self._strategy.world_size,
         }
 
-    def _card(self) -> dict[str, Any]:
-        totals = self._totals
+    def _card(self, step: int) -> dict[str, Any]:
+        totals, steering = self._state.totals, self._state.steering
         return {
             "parameters": f"{count_parameters(self._model):,}",
             "steps": totals.step,
+            "weights of step": step,
             "sequences": totals.sequences,
             "tokens": f"{totals.tokens:,}",
             "training loss (nats)": f"{totals.loss:.4f}",
             "validation loss (nats)": f"{totals.validation_loss:.4f}",
+            "best validation loss (nats)": f"{steering.best_loss:.4f} at step {steering.best_step}",
             "sequence length": self._job.train.sequence_length,
             **self._job.source,
         }
 
 
-class _Pace:
-    """Speed between two progress lines and the time that is left."""
-
-    def __init__(self, steps: int, start: int) -> None:
-        self._steps, self._start = steps, start
-        self._began = time.perf_counter()
-        self._clear()
-
-    def _clear(self) -> None:
-        self._tokens, self._seconds, self._waited = 0, 0.0, 0.0
-
-    def add(self, result: StepResult, seconds: float) -> None:
-        """Count a step."""
-        self._tokens += result.tokens
-        self._seconds += seconds
-        self._waited += result.wait_seconds
-
-    def take(self, step: int) -> dict[str, Any]:
-        """Rates since the last call, and the seconds left at the pace so far, validations included."""
-        elapsed = time.perf_counter() - self._began
-        rates = {
-            "steps": self._steps,
-            "tokens_per_second": self._tokens / self._seconds,
-            "data_wait_share": self._waited / self._seconds,
-            "eta_seconds": elapsed / (step - self._start) * (self._steps - step),
-        }
-        self._clear()
-        return rates
-
-
-def _describe_bad_loss(loss: float, step: int, plan: SamplePlan) -> str:
+def _describe_bad_step(what: str, value: float, step: int, plan: SamplePlan) -> str:
     ids = np.concatenate(plan.batch(step)).tolist()
     return (
-        f"the loss of step {step + 1} is {loss}; the model was not updated. Lower train.learning_rate or "
+        f"the {what} of step {step + 1} is {value}; the model was not updated. Lower train.learning_rate or "
         f"look at the sequences of this global batch: sequence_id in {ids}"
     )
+
+
+def _byte_lengths(tokenizer_dir: str) -> npt.NDArray[np.int64] | None:
+    """Bytes of each token; None for a tokenizer that does not say: validation has no bits per byte then."""
+    try:
+        return token_byte_lengths(Folder(tokenizer_dir).local_path / TOKENIZER_FILE)
+    except DataError:
+        return None
 
 
 def _say(line: str) -> None:

@@ -12,7 +12,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.logging import disable_progress_bar
 
-from conf.learn import ModelConfig
+from conf.learn import ModelConfig, TrainConfig
 from training.data.permutation import derive_seed
 from training.errors import DataError
 from training.launch.ranks import current_rank
@@ -52,6 +52,28 @@ def build_model(
             ) from error
     model.train()
     return _on_device(model)
+
+
+def speed_up(model: Any, config: TrainConfig) -> None:
+    """Have a model recompute activations or be compiled, as configured; weights and their names stay.
+
+    Args:
+        model: A causal language model of transformers.
+        config: The train section.
+
+    Raises:
+        DataError: The architecture cannot recompute activations.
+    """
+    if config.activation_checkpointing:
+        try:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        except ValueError as error:
+            raise DataError(
+                f"a {model.config.model_type!r} model cannot recompute its activations ({_line(error)}); "
+                f"set train.activation_checkpointing to false"
+            ) from error
+    if config.compile:
+        model.compile()
 
 
 def count_parameters(model: torch.nn.Module) -> int:

@@ -1,40 +1,105 @@
-"""AdamW with its learning rate as a pure function of the step, and the gradients as one flat buffer."""
+"""Optimizers, the learning rate as a pure function of the step, and the gradients as one flat buffer."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 
 from conf.learn import TrainConfig
+from training.errors import DataError
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Rate of a step (from 0): linear warm-up, then a half cosine down to the minimum at the last step.
+    """Rate of a step (from 0), a pure function: linear warm-up, then the schedule down to the minimum.
 
-    Loshchilov and Hutter, "SGDR" (ICLR 2017), equation 5, without restarts.
+    - cosine: half a cosine to the last step (Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5, without
+      restarts).
+    - linear: a straight line to the last step.
+    - warmup-stable-decay: the highest rate, then a straight line over the last `decay_share` of the steps
+      (Hu et al., "MiniCPM", arXiv 2404.06395; a share of 20% from Hägele et al., arXiv 2405.18392).
+    - constant: the highest rate to the end.
     """
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
-    length = max(1, config.steps - 1 - config.warmup_steps)
-    progress = min(1.0, (step - config.warmup_steps) / length)
     span = config.learning_rate - config.min_learning_rate
-    return config.min_learning_rate + span * 0.5 * (1 + math.cos(math.pi * progress))
+    first = config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
+    if config.schedule == "warmup-stable-decay":
+        decay_steps = max(1, round(config.decay_share * config.steps))
+        first = max(first, config.steps - 1 - decay_steps)
+    length = max(1, config.steps - 1 - first)
+    progress = max(0.0, min(1.0, (step - first) / length))
+    if config.schedule == "cosine":
+        return config.min_learning_rate + span * 0.5 * (1 + math.cos(math.pi * progress))
+    return config.min_learning_rate + span * (1 - progress)
 
 
-def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter, 2019); matrices decay, norms and biases do not."""
+def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """torch.optim's optimizer of that name; matrices decay, norms and biases do not.
+
+    AdamW: Loshchilov and Hutter, ICLR 2019. Adam: Kingma and Ba, ICLR 2015. RMSprop: Tieleman and Hinton,
+    2012. SGD: Sutskever et al., ICML 2013. Adafactor: Shazeer and Stern, ICML 2018.
+    """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(
-        [
-            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
-            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-        fused=True,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    rate = config.learning_rate
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=rate, betas=(config.beta1, config.beta2), fused=True)
+    if config.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=rate, betas=(config.beta1, config.beta2), fused=True)
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(groups, lr=rate, alpha=config.beta2, momentum=config.momentum)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups, lr=rate, momentum=config.momentum, nesterov=config.nesterov, fused=True
+        )
+    return torch.optim.Adafactor(groups, lr=rate)
+
+
+def named_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """Trainable parameters by name; tied ones appear once."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def optimizer_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """All that an optimizer remembers, by `kind/parameter`, for example `exp_avg/lm_head.weight`."""
+    return {
+        f"{kind}/{name}": value
+        for name, parameter in named_parameters(model).items()
+        for kind, value in optimizer.state[parameter].items()
+        if value is not None
+    }
+
+
+def load_optimizer_tensors(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
+) -> None:
+    """Give an optimizer back what `optimizer_tensors` took from it.
+
+    Raises:
+        DataError: A tensor belongs to no parameter of the model.
+    """
+    places = {
+        id(parameter): index
+        for index, parameter in enumerate(
+            parameter for group in optimizer.param_groups for parameter in group["params"]
+        )
+    }
+    names = named_parameters(model)
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        kind, _, name = key.partition("/")
+        if name not in names:
+            raise DataError(f"the checkpoint's optimizer tensor {key!r} is of no parameter of this model")
+        state.setdefault(places[id(names[name])], {})[kind] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 class FlatGradients:
@@ -63,8 +128,11 @@ class FlatGradients:
         self.buffer.zero_()
 
     def clip(self, largest: float) -> float:
-        """Scale the gradients so that their Euclidean norm is at most `largest`; returns the norm before."""
+        """Scale the gradients so that their Euclidean norm is at most `largest`; returns the norm before.
+
+        A norm that is not finite is returned and leaves the gradients as they are.
+        """
         norm = float(torch.linalg.vector_norm(self.buffer, dtype=torch.float64))
-        if norm > largest:
+        if largest < norm < math.inf:
             self.buffer.mul_(largest / norm)
         return norm

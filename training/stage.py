@@ -36,10 +36,14 @@ class TrainResult:
         loss: Training loss of the last step, nats a target.
         validation_loss: Validation loss at the end.
         best_validation_loss: The lowest validation loss.
+        best_step: Step of it.
+        stopped_early: Whether training stopped because validation no longer improved.
         parameters: Trainable numbers in the model.
         seconds: Time the steps took.
         tokens_per_second: Tokens over that time.
         data_wait_share: Share of that time in which ranks waited for data.
+        communication_share: Share of that time in which rank 0 added up gradients with the others.
+        tflops: Model TFLOP/s of all ranks together over that time, see `training.flops`.
         epochs: Passes over the training split.
         resumed_from: Step of the checkpoint that this call went on from; 0 if there was none.
         num_ranks: Ranks of this call.
@@ -53,10 +57,14 @@ class TrainResult:
     loss: float
     validation_loss: float
     best_validation_loss: float
+    best_step: int
+    stopped_early: bool
     parameters: int
     seconds: float
     tokens_per_second: float
     data_wait_share: float
+    communication_share: float
+    tflops: float
     epochs: float
     resumed_from: int
     num_ranks: int
@@ -123,7 +131,7 @@ def train_model(
     plan = SamplePlan(
         num_sequences=layout.num_sequences,
         seed=config.seed,
-        global_batch_size=config.global_batch_size,
+        global_batch_size=_sequences_per_step(config, train.sequence_length),
         canonical_shards=config.canonical_shards,
         block_rows=layout.block_rows,
     )
@@ -141,7 +149,7 @@ def train_model(
         source={"table": train.table, "version": train.version, "tokenizer": train.tokenizer_hash},
     )
     say(
-        f"train: {config.steps:,} steps of {config.global_batch_size} sequences of {train.sequence_length} "
+        f"train: {config.steps:,} steps of {plan.global_batch_size} sequences of {train.sequence_length} "
         f"tokens on {num_ranks} rank{'s' if num_ranks > 1 else ''}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {layout.num_sequences:,} sequences"
     )
@@ -155,10 +163,14 @@ def train_model(
         loss=facts["loss"],
         validation_loss=facts["validation_loss"],
         best_validation_loss=facts["best_validation_loss"],
+        best_step=facts["best_step"],
+        stopped_early=facts["stopped_early"],
         parameters=facts["parameters"],
         seconds=seconds,
         tokens_per_second=facts["tokens"] / seconds,
         data_wait_share=facts["wait_seconds"] / seconds,
+        communication_share=facts["communication_seconds"] / seconds,
+        tflops=facts["tokens"] * facts["flops_per_token"] / seconds / 1e12,
         epochs=facts["step"] / plan.steps_per_epoch,
         resumed_from=facts["resumed_from"],
         num_ranks=num_ranks,
@@ -224,6 +236,13 @@ def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
         )
         return 1
     return num_ranks
+
+
+def _sequences_per_step(config: TrainConfig, sequence_length: int) -> int:
+    try:
+        return config.sequences_per_step(sequence_length)
+    except ValueError as error:
+        raise DataError(str(error)) from None
 
 
 def _check_pair(train: Snapshot, validation: Snapshot) -> None:

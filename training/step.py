@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,11 @@ import torch
 from conf.learn import TrainConfig
 from training.data.permutation import derive_seed
 from training.data.reader import Batch
+from training.device import peak_memory
 from training.loss import shift_targets, sum_nats
 from training.metrics import combine_hashes, hash_ids
 from training.optim import FlatGradients, learning_rate
+from training.precision import LossScale, autocast
 from training.strategies import Strategy
 
 _DROPOUT = 12
@@ -27,12 +30,17 @@ class StepResult:
 
     Attributes:
         loss: Mean nats a target of the global batch, before the update.
-        grad_norm: Norm of the global gradient before clipping.
+        grad_norm: Norm of the global gradient before clipping; not finite where there was no update.
         learning_rate: Rate that was used.
         sequences: Sequences in the global batch.
         tokens: Tokens in it, padding excluded.
         wait_seconds: Mean time a rank waited for the batch.
         ids_hash: Hash of the set of sequence ids that the ranks really read.
+        communication_seconds: Time in which this rank's gradients were added up with those of the others,
+            waiting for the slowest rank included.
+        memory_bytes: Peak memory of all ranks together, see `peak_memory`.
+        loss_scale: Factor on the loss that the step was computed with; 1 unless precision is fp16.
+        skipped: Whether there was no update because float16 overflowed; the loss scale is lower now.
     """
 
     loss: float
@@ -42,6 +50,10 @@ class StepResult:
     tokens: int
     wait_seconds: float
     ids_hash: str
+    communication_seconds: float
+    memory_bytes: int
+    loss_scale: float
+    skipped: bool
 
 
 class Stepper:
@@ -54,6 +66,10 @@ class Stepper:
         config: The train section.
         full_targets: Targets of a full global batch; the loss is divided by it before the gradients are
             added up, so that their scale does not depend on the number of ranks.
+        loss_scale: Where the factor on the loss stands; it changes with precision fp16 only.
+
+    Attributes:
+        rate_scale: What the schedule's learning rate is multiplied by.
     """
 
     def __init__(
@@ -63,14 +79,17 @@ class Stepper:
         strategy: Strategy,
         config: TrainConfig,
         full_targets: int,
+        loss_scale: LossScale,
     ) -> None:
         self._model, self._optimizer, self._strategy = model, optimizer, strategy
         self._config, self._full_targets = config, full_targets
         self._device = next(model.parameters()).device
         self._gradients = FlatGradients(p for p in model.parameters() if p.requires_grad)
+        self._loss_scale = loss_scale
+        self.rate_scale = 1.0
 
     def step(self, batch: Batch, wait_seconds: float) -> StepResult:
-        """One update; without it, and with a loss that is not finite, if the loss is not finite.
+        """One update; none if the loss or the norm of the gradient is not finite.
 
         Args:
             batch: This rank's part of the global batch; it may have no rows.
@@ -79,7 +98,8 @@ class Stepper:
         config = self._config
         # A seed for each step: dropout after a resume is what it would have been.
         torch.manual_seed(derive_seed(config.seed, _DROPOUT, batch.step, self._strategy.rank))
-        nats, targets = self._accumulate(batch)
+        scale = self._loss_scale.scale
+        nats, targets = self._accumulate(batch, scale)
         numbers = torch.tensor(
             [
                 nats,
@@ -88,21 +108,28 @@ class Stepper:
                 int(batch.num_tokens.sum()),
                 wait_seconds,
                 hash_ids(batch.sequence_ids),
+                peak_memory(self._device),
             ],
             dtype=torch.float64,
         )
+        began = time.perf_counter()
         self._strategy.add_up(self._gradients.buffer, numbers)
-        nats, targets, sequences, tokens, waits, hashes = numbers.tolist()
-        rate = learning_rate(config, batch.step)
-        norm = math.nan
+        communication_seconds = time.perf_counter() - began
+        nats, targets, sequences, tokens, waits, hashes, memory = numbers.tolist()
+        rate = learning_rate(config, batch.step) * self.rate_scale
+        norm, skipped = math.nan, False
         # All ranks see the same sums, so either all update or none does.
         if math.isfinite(nats):
-            if targets != self._full_targets:
-                self._gradients.buffer.mul_(self._full_targets / targets)
+            factor = self._full_targets / targets / scale
+            if factor != 1:
+                self._gradients.buffer.mul_(factor)
             norm = self._gradients.clip(config.clip_norm)
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
-            self._optimizer.step()
+            if config.precision == "fp16":
+                skipped = self._loss_scale.note(norm)
+            if math.isfinite(norm):
+                for group in self._optimizer.param_groups:
+                    group["lr"] = rate
+                self._optimizer.step()
         return StepResult(
             loss=nats / targets,
             grad_norm=norm,
@@ -111,18 +138,27 @@ class Stepper:
             tokens=int(tokens),
             wait_seconds=waits / self._strategy.world_size,
             ids_hash=combine_hashes(hashes),
+            communication_seconds=communication_seconds,
+            memory_bytes=int(memory),
+            loss_scale=scale,
+            skipped=skipped,
         )
 
-    def _accumulate(self, batch: Batch) -> tuple[float, int]:
+    def _accumulate(self, batch: Batch, scale: float) -> tuple[float, int]:
         """Gradients of this rank's rows, micro-batch by micro-batch; returns sum of nats and targets."""
         self._gradients.zero()
-        nats, targets = 0.0, 0
+        # Summed on the device: a GPU is asked for the value once a step, not once a micro-batch.
+        nats = torch.zeros((), dtype=torch.float64, device=self._device)
         size = self._config.micro_batch_size
         for low in range(0, len(batch.sequence_ids), size):
             ids = torch.from_numpy(batch.input_ids[low : low + size].astype(np.int64)).to(self._device)
             lengths = torch.from_numpy(batch.num_tokens[low : low + size].astype(np.int64)).to(self._device)
-            loss = sum_nats(self._model, ids, shift_targets(ids, lengths))
-            (loss / self._full_targets).backward()
-            nats += float(loss.detach())
-            targets += int((lengths - 1).sum())
-        return nats, targets
+            with autocast(self._config.precision, self._device):
+                loss = sum_nats(self._model, ids, shift_targets(ids, lengths))
+            (loss / (self._full_targets / scale)).backward()
+            nats += loss.detach()
+        targets = int(batch.num_tokens.sum()) - len(batch.num_tokens)
+        if self._device.type == "cuda":
+            # The sum over the ranks waits for the gradients anyway; so its time is not the backward pass's.
+            torch.cuda.synchronize(self._device)
+        return float(nats), targets

@@ -27,9 +27,12 @@ FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("time in steps", text.duration),
     "tokens_per_second": ("tokens a second", lambda value: text.count(round(value))),
     "data_wait_share": ("waiting for data", lambda value: text.share(value, 1)),
+    "communication_share": ("adding up gradients", lambda value: text.share(value, 1)),
+    "tflops": ("model TFLOP/s", lambda value: text.decimal(value, 3)),
     "loss": ("training loss", text.decimal),
     "validation_loss": ("validation loss", text.decimal),
     "best_validation_loss": ("best validation loss", text.decimal),
+    "best_step": ("best step", lambda value: text.count(int(value))),
     "resumed_from": ("resumed from step", lambda value: text.count(int(value))),
 }
 """What the details of a training run hold (see `training.stage.TrainResult`), with label and form."""

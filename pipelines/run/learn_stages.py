@@ -15,7 +15,7 @@ from pipelines.run.context import Context
 from pipelines.run.data_stages import tokenizer_folder
 from pipelines.run.keys import digest
 from pipelines.run.stage import Outcome, Stage
-from training.job import COMPUTED_BY
+from training.job import lasting
 from training.stage import evaluate_model, train_model
 
 Metadata = dict[str, Any]
@@ -24,9 +24,8 @@ Metadata = dict[str, Any]
 def _train(context: Context, _metadata: Metadata) -> Outcome:
     train, validation = context.snapshot("train"), context.snapshot("validation")
     config = context.config
-    lasting = config.train.model_dump(mode="json", exclude=set(COMPUTED_BY))
     model = config.model.model_dump(mode="json")
-    key = digest(lasting, model, train.table, train.version, train.tokenizer_hash)
+    key = digest(lasting(config.train), model, train.table, train.version, train.tokenizer_hash)
     result = train_model(
         context.spark,
         config.model,

@@ -48,6 +48,37 @@ def test_a_wrong_override_names_key_and_remedy(override: str, words: list[str]) 
         assert word in str(caught.value)
 
 
+def test_a_batch_is_given_in_sequences_or_in_tokens() -> None:
+    assert load(None).train.sequences_per_step(128) == 32
+    assert load(None, ["train.global_batch_size=12"]).train.sequences_per_step(128) == 12
+    tokens = load(None, ["train.global_batch_tokens=5000", "train.canonical_shards=4"]).train
+    # 39 sequences of 128 tokens fit; 36 of them are equally many of each of the 4 shards.
+    assert tokens.sequences_per_step(128) == 36
+    with pytest.raises(ConfigError, match=r"global_batch_size = 8 .*global_batch_tokens = 1024 .*to null"):
+        load(DEFAULT_RUN, ["train.global_batch_tokens=1024"])
+    both = load(DEFAULT_RUN, ["train.global_batch_tokens=1024", "train.global_batch_size=null"]).train
+    assert both.sequences_per_step(128) == 8
+    with pytest.raises(
+        ValueError, match="global_batch_tokens = 5000 is less than 8000, one sequence of 2000"
+    ):
+        tokens.sequences_per_step(2000)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["momentum=0.9"], "momentum = 0.9 is for the optimizers sgd and rmsprop, not adamw"),
+        (["nesterov=true", "optimizer=sgd"], "nesterov needs optimizer sgd with momentum > 0"),
+        (["optimizer=lion"], "train.optimizer = 'lion'.*'adamw'"),
+        (["plateau.factor=1.5"], "train.plateau.factor = 1.5"),
+        (["plateau.patiance=1"], "did you mean train.plateau.patience"),
+    ],
+)
+def test_keys_of_training_that_do_not_fit_together(overrides: list[str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(None, [f"train.{override}" for override in overrides])
+
+
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     run = tmp_path / "run.yaml"
     run.write_text("train: {steps: 0}\nfoo: 1\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from conf.learn import EvaluateConfig
 from conf.model import SparkConfig
@@ -17,16 +18,29 @@ from training.stage import evaluate_model, train_model
 
 RANKS = (1, 2, 4)
 
+STEERED = {
+    "validate_every": 2,
+    "min_delta": 5.0,
+    "plateau": {"patience": 2, "factor": 0.5},
+    "patience": 5,
+    "export": "best",
+    "precision": "fp16",
+}
+"""No loss falls by 5 nats: the rate is halved after 6 and 10 steps, and training stops after 12."""
+
 
 def main(folder: Path) -> None:
-    """Leave checkpoints and models in FOLDER/RANKS, and results.json."""
+    """Leave checkpoints and models in FOLDER/RANKS and FOLDER/steered, and results.json."""
     tokenizer = make_tokenizer(folder / "tokenizer")
     train, validation = make_snapshots(folder / "sequences", tokenizer)
     spark = open_session(SparkConfig(master="local[4]", driver_memory="1g", shuffle_partitions=4), "parity")
-    results = {}
-    for num_ranks in RANKS:
-        config = make_config(num_ranks=num_ranks)
-        place = folder / str(num_ranks)
+    results: dict[str, Any] = {}
+    runs = {
+        **{str(num_ranks): make_config(num_ranks=num_ranks) for num_ranks in RANKS},
+        "steered": make_config(num_ranks=2, **STEERED),
+    }
+    for name, config in runs.items():
+        place = folder / name
         lines: list[str] = []
         result = train_model(
             spark,
@@ -39,10 +53,12 @@ def main(folder: Path) -> None:
             place / "model",
             lines.append,
         )
-        score = evaluate_model(
-            spark, EvaluateConfig(batch_size=4), config, validation, place / "model", lines.append
-        )
-        results[num_ranks] = {"train": result.details(), "score": score.__dict__, "lines": lines}
+        results[name] = {"train": result.details(), "lines": lines}
+        if name != "steered":
+            score = evaluate_model(
+                spark, EvaluateConfig(batch_size=4), config, validation, place / "model", lines.append
+            )
+            results[name]["score"] = score.__dict__
     spark.stop()
     (folder / "results.json").write_text(json.dumps(results))
 

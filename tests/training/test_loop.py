@@ -18,13 +18,15 @@ from tests.training.tiny import END_OF_DOCUMENT, LENGTH, MODEL, NUM_TRAIN, VOCAB
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
 from training.errors import DataError, TrainingError
-from training.evaluate import evaluate_rank
+from training.evaluate import evaluate_rank, score
 from training.generate import generate_text
 from training.job import EvaluateJob, TrainJob
 from training.loop import train_rank
 from training.metrics import combine_hashes, hash_ids, read_metrics
-from training.model import build_model
+from training.model import build_model, load_model
 from training.storage import Folder
+from training.strategies.single import Single
+from training.tokens import token_byte_lengths
 
 
 def metrics(job: TrainJob) -> list[dict[str, Any]]:
@@ -54,6 +56,38 @@ def test_the_log_has_every_step_with_the_batch_of_the_plan(finished: tuple[Train
     )
     assert [line["step"] for line in lines if "validation_loss" in line] == [10, 20]
     assert lines[-1]["validation_loss"] == facts["validation_loss"]
+
+
+def test_the_log_says_where_the_time_went_and_what_the_model_computed(
+    finished: tuple[TrainJob, dict[str, Any]],
+) -> None:
+    job, facts = finished
+    for line in metrics(job):
+        parts = line["data_seconds"] + line["compute_seconds"] + line["communication_seconds"]
+        assert parts == pytest.approx(line["seconds"])
+        assert min(line[f"{part}_seconds"] for part in ("data", "compute", "communication")) >= 0
+        assert line["tokens_per_second"] == pytest.approx(line["tokens"] / line["seconds"])
+        assert line["tokens_per_second_per_rank"] == line["tokens_per_second"]
+        assert line["tflops"] == pytest.approx(line["tokens_per_second"] * facts["flops_per_token"] / 1e12)
+        assert line["memory_bytes"] > 2**20
+        assert not {"mfu", "loss_scale"} & set(line)
+
+
+def test_validation_has_bits_per_byte(finished: tuple[TrainJob, dict[str, Any]]) -> None:
+    job, _ = finished
+    lengths = token_byte_lengths(Path(job.tokenizer_dir) / "tokenizer.json")
+    model, count = load_model(job.model_dir), job.config.validate_sequences
+    scored = score(model, job.validation, count, VOCAB_SIZE, 4, Single(), lengths)
+    last = metrics(job)[-1]
+    assert last["validation_loss"] == pytest.approx(scored.loss, rel=1e-5)
+    assert last["validation_bits_per_byte"] == pytest.approx(scored.bits_per_byte, rel=1e-5)
+
+
+def test_the_share_of_the_devices_peak_is_the_operations_over_it(tmp_path: Path) -> None:
+    job = make_job(tmp_path, make_config(steps=2, peak_tflops=0.5))
+    train_rank(job)
+    for line in metrics(job):
+        assert line["mfu"] == pytest.approx(line["tflops"] / 0.5)
 
 
 def test_the_model_learns(finished: tuple[TrainJob, dict[str, Any]]) -> None:
@@ -184,10 +218,13 @@ def test_how_it_is_computed_may_change_but_not_what(finished: tuple[TrainJob, di
             train_rank(other)
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_batchs_ids(tmp_path: Path) -> None:
-    job = make_job(tmp_path, make_config(learning_rate=1e30, min_learning_rate=1e30, clip_norm=1e30))
+@pytest.mark.parametrize(("what", "rate"), [("loss", 1e38), ("gradient norm", 1e30)])
+def test_a_loss_or_gradient_that_is_not_finite_stops_with_the_batchs_ids(
+    tmp_path: Path, what: str, rate: float
+) -> None:
+    job = make_job(tmp_path, make_config(learning_rate=rate, min_learning_rate=rate, clip_norm=1e30))
     with pytest.raises(
-        TrainingError, match=r"the loss of step \d+ is (nan|inf); the model was not"
+        TrainingError, match=rf"the {what} of step \d+ is (nan|inf); the model was not"
     ) as caught:
         train_rank(job)
     step = int(str(caught.value).split("step ")[1].split()[0])

@@ -1,11 +1,14 @@
-"""Learning rate, weight decay groups and the flat gradient buffer."""
+"""Optimizers, schedules, weight decay groups and the flat gradient buffer."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.training.tiny import make_config
 from training.optim import FlatGradients, learning_rate, make_optimizer
@@ -28,9 +31,77 @@ def test_short_trainings_have_a_rate_for_every_step(steps: int, warmup: int) -> 
     assert all(0 < learning_rate(config, step) <= 1.0 for step in range(steps))
 
 
-def test_only_matrices_decay() -> None:
+SCHEDULES = ("cosine", "warmup-stable-decay", "linear", "constant")
+
+
+@given(
+    schedule=st.sampled_from(SCHEDULES),
+    steps=st.integers(1, 300),
+    warmup=st.integers(0, 320),
+    floor=st.floats(0, 1),
+    decay=st.floats(0.01, 1),
+)
+def test_every_schedule_rises_in_the_warm_up_then_never_and_ends_in_its_floor(
+    schedule: str, steps: int, warmup: int, floor: float, decay: float
+) -> None:
+    config = make_config(
+        schedule=schedule,
+        steps=steps,
+        warmup_steps=warmup,
+        learning_rate=1.0,
+        min_learning_rate=floor,
+        decay_share=decay,
+    )
+    rates = [learning_rate(config, step) for step in range(steps)]
+    assert rates[:warmup] == pytest.approx([(step + 1) / warmup for step in range(min(warmup, steps))])
+    rest = rates[warmup:]
+    assert all(floor - 1e-12 <= later <= earlier + 1e-12 for earlier, later in pairwise(rest))
+    if rest:
+        assert rest[0] == pytest.approx(1.0)
+    if len(rest) > 1:
+        assert rest[-1] == pytest.approx(1.0 if schedule == "constant" else floor)
+
+
+def test_the_shapes_of_the_schedules() -> None:
+    def rates(schedule: str) -> list[float]:
+        config = make_config(
+            schedule=schedule, steps=101, warmup_steps=0, learning_rate=1.0, min_learning_rate=0.0
+        )
+        return [learning_rate(config, step) for step in range(101)]
+
+    assert rates("linear") == pytest.approx([1 - step / 100 for step in range(101)])
+    assert rates("constant") == [1.0] * 101
+    stable = rates("warmup-stable-decay")
+    assert stable[:81] == [1.0] * 81
+    assert stable[80:] == pytest.approx([1 - step / 20 for step in range(21)])
+
+
+def test_the_first_update_of_each_optimizer_is_the_papers() -> None:
+    """One weight, 1.0, with gradient 2.0, rate 0.1 and no decay."""
+
+    def updated(optimizer: str, **more: Any) -> float:
+        model = torch.nn.Linear(1, 1, bias=False)
+        model.weight.data.fill_(1.0)
+        config = make_config(optimizer=optimizer, learning_rate=0.1, weight_decay=0.0, beta2=0.96, **more)
+        model.weight.grad = torch.full((1, 1), 2.0)
+        make_optimizer(model, config).step()
+        return float(model.weight.detach())
+
+    assert updated("sgd") == pytest.approx(1 - 0.1 * 2)
+    assert updated("sgd", momentum=0.9, nesterov=True) == pytest.approx(1 - 0.1 * (2 + 0.9 * 2))
+    # Bias-corrected, the first step of Adam is the rate times the sign.
+    assert updated("adam") == pytest.approx(1 - 0.1)
+    assert updated("adamw") == pytest.approx(1 - 0.1)
+    # The mean square begins at 0: 0.04 * 2**2.
+    assert updated("rmsprop") == pytest.approx(1 - 0.1 * 2 / (0.04 * 4) ** 0.5)
+    # A normalised update of 1, times the rate and the root mean square of the weights, 1.
+    assert updated("adafactor") == pytest.approx(1 - 0.1)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "sgd", "adafactor"])
+def test_only_matrices_decay(optimizer: str) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.LayerNorm(2))
-    groups = make_optimizer(model, make_config(weight_decay=0.3)).param_groups
+    groups = make_optimizer(model, make_config(optimizer=optimizer, weight_decay=0.3)).param_groups
     assert [[p.ndim for p in group["params"]] for group in groups] == [[2], [1, 1, 1]]
     assert [group["weight_decay"] for group in groups] == [0.3, 0.0]
 

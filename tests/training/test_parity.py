@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.parity import RANKS
-from tests.training.tiny import NUM_TRAIN, NUM_VALIDATION, make_job
+from tests.training.parity import RANKS, STEERED
+from tests.training.tiny import NUM_TRAIN, NUM_VALIDATION, make_config, make_job
 from training.loop import train_rank
 from training.metrics import combine_hashes, hash_ids, read_metrics
 from training.storage import Folder
@@ -36,11 +36,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(folder: Path) -> dict[int, Any]:
-    return {int(ranks): result for ranks, result in json.loads((folder / "results.json").read_text()).items()}
+    tree = json.loads((folder / "results.json").read_text())
+    return {int(name): result for name, result in tree.items() if name.isdigit()}
 
 
-def curve(folder: Path, num_ranks: int, name: str) -> list[Any]:
-    return [line[name] for line in read_metrics(Folder(str(folder / str(num_ranks) / "checkpoints")))]
+def curve(folder: Path, run: int | str, name: str) -> list[Any]:
+    return [line.get(name) for line in read_metrics(Folder(str(folder / str(run) / "checkpoints")))]
 
 
 @pytest.mark.parametrize("num_ranks", RANKS[1:])
@@ -91,3 +92,28 @@ def test_the_driver_shows_how_far_it_is(results: dict[int, Any]) -> None:
         steps = [line for line in result["lines"] if line.startswith("train: step") and "ETA" in line]
         assert steps[-1].startswith("train: step 20/20 (epoch 1)  loss ")
         assert len(steps) == 20
+
+
+def test_all_ranks_take_the_same_decisions(folder: Path, tmp_path: Path) -> None:
+    """Two ranks as one; ranks that disagreed on stopping would wait for each other for ever."""
+    job = make_job(tmp_path, make_config(**STEERED))
+    train_rank(job)
+    alone = read_metrics(Folder(job.checkpoint_dir))
+    for name in ("step", "decisions", "best_step", "loss_scale", "skipped", "ids_hash"):
+        assert curve(folder, "steered", name) == [line.get(name) for line in alone], name
+    assert curve(folder, "steered", "lr") == pytest.approx([line["lr"] for line in alone])
+    assert curve(folder, "steered", "loss") == pytest.approx([line["loss"] for line in alone], rel=5e-3)
+    said = [len(decisions or []) for decisions in curve(folder, "steered", "decisions")]
+    assert said == [0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1]
+    results = json.loads((folder / "results.json").read_text())["steered"]
+    assert results["train"]["stopped_early"]
+    assert results["train"]["steps"] == 12
+    assert len([line for line in results["lines"] if "train.patience" in line]) == 1
+
+
+def test_time_in_communication_is_measured(folder: Path) -> None:
+    assert all(seconds > 0 for seconds in curve(folder, 2, "communication_seconds"))
+    halves = zip(
+        curve(folder, 2, "tokens_per_second"), curve(folder, 2, "tokens_per_second_per_rank"), strict=True
+    )
+    assert all(each == pytest.approx(both / 2) for both, each in halves)

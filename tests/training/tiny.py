@@ -41,7 +41,7 @@ def make_config(**changes: Any) -> TrainConfig:
     return TrainConfig(
         **{
             "steps": 20,
-            "global_batch_size": 8,
+            **({} if "global_batch_tokens" in changes else {"global_batch_size": 8}),
             "canonical_shards": 4,
             "micro_batch_size": 2,
             "warmup_steps": 2,
@@ -108,7 +108,7 @@ def make_job(folder: Path, config: TrainConfig | None = None, model: ModelConfig
         plan=SamplePlan(
             layout.num_sequences,
             config.seed,
-            config.global_batch_size,
+            config.sequences_per_step(LENGTH),
             config.canonical_shards,
             layout.block_rows,
         ),
