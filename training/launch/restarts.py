@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from training.errors import NotEnoughSlotsError, RankFailedError, StageError
+from training.errors import NotEnoughSlotsError, RankFailedError, StageError, TrainingError
 
 Value = TypeVar("Value")
 
@@ -31,7 +31,10 @@ def run_with_restarts(
         RankFailedError: A rank failed in the last attempt.
         StageError: Spark could not run the stage in the last attempt.
         NotEnoughSlotsError: There are too few slots for an attempt.
+        TrainingError: The number of restarts is negative.
     """
+    if max_restarts < 0:
+        raise TrainingError(f"train.max_restarts must be at least 0, not {max_restarts}")
     history: list[str] = []
     for number in range(max_restarts + 1):
         try:

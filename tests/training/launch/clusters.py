@@ -61,6 +61,7 @@ class ClusterDriver:
             "spark.executor.memory": "1g",
             "spark.worker.cleanup.enabled": "true",
             "spark.log.level": "ERROR",
+            "spark.ui.showConsoleProgress": "false",
             **conf,
         }
         with self.log.open("wb") as log:
@@ -79,7 +80,7 @@ class ClusterDriver:
         threading.Thread(target=self._read, daemon=True).start()
         self._wait_for(lambda line: line == "@ready", START_SECONDS)
         self.launch("place", 1)
-        self._ports = self.ports()
+        self._listening = self.listening()
 
     @property
     def pid(self) -> int:
@@ -118,29 +119,38 @@ class ClusterDriver:
             try:
                 if process.environ().get("TMPDIR") != str(self.temporary) or process.pid == self.pid:
                     continue
-                spark = process.name() == "java" or "pyspark.daemon" in process.cmdline()
+                spark = process.name() == "java" or is_daemon(process)
                 if not spark and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
         return found
 
-    def ports(self) -> set[int]:
-        """Ports that Python processes of the driver's cluster listen on; those of the JVMs are Spark's."""
+    def listening(self) -> set[tuple[str, int]]:
+        """Where the driver's Python, tasks and ranks listen; JVMs and PySpark's daemons are Spark's."""
         found = set()
         for process in [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]:
             try:
-                if "java" not in process.name() and "pyspark.daemon" not in process.cmdline():
-                    found |= {entry.laddr.port for entry in process.net_connections() if is_listening(entry)}
+                if process.name() == "java" or (is_daemon(process) and not is_daemon(process.parent())):
+                    continue
+                found |= {
+                    (entry.laddr.ip, entry.laddr.port)
+                    for entry in process.net_connections()
+                    if entry.status == psutil.CONN_LISTEN
+                }
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
         return found
+
+    def opened(self) -> set[tuple[str, int]]:
+        """Where they listen since a launch has begun."""
+        return self.listening() - self._listening
 
     def assert_nothing_is_left(self) -> None:
         """No rank, nothing that one started, no port, no temporary file."""
         _, alive = psutil.wait_procs(self.ranks(), timeout=5)
         assert alive == []
-        assert self.ports() == self._ports
+        assert self.opened() == set()
         assert list(self.temporary.iterdir()) == []
 
     def close(self) -> None:
@@ -243,5 +253,6 @@ def environment(temporary: Path) -> dict[str, str]:
     }
 
 
-def is_listening(entry: Any) -> bool:
-    return bool(entry.status == psutil.CONN_LISTEN)
+def is_daemon(process: psutil.Process | None) -> bool:
+    """Whether it is PySpark's daemon or one of the workers that it forks for tasks."""
+    return process is not None and "pyspark.daemon" in process.cmdline()

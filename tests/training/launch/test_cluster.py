@@ -90,6 +90,9 @@ def test_ctrl_c_with_pysparks_own_handler_ends_the_ranks_and_the_session_goes_on
     driver.begin("sleep", 2)
     driver.wait_for_line("up", 2)
     assert len([rank for rank in driver.ranks() if "training.launch.worker" in rank.cmdline()]) == 2
+    # The driver's line and the rendezvous: both for this machine only, as all ranks are on it.
+    assert len(driver.opened()) == 2
+    assert {address for address, _ in driver.opened()} == {"127.0.0.1"}
     os.kill(driver.pid, signal.SIGINT)
     answer = driver.end()
     assert answer.kind == "KeyboardInterrupt"

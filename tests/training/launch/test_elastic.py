@@ -97,3 +97,5 @@ def test_what_another_attempt_cannot_mend_is_not_tried_again() -> None:
     with pytest.raises(TrainingError, match="cannot be pickled"):
         run_with_restarts(attempt, lambda _: 2, 3, print)
     assert calls == [2]
+    with pytest.raises(TrainingError, match="max_restarts must be at least 0, not -1"):
+        run_with_restarts(attempt, lambda _: 2, -1, print)
