@@ -43,6 +43,21 @@ class PlateauConfig(BaseModel):
     factor: float = Field(0.5, gt=0, lt=1, description="What the learning rate is multiplied by each time.")
 
 
+class ElasticConfig(BaseModel):
+    """Bounds on the number of ranks; each attempt takes the most that have slots and divide the shards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min: int = Field(1, ge=1, description="Fewest ranks that are worth going on with.")
+    max: int = Field(ge=1, description="Most ranks.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ElasticConfig:
+        if self.min > self.max:
+            raise ValueError(f"min = {self.min} is more than max = {self.max}; swap them or raise max")
+        return self
+
+
 class TrainConfig(BaseModel):
     """The training stage: launch, sample plan, optimizer, precision, validation, checkpoints, logs."""
 
@@ -142,6 +157,16 @@ class TrainConfig(BaseModel):
     )
     stall_seconds: int = Field(60, ge=5, description="A collective that waits longer than this ends the job.")
     max_restarts: int = Field(0, ge=0, description="Whole-stage retries from the last checkpoint.")
+    elastic: ElasticConfig | None = Field(
+        None,
+        description="Let the number of ranks follow the slots within min and max; null: always num_ranks.",
+    )
+    interface: str | None = Field(
+        None, description="Network interface of the ranks, e.g. eth0; null: the one with the host's address."
+    )
+    ports: tuple[int, int] | None = Field(
+        None, description="First and last port for the driver's line and the rendezvous; null: any free ones."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -34,7 +34,10 @@ def end_jobs_on_interrupt(spark: SparkSession) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         cancel = threading.Thread(target=context.cancelAllJobs, daemon=True)
         cancel.start()
-        cancel.join(CANCEL_SECONDS)
+        try:
+            cancel.join(CANCEL_SECONDS)
+        finally:
+            signal.signal(signal.SIGINT, interrupt)
         gateway._gateway_client.thread_connection.connection = None
         raise KeyboardInterrupt
 

@@ -13,5 +13,9 @@ class RankFailedError(TrainingError):
     """A rank ended with an error; the message names rank and host and carries its traceback."""
 
 
+class StageError(TrainingError):
+    """Spark could not run the barrier stage, and no rank says why."""
+
+
 class DataError(TrainingError):
     """The sequences or the model do not fit what was asked (changed table, other tokenizer, no rows)."""

@@ -27,6 +27,9 @@ COMPUTED_BY = frozenset(
         "log_every",
         "stall_seconds",
         "max_restarts",
+        "elastic",
+        "interface",
+        "ports",
     }
 )
 """Keys of the train section that say how or how often, not what: a checkpoint outlives a change of them."""

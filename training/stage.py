@@ -13,7 +13,7 @@ from training.data.plan import SamplePlan
 from training.data.snapshot import Snapshot
 from training.errors import DataError
 from training.job import EvaluateJob, TrainJob
-from training.launch import launch
+from training.launch import Elastic, launch
 from training.launch.slots import count_slots
 from training.metrics import METRICS_FILE
 from training.progress import Progress, duration
@@ -46,7 +46,7 @@ class TrainResult:
         tflops: Model TFLOP/s of all ranks together over that time, see `training.flops`.
         epochs: Passes over the training split.
         resumed_from: Step of the checkpoint that this call went on from; 0 if there was none.
-        num_ranks: Ranks of this call.
+        num_ranks: Ranks of this call; with `elastic`, of its last attempt.
         metrics: The log, one JSON line a step.
     """
 
@@ -123,7 +123,7 @@ def train_model(
     Raises:
         DataError: Sequences, plan, model or checkpoint do not fit; the message has values and remedy.
         NotEnoughSlotsError: There are fewer slots than ranks.
-        RankFailedError: A rank raised or died.
+        RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
     """
     _check_pair(train, validation)
     num_ranks = choose_ranks(spark, config, say)
@@ -135,7 +135,9 @@ def train_model(
         canonical_shards=config.canonical_shards,
         block_rows=layout.block_rows,
     )
-    plan.shards_of(0, num_ranks)
+    elastic = _elastic(config, config.canonical_shards)
+    if elastic is None:
+        plan.shards_of(0, num_ranks)
     job = TrainJob(
         model=model,
         config=config,
@@ -150,10 +152,11 @@ def train_model(
     )
     say(
         f"train: {config.steps:,} steps of {plan.global_batch_size} sequences of {train.sequence_length} "
-        f"tokens on {num_ranks} rank{'s' if num_ranks > 1 else ''}, "
+        f"tokens on {_describe_ranks(num_ranks, elastic)}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {layout.num_sequences:,} sequences"
     )
-    facts = _run(spark, _train_rank, job, config, num_ranks, "train", say)[0]
+    values = _run(spark, _train_rank, job, config, num_ranks, elastic, "train", say)
+    facts = values[0]
     seconds = facts["seconds"]
     result = TrainResult(
         steps=facts["step"],
@@ -173,7 +176,7 @@ def train_model(
         tflops=facts["tokens"] * facts["flops_per_token"] / seconds / 1e12,
         epochs=facts["step"] / plan.steps_per_epoch,
         resumed_from=facts["resumed_from"],
-        num_ranks=num_ranks,
+        num_ranks=len(values),
         metrics=str(checkpoint_dir / METRICS_FILE),
     )
     say(
@@ -205,7 +208,7 @@ def evaluate_model(
     Raises:
         DataError: Sequences or model do not fit.
         NotEnoughSlotsError: There are fewer slots than ranks.
-        RankFailedError: A rank raised or died.
+        RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
     """
     num_ranks = choose_ranks(spark, train, say)
     job = EvaluateJob(
@@ -214,7 +217,8 @@ def evaluate_model(
         vocab_size=validation.vocab_size,
         batch_size=config.batch_size,
     )
-    score = _run(spark, _evaluate_rank, job, train, num_ranks, "evaluate", say)[0]
+    elastic = _elastic(train, None)
+    score = _run(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]
     if score.num_bytes == 0:
         raise DataError(
             f"the {score.num_targets} targets of {validation.table} version {validation.version} stand for "
@@ -224,9 +228,14 @@ def evaluate_model(
 
 
 def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
-    """The number of ranks: as configured, or for 'auto' two where there are slots (and shards) for them."""
+    """The number of ranks: as configured, or for 'auto' two where there are slots (and shards) for them.
+
+    With `elastic`, 'auto' is its maximum; the launch takes what there are slots for.
+    """
     if config.num_ranks != "auto":
         return config.num_ranks
+    if config.elastic:
+        return config.elastic.max
     slots = count_slots(spark)
     num_ranks = max(count for count in range(1, DEFAULT_RANKS + 1) if config.canonical_shards % count == 0)
     if slots < num_ranks:
@@ -255,12 +264,23 @@ def _check_pair(train: Snapshot, validation: Snapshot) -> None:
             )
 
 
+def _elastic(config: TrainConfig, shards: int | None) -> Elastic | None:
+    bounds = config.elastic
+    return None if bounds is None else Elastic(bounds.min, bounds.max, shards)
+
+
+def _describe_ranks(num_ranks: int, elastic: Elastic | None) -> str:
+    text = f"{num_ranks} rank{'s' if num_ranks > 1 else ''}"
+    return text if elastic is None else f"{text} (as slots allow, {elastic.min} to {elastic.max})"
+
+
 def _run(
     spark: Any,
     function: Callable[..., Any],
     job: Any,
     config: TrainConfig,
     num_ranks: int,
+    elastic: Elastic | None,
     name: str,
     say: Say,
 ) -> list[Any]:
@@ -271,6 +291,10 @@ def _run(
         args=(job,),
         threads_per_rank=config.threads_per_rank,
         stall_seconds=config.stall_seconds,
+        interface=config.interface,
+        ports=config.ports,
+        max_restarts=config.max_restarts,
+        elastic=elastic,
         description=name,
         say=say,
         on_event=Progress(say),

@@ -98,24 +98,28 @@ class _MLflow:
             raise _missing("MLflow", "mlflow-skinny", "train.mlflow to null", error) from error
         if uri == "local":
             uri = (_local(folder, "train.mlflow = local") / MLFLOW_FOLDER).as_uri()
-        self._metric, self._finished = Metric, RunStatus.to_string(RunStatus.FINISHED)
+        self._metric, self._param = Metric, Param
+        self._finished = RunStatus.to_string(RunStatus.FINISHED)
         self._client = MlflowClient(tracking_uri=uri)
-        self._run_id = None
+        known_id: str | None = None
         if start and folder.exists(MLFLOW_RUN_FILE):
             known = folder.read(MLFLOW_RUN_FILE).decode().strip()
             try:
-                self._run_id = self._client.get_run(known).info.run_id
+                known_id = self._client.get_run(known).info.run_id
             except MlflowException:
                 # Another tracking server, or a run that somebody deleted there: the rest gets a new run.
-                self._run_id = None
-        if self._run_id is None:
-            experiment = self._client.get_experiment_by_name(EXPERIMENT)
-            number = experiment.experiment_id if experiment else self._client.create_experiment(EXPERIMENT)
-            self._run_id = self._client.create_run(number).info.run_id
-            folder.create()
-            folder.replace(MLFLOW_RUN_FILE, self._run_id.encode())
-            params = [Param(name, str(value)[:500]) for name, value in facts.items()]
-            self._client.log_batch(self._run_id, params=params)
+                known_id = None
+        self._run_id: str = known_id or self._begin(folder, facts)
+
+    def _begin(self, folder: Folder, params: Mapping[str, Any]) -> str:
+        """Start a run on the server; its id stays beside the checkpoints."""
+        experiment = self._client.get_experiment_by_name(EXPERIMENT)
+        number = experiment.experiment_id if experiment else self._client.create_experiment(EXPERIMENT)
+        run_id: str = self._client.create_run(number).info.run_id
+        folder.create()
+        folder.replace(MLFLOW_RUN_FILE, run_id.encode())
+        self._client.log_batch(run_id, params=[self._param(name, str(v)[:500]) for name, v in params.items()])
+        return run_id
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         now = int(time.time() * 1000)

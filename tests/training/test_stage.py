@@ -91,6 +91,44 @@ def test_kill_9_in_the_middle_then_the_same_call_ends_like_an_undisturbed_one(
     assert [line["loss"] for line in found] == pytest.approx([line["loss"] for line in wanted], rel=1e-4)
 
 
+def test_a_restart_goes_on_from_the_last_checkpoint_and_uses_every_sequence_once(
+    spark: SparkSession, place: Place
+) -> None:
+    killed: list[int] = []
+
+    def kill_at_step_7(line: str) -> None:
+        place.lines.append(line)
+        if line.startswith("train: step 7/") and not killed:
+            killed.append(rank_pids()[1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    result = place.run(spark, make_config(num_ranks=2, max_restarts=1), kill_at_step_7)
+    assert result.resumed_from in (4, 8)
+    assert result.sequences_used == result.sequences_planned == 150
+    assert result.num_ranks == 2
+    told = [line for line in place.lines if line.endswith("restart 1 of 1")]
+    assert len(told) == 1
+    assert "SIGKILL" in told[0]
+
+    undisturbed = make_job(place.folder / "undisturbed")
+    train_rank(undisturbed)
+    found, wanted = (
+        read_metrics(Folder(str(folder)))
+        for folder in (place.folder / "checkpoints", undisturbed.checkpoint_dir)
+    )
+    assert [line["ids_hash"] for line in found] == [line["ids_hash"] for line in wanted]
+
+
+def test_elastic_training_takes_the_ranks_that_have_slots_and_divide_the_shards(
+    spark: SparkSession, place: Place
+) -> None:
+    config = make_config(steps=2, warmup_steps=0, canonical_shards=2, elastic={"min": 1, "max": 4})
+    assert place.run(spark, config).num_ranks == 2
+    assert "on 4 ranks (as slots allow, 1 to 4)" in place.lines[0]
+    with pytest.raises(NotEnoughSlotsError, match=r"2 slots left.*train.elastic needs at least 4"):
+        place.run(spark, make_config(elastic={"min": 3, "max": 4}))
+
+
 def test_auto_takes_two_ranks_or_says_why_there_is_one(spark: SparkSession) -> None:
     lines: list[str] = []
     assert choose_ranks(spark, make_config(), lines.append) == 2

@@ -1,7 +1,19 @@
 """Runs a function as N Horovod ranks in a barrier stage of the active Spark application."""
 
-from training.launch.events import emit
-from training.launch.launcher import launch
-from training.launch.ranks import RankInfo, current_rank
+from training.launch.elastic import Elastic
+from training.launch.events import emit, log_to_driver
+from training.launch.launcher import launch, launch_local
+from training.launch.ranks import RankInfo, current_backend, current_rank
+from training.launch.runner import HorovodRunner
 
-__all__ = ["RankInfo", "current_rank", "emit", "launch"]
+__all__ = [
+    "Elastic",
+    "HorovodRunner",
+    "RankInfo",
+    "current_backend",
+    "current_rank",
+    "emit",
+    "launch",
+    "launch_local",
+    "log_to_driver",
+]

@@ -18,11 +18,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from training.launch.network import listen
+
 MAX_LINE_BYTES = 4 << 20
 """Longest message; output lines are cut long before this."""
 
 HANDSHAKE_SECONDS = 10.0
 """A peer that has not proved itself by then is cut off."""
+
+KEEPALIVE_SECONDS = 5
+KEEPALIVE_PROBES = 3
+"""A host that lost power or network closes no connection: after 5 s of silence it is asked every 5 s, and
+three unanswered questions end the line, so within 20 s."""
 
 Message = dict[str, Any]
 
@@ -85,7 +92,7 @@ def connect(endpoint: Endpoint, rank: int) -> Connection:
         ConnectionError: The driver cannot be reached or does not let this task in.
     """
     connected = socket.create_connection((endpoint.host, endpoint.port), timeout=HANDSHAKE_SECONDS)
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    _keep_alive(connected)
     connection = Connection(connected)
     hello = next(connection.messages(), None)
     if hello is None:
@@ -106,6 +113,7 @@ class DriverServer:
         num_ranks: Ranks that may connect.
         on_message: Called with rank and message, from a thread of its own for each rank.
         on_close: Called with the rank when its line ends.
+        ports: First and last port to choose from; None: any.
     """
 
     def __init__(
@@ -115,6 +123,7 @@ class DriverServer:
         num_ranks: int,
         on_message: Callable[[int, Message], None],
         on_close: Callable[[int], None],
+        ports: tuple[int, int] | None = None,
     ) -> None:
         self._num_ranks = num_ranks
         self._on_message = on_message
@@ -123,7 +132,9 @@ class DriverServer:
         self._lock = threading.Lock()
         self._closed = False
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server((bind_host, 0), backlog=max(16, num_ranks))
+        self._listener = listen(
+            bind_host, ports, lambda port: socket.create_server((bind_host, port), backlog=max(16, num_ranks))
+        )
         self.endpoint = Endpoint(public_host, self._listener.getsockname()[1], secrets.token_hex(32))
         self._start(self._accept)
 
@@ -164,7 +175,7 @@ class DriverServer:
 
     def _serve(self, connected: socket.socket) -> None:
         connected.settimeout(HANDSHAKE_SECONDS)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        _keep_alive(connected)
         line = Connection(connected)
         rank = self._admit(line)
         if rank is None:
@@ -196,6 +207,17 @@ class DriverServer:
             self._lines[rank] = line
         line.send({"type": "welcome"})
         return rank
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_SECONDS),
+        ("TCP_KEEPINTVL", KEEPALIVE_SECONDS),
+        ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+    ):
+        if hasattr(socket, option):
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def _proof(token: str, nonce: str, rank: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from training.launch.ranks import RankInfo
+from training.launch.ranks import BACKEND_VARIABLE, RankInfo
 from training.launch.stall import STALL_VARIABLE
 
 _THREAD_VARIABLES = (
@@ -57,6 +57,7 @@ def rank_environment(
     threads: int,
     stall_seconds: int,
     gpus: Sequence[str],
+    gpus_shared: bool = False,
     base: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """All variables of a rank process.
@@ -66,7 +67,9 @@ def rank_environment(
         rendezvous: Where the ranks meet.
         threads: CPU threads it computes with.
         stall_seconds: A collective that waits longer than this ends the rank. Horovod's own default is never.
-        gpus: Ids of the GPUs that Spark gave the task; Spark itself does not set CUDA_VISIBLE_DEVICES.
+        gpus: Ids of the GPUs that Spark gave the task; Spark itself does not set CUDA_VISIBLE_DEVICES. Empty:
+            the variable stays as it is.
+        gpus_shared: Whether any GPU of the job has more than one rank (spark.task.resource.gpu.amount < 1).
         base: Variables to start from instead of this process's own.
     """
     environment = dict(os.environ if base is None else base)
@@ -92,11 +95,14 @@ def rank_environment(
         HOROVOD_GLOO_TIMEOUT_SECONDS=str(GLOO_TIMEOUT_SECONDS),
         HOROVOD_STALL_CHECK_TIME_SECONDS=str(max(1, stall_seconds // 2)),
         HOROVOD_STALL_SHUTDOWN_TIME_SECONDS=str(stall_seconds),
-        NCCL_SOCKET_IFNAME=rendezvous.interface,
+        # Without the sign NCCL takes every interface whose name begins like this.
+        NCCL_SOCKET_IFNAME=f"={rendezvous.interface}",
         **{STALL_VARIABLE: str(stall_seconds)},
     )
+    backend = "nccl" if gpus and not gpus_shared else "gloo"
+    environment[BACKEND_VARIABLE] = backend
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-    else:
+    if backend == "gloo":
         environment["HOROVOD_CYCLE_TIME"] = str(CPU_CYCLE_MILLISECONDS)
     return environment

@@ -13,6 +13,12 @@ RESULT_VARIABLE = "RINGLAKE_RESULT_FD"
 
 MAX_TRACEBACK_CHARS = 20_000
 
+MAX_LOG_CHARS = 4_000
+"""Longest message of `log_to_driver`, as in HorovodRunner; what is longer is cut."""
+
+RANK_MESSAGES = frozenset({"event", "log"})
+"""Types of the messages on the event pipe."""
+
 
 def emit(event: dict[str, Any]) -> None:
     """Send an event to the driver; in a process that no launcher started it goes nowhere.
@@ -20,9 +26,26 @@ def emit(event: dict[str, Any]) -> None:
     Args:
         event: JSON values, for example {"step": 10, "loss": 3.2}.
     """
+    _send({"type": "event", "event": event})
+
+
+def log_to_driver(message: str) -> None:
+    """Show a message on the driver, whatever `driver_log_verbosity` is; without a launcher, print it.
+
+    Args:
+        message: One or more lines, cut after `MAX_LOG_CHARS` characters.
+    """
+    text = str(message)[:MAX_LOG_CHARS]
+    if not _send({"type": "log", "text": text}):
+        print(text, flush=True)
+
+
+def _send(message: dict[str, Any]) -> bool:
     descriptor = os.environ.get(EVENT_VARIABLE)
-    if descriptor is not None:
-        write_all(int(descriptor), json.dumps(event).encode() + b"\n")
+    if descriptor is None:
+        return False
+    write_all(int(descriptor), json.dumps(message).encode() + b"\n")
+    return True
 
 
 def end_with_failure(kind: str, summary: str, traceback: str, code: int = 1) -> NoReturn:

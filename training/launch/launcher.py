@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import threading
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from training.errors import RankFailedError, TrainingError
-from training.launch.channel import DriverServer, Message
-from training.launch.failures import Failure, explain, failure_from_message, is_follow_up
-from training.launch.network import LOOPBACK
-from training.launch.slots import check_slots
-from training.launch.task import TaskSettings, run_task
+from training.errors import TrainingError
+from training.launch.barrier import run_barrier
+from training.launch.elastic import Elastic
+from training.launch.job import Job, OnEvent, Say
+from training.launch.local import run_local
+from training.launch.options import Options
+from training.launch.restarts import run_with_restarts
+from training.launch.slots import check_slots, wait_for_slots
 
-GRACE_SECONDS = 3.0
-"""After a rank reports that a collective broke, how long the rank that broke it may take to say why."""
 
-_JOB_PROPERTIES = ("spark.jobGroup.id", "spark.job.description", "spark.job.interruptOnCancel")
+def _print(line: str) -> None:
+    print(line, flush=True)
 
 
 def launch(
@@ -34,19 +31,24 @@ def launch(
     threads_per_rank: int | Literal["auto"] = "auto",
     stall_seconds: int = 60,
     interface: str | None = None,
+    ports: tuple[int, int] | None = None,
+    max_restarts: int = 0,
+    elastic: Elastic | None = None,
+    stream_output: bool = True,
     description: str = "training",
-    say: Callable[[str], None] = lambda line: print(line, flush=True),
-    on_event: Callable[[int, dict[str, Any]], None] | None = None,
+    say: Say = _print,
+    on_event: OnEvent | None = None,
 ) -> list[Any]:
     """Run `train(*args, **kwargs)` in a fresh process for each of `num_ranks` ranks and wait for all.
 
     Each rank runs inside a barrier task of its own, with the environment that `horovod.torch.init()` wants.
     What a rank prints goes to `say` line by line behind its rank; what it hands to
-    `training.launch.emit` goes to `on_event`. When one rank fails the others are ended.
+    `training.launch.emit` goes to `on_event`. When one rank fails the others are ended. Ctrl-C ends all ranks
+    and raises KeyboardInterrupt, whichever handler is set for it.
 
     Args:
         train: The function; it and its arguments are pickled by value where needed (cloudpickle).
-        num_ranks: Number of ranks, at least 1.
+        num_ranks: Number of ranks, at least 1; with `elastic`, of the first attempt at most.
         spark: The active SparkSession.
         args: Positional arguments of the function.
         kwargs: Keyword arguments of the function.
@@ -54,6 +56,11 @@ def launch(
         stall_seconds: A collective that waits longer than this ends the job.
         interface: Network interface for the collectives; None: loopback on one host, else the one that has
             the host's address.
+        ports: First and last port for the driver's line and the rendezvous; None: any free ones.
+        max_restarts: Attempts after the first, each with all ranks anew. The function finds its own way
+            back, from its last checkpoint for example.
+        elastic: Bounds within which the number of ranks follows the slots; None: always `num_ranks`.
+        stream_output: False leaves what ranks print in the executors' logs, except `log_to_driver`.
         description: What the Spark UI shows.
         say: Takes a line of progress or of a rank's output.
         on_event: Takes a rank and an event of it.
@@ -62,99 +69,71 @@ def launch(
         What the function returned, by rank.
 
     Raises:
-        NotEnoughSlotsError: There are fewer slots than ranks.
-        RankFailedError: A rank raised or died; the message has rank, host and its traceback.
-        TrainingError: The function cannot be pickled, or Spark could not run the stage.
+        NotEnoughSlotsError: There are fewer slots than ranks, or than the least of `elastic`.
+        RankFailedError: A rank raised or died; the message has rank, host and its traceback, and the
+            causes of all attempts if there were several.
+        StageError: Spark could not run the stage, and no rank says why.
+        TrainingError: The function cannot be pickled, or an option is wrong.
 
     Example:
         >>> launch(lambda: current_rank().rank, 2, spark=spark)  # doctest: +SKIP
         [0, 1]
     """
+    _check_ranks(num_ranks)
+    options = Options(threads_per_rank, stall_seconds, interface, ports, stream_output)
+    payload = _pickle(train, args, kwargs)
+
+    def count_ranks(attempt: int) -> int:
+        if elastic is None:
+            check_slots(spark, num_ranks, say)
+            return num_ranks
+        # After a failure there may be more executors than before as well.
+        wanted = min(num_ranks, elastic.max) if attempt == 0 else elastic.max
+        return elastic.choose(wait_for_slots(spark, wanted, say), wanted)
+
+    def attempt(count: int) -> dict[int, bytes]:
+        text = f"{description}: {count} rank{'s' if count > 1 else ''}"
+        return run_barrier(spark, payload, count, options, Job(count, say, on_event), text)
+
+    return _values(run_with_restarts(attempt, count_ranks, max_restarts, say))
+
+
+def launch_local(
+    train: Callable[..., Any],
+    num_ranks: int,
+    *,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    threads_per_rank: int | Literal["auto"] = "auto",
+    stall_seconds: int = 60,
+    interface: str | None = None,
+    ports: tuple[int, int] | None = None,
+    max_restarts: int = 0,
+    stream_output: bool = True,
+    say: Say = _print,
+    on_event: OnEvent | None = None,
+) -> list[Any]:
+    """`launch` without Spark: the ranks are processes of this machine.
+
+    Arguments, values and errors are those of `launch`.
+    """
+    _check_ranks(num_ranks)
+    options = Options(threads_per_rank, stall_seconds, interface, ports, stream_output)
+    payload = _pickle(train, args, kwargs)
+
+    def attempt(count: int) -> dict[int, bytes]:
+        return run_local(payload, count, options, Job(count, say, on_event))
+
+    return _values(run_with_restarts(attempt, lambda _attempt: num_ranks, max_restarts, say))
+
+
+def _check_ranks(num_ranks: int) -> None:
     if num_ranks < 1:
         raise TrainingError(f"num_ranks must be at least 1, not {num_ranks}")
-    payload = _pickle(train, args, kwargs)
-    check_slots(spark, num_ranks, say)
-    job = _Job(num_ranks, say, on_event)
-    bind_host, public_host = _driver_hosts(spark)
-    server = DriverServer(bind_host, public_host, num_ranks, job.on_message, job.on_close)
-    job.server = server
-    settings = TaskSettings(payload, server.endpoint, threads_per_rank, stall_seconds, interface)
-    try:
-        with _described(spark, f"{description}: {num_ranks} rank{'s' if num_ranks > 1 else ''}"):
-            results = _run_stage(spark, settings, num_ranks, job)
-    finally:
-        server.close()
-    return [cloudpickle.loads(results[rank]) for rank in range(num_ranks)]
 
 
-class _Job:
-    """What the driver knows of a running job; its methods are called from the threads of the lines."""
-
-    def __init__(
-        self,
-        num_ranks: int,
-        say: Callable[[str], None],
-        on_event: Callable[[int, dict[str, Any]], None] | None,
-    ) -> None:
-        self.server: DriverServer | None = None
-        self.failures: list[Failure] = []
-        self._num_ranks = num_ranks
-        self._say, self._on_event = say, on_event
-        self._lock = threading.Lock()
-        self._hosts: dict[int, str] = {}
-        self._done: set[int] = set()
-        self._ended: set[int] = set()
-        self._stopping = False
-
-    def on_message(self, rank: int, message: Message) -> None:
-        kind = message.get("type")
-        if kind == "output":
-            with self._lock:
-                self._say(f"[rank {rank}] {message.get('text', '')}")
-        elif kind == "event" and self._on_event and isinstance(message.get("event"), dict):
-            with self._lock:
-                self._on_event(rank, message["event"])
-        elif kind == "started":
-            self._hosts[rank] = str(message.get("host", ""))
-        elif kind == "failure":
-            self._fail(failure_from_message({**message, "rank": rank}))
-        elif kind == "done":
-            self._finish(rank)
-
-    def on_close(self, rank: int) -> None:
-        with self._lock:
-            unexpected = rank not in self._ended and not self._stopping
-        if unexpected:
-            host = self._hosts.get(rank, "unknown")
-            self._fail(Failure(rank, host, "lost", "its Spark task or executor went away without a word"))
-
-    def _finish(self, rank: int) -> None:
-        with self._lock:
-            self._ended.add(rank)
-            self._done.add(rank)
-            complete = len(self._done) == self._num_ranks
-            self._stopping |= complete
-        if complete and self.server:
-            self.server.broadcast({"type": "release"})
-
-    def _fail(self, failure: Failure) -> None:
-        with self._lock:
-            self.failures.append(failure)
-            self._ended.add(failure.rank)
-            everyone = len(self._ended) == self._num_ranks
-        if is_follow_up(failure) and not everyone:
-            timer = threading.Timer(GRACE_SECONDS, self.stop)
-            timer.daemon = True
-            timer.start()
-        else:
-            self.stop()
-
-    def stop(self) -> None:
-        """Tell all tasks to end their ranks."""
-        with self._lock:
-            self._stopping = True
-        if self.server:
-            self.server.broadcast({"type": "stop"})
+def _values(results: Mapping[int, bytes]) -> list[Any]:
+    return [cloudpickle.loads(results[rank]) for rank in range(len(results))]
 
 
 def _pickle(train: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> bytes:
@@ -165,51 +144,3 @@ def _pickle(train: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
             f"the training function or its arguments cannot be pickled: {type(error).__name__}: {error}; "
             f"open files, sockets, locks and Spark objects inside the function instead of passing them"
         ) from error
-
-
-def _run_stage(spark: Any, settings: TaskSettings, num_ranks: int, job: _Job) -> dict[int, bytes]:
-    def body(_rows: Iterator[int]) -> Iterator[tuple[int, bytes]]:
-        return run_task(settings)
-
-    stage = spark.sparkContext.parallelize(range(num_ranks), num_ranks).barrier().mapPartitions(body)
-    try:
-        results = dict(stage.collect())
-    except Exception as error:
-        if job.failures:
-            raise RankFailedError(explain(job.failures, num_ranks)) from None
-        raise TrainingError(f"Spark could not run the barrier stage: {_first_lines(error)}") from error
-    if job.failures or len(results) < num_ranks:
-        raise RankFailedError(explain(job.failures, num_ranks))
-    return results
-
-
-def _first_lines(error: Exception) -> str:
-    java = getattr(error, "java_exception", None)
-    text = str(java.getMessage()) if java is not None else str(error)
-    lines = [line for line in text.splitlines() if not line.startswith("\tat ")]
-    return "\n".join(lines[:40])
-
-
-def _driver_hosts(spark: Any) -> tuple[str, str]:
-    """Address to listen on, and name under which the tasks reach it."""
-    context = spark.sparkContext
-    if context.master.startswith("local"):
-        return LOOPBACK, LOOPBACK
-    public = context.getConf().get("spark.driver.host")
-    return context.getConf().get("spark.driver.bindAddress", public), public
-
-
-@contextlib.contextmanager
-def _described(spark: Any, description: str) -> Iterator[None]:
-    """Name the Spark job; on the way out cancel what still runs and restore the thread's properties."""
-    context = spark.sparkContext
-    before = {name: context.getLocalProperty(name) for name in _JOB_PROPERTIES}
-    group = f"ringlake-{uuid.uuid4().hex}"
-    context.setJobGroup(group, description)
-    try:
-        yield
-    finally:
-        if sys.exc_info()[0] is not None:
-            context.cancelJobGroup(group)
-        for name, value in before.items():
-            context.setLocalProperty(name, value)

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from typing import TypeVar
 
 import psutil
 
 from training.errors import TrainingError
 
 LOOPBACK = "127.0.0.1"
+
+Listener = TypeVar("Listener")
+
+
+def listen(address: str, ports: tuple[int, int] | None, bind: Callable[[int], Listener]) -> Listener:
+    """Listen on the first free port of a range.
+
+    Args:
+        address: Where, for the message.
+        ports: First and last port; None: any, by the system's choice.
+        bind: Listens on a port, or raises OSError if it is taken.
+
+    Raises:
+        TrainingError: All ports of the range are taken.
+    """
+    if ports is None:
+        return bind(0)
+    for port in range(ports[0], ports[1] + 1):
+        try:
+            return bind(port)
+        except OSError as error:
+            last = error
+    raise TrainingError(
+        f"{socket.gethostname()} has no free port in train.ports = {ports[0]}-{ports[1]} on {address}: "
+        f"{last}; give a wider range (a job takes one port on the driver and one at rank 0), or leave it out"
+    )
 
 
 def interface_of(address: str) -> str:

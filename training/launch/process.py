@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from training.launch.channel import Message
-from training.launch.events import EVENT_VARIABLE, RESULT_VARIABLE
+from training.launch.events import EVENT_VARIABLE, RANK_MESSAGES, RESULT_VARIABLE
 from training.launch.failures import Failure, describe_exit
+from training.launch.keeper import Keeper
 
 PARENT_VARIABLE = "RINGLAKE_PARENT_PID"
 
@@ -37,6 +38,19 @@ class Outcome:
     failure: Failure | None = None
 
 
+def route_output(send: Callable[[Message], object], *, stream: bool) -> Callable[[Message], object]:
+    """Where the messages of a rank go: all to the driver, or its output to this process's stderr instead."""
+    if stream:
+        return send
+
+    def route(message: Message) -> object:
+        if message["type"] == "output":
+            return print(message["text"], file=sys.stderr, flush=True)
+        return send(message)
+
+    return route
+
+
 class RankProcess:
     """One rank process in a process group of its own.
 
@@ -45,7 +59,7 @@ class RankProcess:
         environment: All of its variables.
         rank: Its rank, for messages.
         host: Its host, for messages.
-        send: Takes 'output' and 'event' messages.
+        send: Takes 'output', 'log' and 'event' messages.
     """
 
     def __init__(
@@ -81,6 +95,7 @@ class RankProcess:
         finally:
             os.close(result_write)
             os.close(event_write)
+        self._keeper = Keeper(self._process.pid)
         self._result = b""
         process = self._process
         assert process.stdin and process.stdout and process.stderr
@@ -115,6 +130,7 @@ class RankProcess:
             code = self._process.wait()
         finally:
             self._kill_group()
+            self._keeper.dismiss()
         for thread in self._threads:
             thread.join(timeout=DRAIN_SECONDS)
         kind, _, content = self._result.partition(b"\n")
@@ -153,4 +169,6 @@ class RankProcess:
         with os.fdopen(descriptor, "rb") as pipe:
             for line in pipe:
                 with contextlib.suppress(ValueError):
-                    self._send({"type": "event", "event": json.loads(line)})
+                    message = json.loads(line)
+                    if isinstance(message, dict) and message.get("type") in RANK_MESSAGES:
+                        self._send(message)

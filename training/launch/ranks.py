@@ -6,6 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+BACKEND_VARIABLE = "RINGLAKE_BACKEND"
+"""Set by the launcher: 'nccl' or 'gloo'."""
+
 
 @dataclass(frozen=True)
 class RankInfo:
@@ -28,6 +31,28 @@ class RankInfo:
     cross_rank: int
     cross_size: int
     host: str
+
+
+def shares_gpus(hosts: Sequence[str], gpus: Sequence[Sequence[str]]) -> bool:
+    """Whether two ranks have the same GPU.
+
+    Args:
+        hosts: Host of each rank.
+        gpus: Ids of the GPUs of each rank, as its host numbers them.
+    """
+    held = [(host, gpu) for host, ids in zip(hosts, gpus, strict=True) for gpu in ids]
+    return len(set(held)) < len(held)
+
+
+def current_backend(environment: Mapping[str, str] | None = None) -> str:
+    """What tensors are to be reduced over: 'nccl' where each rank has GPUs of its own, otherwise 'gloo'.
+
+    NCCL refuses two ranks on one GPU; ranks that share one reduce tensors on the CPU.
+
+    Args:
+        environment: Variables to read instead of the process's own.
+    """
+    return (os.environ if environment is None else environment).get(BACKEND_VARIABLE, "gloo")
 
 
 def assign_ranks(addresses: Sequence[str]) -> list[RankInfo]:

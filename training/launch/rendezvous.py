@@ -9,6 +9,7 @@ from typing import Any
 from horovod.runner.common.util.hosts import SlotInfo
 from horovod.runner.http.http_server import RendezvousHandler, RendezvousHTTPServer
 
+from training.launch.network import listen
 from training.launch.ranks import RankInfo
 
 MAX_BODY_BYTES = 1 << 20
@@ -43,14 +44,15 @@ class RendezvousServer:
     addresses that it is told: loopback where all ranks share a host.
 
     Args:
-        address: IP address to bind to; the port is the system's choice.
+        address: IP address to bind to.
+        ports: First and last port to choose from; None: any.
 
     Attributes:
         port: The port it listens on.
     """
 
-    def __init__(self, address: str) -> None:
-        self._server = _Server((address, 0), _Handler, 0)
+    def __init__(self, address: str, ports: tuple[int, int] | None = None) -> None:
+        self._server = listen(address, ports, lambda port: _Server((address, port), _Handler, 0))
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 

@@ -29,10 +29,26 @@ def count_slots(spark: Any) -> int:
 def check_slots(spark: Any, num_ranks: int, say: Callable[[str], None]) -> None:
     """Make sure that every rank gets a slot.
 
-    On a cluster (not in local mode) executors that are still registering are waited for.
-
     Raises:
         NotEnoughSlotsError: There are fewer slots than ranks, or dynamic allocation is on.
+    """
+    slots = wait_for_slots(spark, num_ranks, say)
+    if slots < num_ranks:
+        master = spark.sparkContext.master
+        raise NotEnoughSlotsError(
+            f"train.num_ranks = {num_ranks}, but {master} has {slots} slot{'' if slots == 1 else 's'} "
+            f"(cores of the active executors over spark.task.cpus; where tasks need GPUs, no more than these "
+            f"over spark.task.resource.gpu.amount); give Spark at least {num_ranks} slots, for example "
+            f"spark.master=local[{num_ranks}], "
+            f"or set train.num_ranks to at most {slots}"
+        )
+
+
+def wait_for_slots(spark: Any, wanted: int, say: Callable[[str], None]) -> int:
+    """The number of slots; on a cluster executors that are still registering are waited for.
+
+    Raises:
+        NotEnoughSlotsError: Dynamic allocation is on.
     """
     context = spark.sparkContext
     if context.getConf().get("spark.dynamicAllocation.enabled", "false").lower() == "true":
@@ -42,22 +58,11 @@ def check_slots(spark: Any, num_ranks: int, say: Callable[[str], None]) -> None:
         )
     slots = count_slots(spark)
     is_local = context.master.startswith("local") and not context.master.startswith("local-cluster")
-    if slots < num_ranks and not is_local:
-        say(f"train: waiting for executors, {slots} of {num_ranks} slots are there")
-        slots = _wait_for_slots(spark, num_ranks)
-    if slots < num_ranks:
-        raise NotEnoughSlotsError(
-            f"train.num_ranks = {num_ranks}, but {context.master} has {slots} "
-            f"slot{'' if slots == 1 else 's'} (cores of the active executors over spark.task.cpus); "
-            f"give Spark at least {num_ranks} slots, for example spark.master=local[{num_ranks}], "
-            f"or set train.num_ranks to at most {slots}"
-        )
-
-
-def _wait_for_slots(spark: Any, num_ranks: int) -> int:
+    if slots >= wanted or is_local:
+        return slots
+    say(f"train: waiting for executors, {slots} of {wanted} slots are there")
     deadline = time.monotonic() + EXECUTOR_WAIT_SECONDS
-    while True:
-        slots = count_slots(spark)
-        if slots >= num_ranks or time.monotonic() > deadline:
-            return slots
+    while slots < wanted and time.monotonic() < deadline:
         time.sleep(0.2)
+        slots = count_slots(spark)
+    return slots

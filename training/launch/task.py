@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import queue
 import socket
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from training.launch import network
 from training.launch.channel import Connection, Endpoint, connect
 from training.launch.environment import Rendezvous, count_threads, rank_environment
-from training.launch.process import RankProcess
-from training.launch.ranks import RankInfo, assign_ranks
+from training.launch.failures import Failure
+from training.launch.options import Options
+from training.launch.process import RankProcess, route_output
+from training.launch.ranks import RankInfo, assign_ranks, shares_gpus
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,12 @@ class TaskSettings:
     Attributes:
         payload: The pickled training function and its arguments.
         endpoint: The driver's end of the line.
-        threads_per_rank: CPU threads of a rank, or 'auto'.
-        stall_seconds: Longest wait of a collective.
-        interface: Network interface to use instead of the one that is found; None to find it.
+        options: How the ranks run.
     """
 
     payload: bytes
     endpoint: Endpoint
-    threads_per_rank: int | Literal["auto"]
-    stall_seconds: int
-    interface: str | None
+    options: Options
 
 
 def run_task(settings: TaskSettings) -> Iterator[tuple[int, bytes]]:
@@ -43,73 +42,118 @@ def run_task(settings: TaskSettings) -> Iterator[tuple[int, bytes]]:
     partition = context.partitionId()
     places = assign_ranks([info.address for info in context.getTaskInfos()])
     info = places[partition]
+    resources = context.resources()
+    gpus = list(resources["gpu"].addresses) if "gpu" in resources else []
     line = connect(settings.endpoint, info.rank)
     try:
-        yield from _run_rank(settings, context, places, info, line)
+        value = _run_rank(settings, places, info, gpus, line)
+    except Exception as error:  # noqa: BLE001 - the driver tells it
+        summary = f"its task could not start it: {type(error).__name__}: {error}"
+        failure = Failure(info.rank, info.host, "exception", summary, traceback.format_exc())
+        line.send({"type": "failure", **failure.as_message()})
+        value = None
     finally:
         line.close()
+    if value is not None:
+        yield info.rank, value
 
 
 def _run_rank(
-    settings: TaskSettings, context: Any, places: list[RankInfo], info: RankInfo, line: Connection
-) -> Iterator[tuple[int, bytes]]:
+    settings: TaskSettings, places: list[RankInfo], info: RankInfo, gpus: list[str], line: Connection
+) -> bytes | None:
+    """The rank's pickled value; None if it failed or was told to stop."""
+    options = settings.options
     address = _own_address(settings, info)
     server = None
     if info.rank == 0:
         # Only here: the other tasks need not pay for importing Horovod.
         from training.launch.rendezvous import RendezvousServer
 
-        server = RendezvousServer(address)
+        server = RendezvousServer(address, options.ports)
     try:
-        mine = {"address": address, "port": server.port if server else None}
-        meeting = [json.loads(text) for text in context.allGather(json.dumps(mine))]
+        orders = _Orders(line)
+        port = server.port if server else None
+        line.send({"type": "hello", "host": info.host, "address": address, "port": port, "gpus": gpus})
+        ranks = orders.wait_for_meeting()
+        if ranks is None:
+            return None
         if server:
-            server.start(places, {str(entry["address"]) for entry in meeting})
-        first = next(entry for entry, place in zip(meeting, places, strict=True) if place.rank == 0)
-        rendezvous = Rendezvous(first["address"], first["port"], network.interface_of(address))
-        gpus = context.resources().get("gpu")
+            server.start(places, {str(rank["address"]) for rank in ranks})
         environment = rank_environment(
             info,
-            rendezvous,
-            threads=count_threads(settings.threads_per_rank, info.local_size),
-            stall_seconds=settings.stall_seconds,
-            gpus=gpus.addresses if gpus else (),
+            Rendezvous(ranks[0]["address"], ranks[0]["port"], network.interface_of(address)),
+            threads=count_threads(options.threads_per_rank, info.local_size),
+            stall_seconds=options.stall_seconds,
+            gpus=gpus,
+            gpus_shared=shares_gpus([rank["host"] for rank in ranks], [rank["gpus"] for rank in ranks]),
         )
-        process = RankProcess(settings.payload, environment, rank=info.rank, host=info.host, send=line.send)
-        line.send({"type": "started", "host": info.host, "pid": process.pid})
-        released = threading.Event()
-        threading.Thread(target=_obey, args=(line, process, released), daemon=True).start()
+        send = route_output(line.send, stream=options.stream_output)
+        process = RankProcess(settings.payload, environment, rank=info.rank, host=info.host, send=send)
+        orders.hold(process)
         outcome = process.wait()
         if outcome.failure:
             line.send({"type": "failure", **outcome.failure.as_message()})
         elif outcome.value is not None:
             line.send({"type": "done"})
         # The rendezvous stays open, and this task alive, until all ranks have left the ring.
-        released.wait()
-        if outcome.value is not None:
-            yield info.rank, outcome.value
+        orders.ended.wait()
+        return outcome.value
     finally:
         if server:
             server.close()
 
 
-def _obey(line: Connection, process: RankProcess, released: threading.Event) -> None:
-    """End the rank when the driver says so or is gone; note when all ranks are done."""
-    for message in line.messages():
-        if message.get("type") == "release":
-            break
-        if message.get("type") == "stop":
+class _Orders:
+    """What the driver says, heard by a thread: how all ranks are found, and when it is over.
+
+    The ranks meet over the driver's line and not over `BarrierTaskContext.allGather`: that answers once a
+    second at best, and a task that waits in it hears no order to stop.
+
+    Attributes:
+        ended: Set when all ranks are done, the driver says stop, or the driver is gone.
+    """
+
+    def __init__(self, line: Connection) -> None:
+        self.ended = threading.Event()
+        self._meeting: queue.SimpleQueue[list[dict[str, Any]] | None] = queue.SimpleQueue()
+        self._process: RankProcess | None = None
+        self._stopped = False
+        self._lock = threading.Lock()
+        threading.Thread(target=self._listen, args=(line,), daemon=True).start()
+
+    def wait_for_meeting(self) -> list[dict[str, Any]] | None:
+        """What each rank said of itself, by rank; None if the order is to stop."""
+        return self._meeting.get()
+
+    def hold(self, process: RankProcess) -> None:
+        """The process to end when the order comes, or at once if it has come."""
+        with self._lock:
+            self._process = process
+            stopped = self._stopped
+        if stopped:
             process.stop()
-            break
-    else:
-        process.stop()
-    released.set()
+
+    def _listen(self, line: Connection) -> None:
+        released = False
+        for message in line.messages():
+            if message.get("type") == "meeting":
+                self._meeting.put(message["ranks"])
+            released = message.get("type") == "release"
+            if released or message.get("type") == "stop":
+                break
+        self._meeting.put(None)
+        with self._lock:
+            self._stopped = not released
+            process = self._process
+        if process is not None and not released:
+            process.stop()
+        self.ended.set()
 
 
 def _own_address(settings: TaskSettings, info: RankInfo) -> str:
     """The address this rank's collectives use: loopback if all ranks share the host."""
-    if settings.interface:
-        return network.address_of(settings.interface)
+    if settings.options.interface:
+        return network.address_of(settings.options.interface)
     if info.local_size == info.world_size:
         return network.LOOPBACK
     address = socket.gethostbyname(info.host)

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from training.launch.events import end_with, end_with_failure
 from training.launch.failures import FOLLOW_UP_TYPES
 from training.launch.process import PARENT_VARIABLE
+from training.launch.stall import watch_horovod
 
 _PR_SET_PDEATHSIG = 1
 
@@ -24,6 +25,7 @@ _PR_SET_PDEATHSIG = 1
 def main() -> NoReturn:
     """Run the function on standard input and end the process."""
     _die_with_parent()
+    watch_horovod()
     try:
         import cloudpickle  # type: ignore[import-untyped]
 

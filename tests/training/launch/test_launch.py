@@ -186,6 +186,46 @@ def test_a_rank_that_stalls_ends_the_job(spark: SparkSession) -> None:
     assert_nothing_is_left()
 
 
+def test_a_rank_that_sleeps_while_others_call_horovod_directly_is_named(spark: SparkSession) -> None:
+    def body() -> None:
+        import time
+
+        import horovod.torch as hvd
+        import torch
+
+        hvd.init()
+        if hvd.rank() == 1:
+            time.sleep(600)
+        hvd.allreduce(torch.ones(1), name="never")
+
+    with pytest.raises(RankFailedError) as caught:
+        run(spark, body, stall_seconds=5)
+    text = str(caught.value)
+    assert "waited more than 5 s for the other ranks in a Horovod operation" in text.splitlines()[0]
+    assert "not heard from: rank 1;" in text
+    assert "in body" in text
+    assert_nothing_is_left()
+
+
+def test_a_rank_may_join_and_wait_longer_than_a_stall(spark: SparkSession) -> None:
+    def body() -> float:
+        import time
+
+        import horovod.torch as hvd
+        import torch
+
+        hvd.init()
+        total = 0.0
+        for step in range(1 if hvd.rank() == 0 else 3):
+            total += float(hvd.allreduce(torch.ones(1), op=hvd.Sum, name=f"step {step}")[0])
+            if step:
+                time.sleep(4.5)
+        hvd.join()
+        return total
+
+    assert run(spark, body, stall_seconds=5) == [2.0, 4.0]
+
+
 def test_the_ranks_end_when_the_driver_ends_the_job(spark: SparkSession) -> None:
     """The driver's end of the line goes, as it does when the driver is killed."""
 
@@ -195,17 +235,17 @@ def test_the_ranks_end_when_the_driver_ends_the_job(spark: SparkSession) -> None
         print("up", flush=True)
         time.sleep(600)
 
-    from training.launch import launcher
+    from training.launch import barrier
 
     servers: list[Any] = []
-    original = launcher.DriverServer
+    original = barrier.DriverServer
 
     class Noted(original):  # type: ignore[misc, valid-type]
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             servers.append(self)
 
-    launcher.DriverServer = Noted  # type: ignore[misc]
+    barrier.DriverServer = Noted  # type: ignore[misc]
     try:
         closer: list[threading.Thread] = []
 
@@ -217,7 +257,7 @@ def test_the_ranks_end_when_the_driver_ends_the_job(spark: SparkSession) -> None
         with pytest.raises(TrainingError):
             launch(body, 2, spark=spark, say=say)
     finally:
-        launcher.DriverServer = original  # type: ignore[misc]
+        barrier.DriverServer = original  # type: ignore[misc]
     assert_nothing_is_left()
 
 

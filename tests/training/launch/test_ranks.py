@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from training.launch.environment import Rendezvous, count_threads, rank_environment
-from training.launch.ranks import RankInfo, assign_ranks, current_rank
+from training.launch.ranks import RankInfo, assign_ranks, current_backend, current_rank, shares_gpus
 
 
 def test_alternating_executors_are_grouped_by_host() -> None:
@@ -59,8 +60,34 @@ def test_a_process_knows_its_place_from_the_environment_it_is_given() -> None:
     assert environment["LANG"] == "C"
     assert environment["OMP_NUM_THREADS"] == "3"
     assert environment["CUDA_VISIBLE_DEVICES"] == "2,5"
+    assert environment["HOROVOD_GLOO_IFACE"] == "eth0"
+    assert environment["NCCL_SOCKET_IFNAME"] == "=eth0"
     assert environment["HOROVOD_STALL_SHUTDOWN_TIME_SECONDS"] == "60"
     assert int(environment["HOROVOD_STALL_CHECK_TIME_SECONDS"]) < 60
+
+
+@pytest.mark.parametrize(
+    ("gpus", "shared", "backend"), [((), False, "gloo"), (("2",), False, "nccl"), (("2",), True, "gloo")]
+)
+def test_nccl_is_for_ranks_with_gpus_of_their_own(gpus: tuple[str, ...], shared: bool, backend: str) -> None:
+    environment = rank_environment(
+        RankInfo(0, 2, 0, 2, 0, 1, "a"),
+        Rendezvous("127.0.0.1", 1, "lo"),
+        threads=1,
+        stall_seconds=60,
+        gpus=gpus,
+        gpus_shared=shared,
+        base={"CUDA_VISIBLE_DEVICES": "0,1"},
+    )
+    assert current_backend(environment) == backend
+    assert environment["CUDA_VISIBLE_DEVICES"] == (",".join(gpus) or "0,1")
+
+
+def test_a_gpu_is_shared_by_ranks_of_one_host_only() -> None:
+    assert shares_gpus(["a", "a"], [["0"], ["0"]])
+    assert not shares_gpus(["a", "b"], [["0"], ["0"]])
+    assert not shares_gpus(["a", "a"], [["0", "1"], ["2"]])
+    assert not shares_gpus(["a", "a"], [[], []])
 
 
 def test_without_a_launcher_there_is_one_rank() -> None:

@@ -1,0 +1,147 @@
+"""The HorovodRunner call: np below, above and at zero, output, values, failures, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from pyspark.sql import SparkSession
+
+from training.errors import RankFailedError, TrainingError
+from training.launch import HorovodRunner, launch_local
+
+
+def ranks_of_this_process() -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if "training.launch.worker" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+def main(**kwargs: Any) -> Any:
+    import horovod.torch as hvd
+    import torch
+
+    from training.launch import log_to_driver
+
+    hvd.init()
+    print(f"printed by {hvd.rank()}")
+    log_to_driver(f"logged by {hvd.rank()}\nin two lines")
+    total = hvd.allreduce(torch.ones(1) * hvd.rank(), op=hvd.Sum)
+    return {"size": hvd.size(), "rank": hvd.rank(), "sum": float(total[0]), **kwargs}
+
+
+def light() -> int:
+    from training.launch import current_rank
+
+    return current_rank().world_size
+
+
+def test_np_below_zero_runs_ranks_on_the_driver_without_spark(capfd: pytest.CaptureFixture[str]) -> None:
+    value = HorovodRunner(np=-2, driver_log_verbosity="all").run(main, epochs=3)
+    assert value == {"size": 2, "rank": 0, "sum": 1.0, "epochs": 3}
+    shown = capfd.readouterr().out.splitlines()
+    for rank in (0, 1):
+        assert {f"[rank {rank}] printed by {rank}", f"[rank {rank}] logged by {rank}"} <= set(shown)
+        assert f"[rank {rank}] in two lines" in shown
+    assert ranks_of_this_process() == []
+
+
+def test_np_above_zero_runs_barrier_tasks_and_shows_what_is_logged_only(
+    spark: SparkSession, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert HorovodRunner(np=2).run(main, epochs=3) == {"size": 2, "rank": 0, "sum": 1.0, "epochs": 3}
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("[rank ")]
+    assert sorted(lines) == [
+        "[rank 0] in two lines",
+        "[rank 0] logged by 0",
+        "[rank 1] in two lines",
+        "[rank 1] logged by 1",
+    ]
+
+
+def test_np_zero_takes_all_slots(spark: SparkSession) -> None:
+    assert HorovodRunner(np=0).run(light) == 2
+
+
+def test_wrong_arguments_are_named() -> None:
+    with pytest.raises(TrainingError, match=r"np must be a whole number, not 1\.5"):
+        HorovodRunner(np=1.5)  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match="'all' or 'log_callback_only', not 'some'"):
+        HorovodRunner(np=1, driver_log_verbosity="some")
+
+
+def test_a_failing_local_rank_ends_the_others_and_is_named() -> None:
+    def body() -> None:
+        import os
+        import signal
+        import time
+
+        from training.launch import current_rank
+
+        if current_rank().rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(600)
+
+    host = socket.gethostname()
+    with pytest.raises(RankFailedError, match=rf"^rank 1 of 2 on host {host} failed: .*SIGKILL"):
+        HorovodRunner(np=-2).run(body)
+    assert ranks_of_this_process() == []
+
+
+def test_local_ranks_are_restarted_too(tmp_path: Path) -> None:
+    def body(marker: str) -> str:
+        from pathlib import Path
+
+        from training.launch import current_rank
+
+        if current_rank().rank == 0 and not Path(marker).exists():
+            Path(marker).touch()
+            raise ValueError("the first time")
+        return "the second time"
+
+    lines: list[str] = []
+    marker = str(tmp_path / "marker")
+    values = launch_local(body, 2, args=(marker,), max_restarts=1, say=lines.append)
+    assert values == ["the second time"] * 2
+    assert any("ValueError: the first time; restart 1 of 1" in line for line in lines)
+
+
+def test_a_full_port_range_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(TrainingError, match=f"no free port in train.ports = {port}-{port} on 127.0.0.1"):
+            launch_local(light, 1, ports=(port, port))
+    assert launch_local(light, 1, ports=(port, port)) == [1]
+    with pytest.raises(TrainingError, match=r"between 1 and 65535, not \(7, 3\)"):
+        launch_local(light, 1, ports=(7, 3))
+
+
+def test_ctrl_c_ends_local_ranks() -> None:
+    def body() -> None:
+        import time
+
+        print("up", flush=True)
+        time.sleep(600)
+
+    up = threading.Event()
+
+    def interrupt() -> None:
+        up.wait(60)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            launch_local(body, 2, say=lambda line: up.set() if line.endswith("up") else None)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ranks_of_this_process() == []

@@ -1,0 +1,58 @@
+"""Attempts at a job: each failure is told, and the last error lists them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from training.errors import NotEnoughSlotsError, RankFailedError, StageError, TrainingError
+
+Value = TypeVar("Value")
+
+
+def run_with_restarts(
+    attempt: Callable[[int], Value],
+    count_ranks: Callable[[int], int],
+    max_restarts: int,
+    say: Callable[[str], None],
+) -> Value:
+    """Run attempts until one succeeds or none is left.
+
+    What is worth another attempt is the end of a rank or of the stage. Too few slots, a function that cannot
+    be pickled or a wrong argument end the job at once, and so does Ctrl-C.
+
+    Args:
+        attempt: Runs the job on a number of ranks.
+        count_ranks: The number of ranks of the n-th attempt, from 0.
+        max_restarts: Attempts after the first.
+        say: Takes a line.
+
+    Raises:
+        RankFailedError: A rank failed in the last attempt.
+        StageError: Spark could not run the stage in the last attempt.
+        NotEnoughSlotsError: There are too few slots for an attempt.
+        TrainingError: The number of restarts is negative.
+    """
+    if max_restarts < 0:
+        raise TrainingError(f"train.max_restarts must be at least 0, not {max_restarts}")
+    history: list[str] = []
+    for number in range(max_restarts + 1):
+        try:
+            num_ranks = count_ranks(number)
+        except NotEnoughSlotsError as error:
+            raise NotEnoughSlotsError(_with_history(str(error), history)) from None
+        try:
+            return attempt(num_ranks)
+        except (RankFailedError, StageError) as error:
+            cause = str(error).splitlines()[0]
+            history.append(f"attempt {number + 1} ({num_ranks} rank{'' if num_ranks == 1 else 's'}): {cause}")
+            if number == max_restarts == 0:
+                raise
+            if number == max_restarts:
+                raise type(error)(_with_history(str(error), history)) from error.__cause__
+            say(f"{history[-1]}; restart {number + 1} of {max_restarts}")
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _with_history(text: str, history: list[str]) -> str:
+    return "\n".join([text, "all attempts failed:", *history]) if history else text

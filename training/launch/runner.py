@@ -1,0 +1,82 @@
+"""`HorovodRunner`: the call that users of the Databricks ML runtime know, on the open launcher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from training.errors import TrainingError
+from training.launch.launcher import launch, launch_local
+from training.launch.slots import count_slots
+
+VERBOSITIES = ("all", "log_callback_only")
+
+
+class HorovodRunner:
+    """Runs a Horovod function on the cluster, or on the driver to try it out.
+
+    Args:
+        np: Number of ranks. Above 0: that many barrier tasks, in one task slot each. Below 0: that many
+            processes on the driver, without a Spark job. 0: all task slots of the active executors; rather
+            give the number, for slots come and go.
+        driver_log_verbosity: 'log_callback_only' (the default): only what ranks hand to `log_to_driver` is
+            shown on the driver, the rest is in the executors' logs. 'all': all output of all ranks, each line
+            with its rank.
+        spark: The SparkSession; None: the active one. Not needed where np is below 0.
+        options: Further arguments of `training.launch.launch`, such as `max_restarts` or `stall_seconds`;
+            with np below 0 those of `launch_local`.
+
+    Raises:
+        TrainingError: An argument is wrong.
+
+    Example:
+        >>> HorovodRunner(np=2, driver_log_verbosity="all").run(main, epochs=3)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, *, np: int, driver_log_verbosity: str = "log_callback_only", spark: Any = None, **options: Any
+    ) -> None:
+        if isinstance(np, bool) or not isinstance(np, int):
+            raise TrainingError(f"np must be a whole number, not {np!r}")
+        if driver_log_verbosity not in VERBOSITIES:
+            raise TrainingError(
+                f"driver_log_verbosity must be 'all' or 'log_callback_only', not {driver_log_verbosity!r}"
+            )
+        self._np = np
+        self._spark = spark
+        self._options = {"stream_output": driver_log_verbosity == "all", **options}
+
+    def run(self, main: Callable[..., Any], **kwargs: Any) -> Any:
+        """Run `main(**kwargs)` on every rank and wait for all.
+
+        Args:
+            main: The training function. It and its arguments are pickled with cloudpickle: change global
+                state and make large objects inside it.
+            kwargs: Its keyword arguments.
+
+        Returns:
+            What rank 0 returned.
+
+        Raises:
+            TrainingError: As `training.launch.launch` does.
+        """
+        if self._np < 0:
+            return launch_local(main, -self._np, kwargs=kwargs, **self._options)[0]
+        spark = self._session()
+        num_ranks = self._np or count_slots(spark)
+        return launch(
+            main, num_ranks, spark=spark, kwargs=kwargs, description="HorovodRunner", **self._options
+        )[0]
+
+    def _session(self) -> Any:
+        if self._spark is not None:
+            return self._spark
+        from pyspark.sql import SparkSession
+
+        active = SparkSession.getActiveSession()
+        if active is None:
+            raise TrainingError(
+                f"there is no active SparkSession for np={self._np}; make one first "
+                f"(SparkSession.builder.getOrCreate()), or try the function with np=-1 on this machine"
+            )
+        return active
