@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from conf.strategy import StrategyConfig
 
 
 class ModelConfig(BaseModel):
@@ -62,6 +64,16 @@ class TrainConfig(BaseModel):
     log_every: int = Field(10, ge=1, description="Steps between progress lines.")
     stall_seconds: int = Field(60, ge=5, description="A collective that waits longer than this ends the job.")
     max_restarts: int = Field(0, ge=0, description="Whole-stage retries from the last checkpoint.")
+    strategy: StrategyConfig = Field(
+        default_factory=StrategyConfig, description="How the ranks work together."
+    )
+
+    @model_validator(mode="after")
+    def _check_strategy(self) -> TrainConfig:
+        self.strategy.check_schedule(
+            validate_every=self.validate_every, checkpoint_every=self.checkpoint_every
+        )
+        return self
 
 
 class EvaluateConfig(BaseModel):

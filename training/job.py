@@ -21,6 +21,8 @@ COMPUTED_BY = frozenset(
         "log_every",
         "stall_seconds",
         "max_restarts",
+        # What of it is more than a way to compute the same says StrategyConfig.identity().
+        "strategy",
     }
 )
 """Keys of the train section that say how or how often, not what: a checkpoint outlives a change of them."""
@@ -60,6 +62,7 @@ class TrainJob:
         return {
             **{f"plan.{name}": value for name, value in self.plan.parameters().items()},
             **{f"train.{name}": value for name, value in learning.items()},
+            **self.config.strategy.identity(),
             **{f"model.{name}": value for name, value in self.model.model_dump(mode="json").items()},
             **self.source,
             "sequence_length": self.train.sequence_length,

@@ -24,7 +24,7 @@ from training.optim import make_optimizer
 from training.state import capture, restore
 from training.step import Stepper, StepResult
 from training.storage import Folder
-from training.strategies import make_strategy
+from training.strategies import is_server, make_strategy, serve
 from training.tokens import end_of_document_id
 
 
@@ -38,6 +38,8 @@ def train_rank(job: TrainJob) -> dict[str, Any]:
         TrainingError: The loss is not finite.
         DataError: Data, model or checkpoint do not fit.
     """
+    if is_server(job.config.strategy):
+        return serve(job.config)
     return _Trainer(job).run()
 
 
@@ -46,7 +48,7 @@ class _Trainer:
 
     def __init__(self, job: TrainJob) -> None:
         self._job, self._config = job, job.config
-        self._strategy = make_strategy()
+        self._strategy = make_strategy(job.config.strategy)
         self._leads = self._strategy.rank == 0
         self._model: Any = build_model(
             job.model,
@@ -61,6 +63,7 @@ class _Trainer:
             self._model, self._optimizer, self._strategy, self._checkpoints, job.identity(), _say
         )
         self._start = self._totals.step
+        self._strategy.start(self._model, self._optimizer)
         full_targets = job.plan.global_batch_size * (job.train.sequence_length - 1)
         self._stepper = Stepper(self._model, self._optimizer, self._strategy, job.config, full_targets)
 
@@ -73,6 +76,7 @@ class _Trainer:
         if self._leads:
             tokenizer, target = Folder(self._job.tokenizer_dir), Folder(self._job.model_dir)
             export_model(self._model, tokenizer, target, self._card())
+        self._strategy.close()
         return self._facts()
 
     def _train(self) -> None:
@@ -86,12 +90,15 @@ class _Trainer:
             for step in range(self._start, config.steps):
                 began, waited = time.perf_counter(), reader.wait_seconds
                 batch = next(reader)
-                result = self._stepper.step(batch, reader.wait_seconds - waited)
+                settle = self._settles_after(step + 1)
+                result = self._stepper.step(batch, reader.wait_seconds - waited, settle=settle)
                 if not math.isfinite(result.loss):
                     raise TrainingError(_describe_bad_loss(result.loss, step, plan))
                 line = self._account(result, time.perf_counter() - began)
                 if self._is_due(config.validate_every):
                     line["validation_loss"] = self._validate()
+                if self._is_due(config.checkpoint_every):
+                    self._strategy.collect()
                 if log is None:
                     continue
                 log.write(line)
@@ -107,6 +114,10 @@ class _Trainer:
     def _is_due(self, every: int) -> bool:
         step = self._totals.step
         return step % every == 0 or step == self._config.steps
+
+    def _settles_after(self, step: int) -> bool:
+        config = self._config
+        return step == config.steps or not (step % config.validate_every and step % config.checkpoint_every)
 
     def _account(self, result: StepResult, seconds: float) -> dict[str, Any]:
         """Add a step to the totals; returns its line of the log."""
@@ -129,6 +140,7 @@ class _Trainer:
             "data_wait_share": result.wait_seconds / seconds,
             "seconds": seconds,
             "ids_hash": result.ids_hash,
+            **self._strategy.metrics(),
         }
 
     def _validate(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class TrainResult:
         resumed_from: Step of the checkpoint that this call went on from; 0 if there was none.
         num_ranks: Ranks of this call.
         metrics: The log, one JSON line a step.
+        sequences_lost: Planned sequences that were left out because a rank died that the others can go on
+            without.
     """
 
     steps: int
@@ -61,6 +63,7 @@ class TrainResult:
     resumed_from: int
     num_ranks: int
     metrics: str
+    sequences_lost: int = 0
 
     def details(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -145,11 +148,16 @@ def train_model(
         f"tokens on {num_ranks} rank{'s' if num_ranks > 1 else ''}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {layout.num_sequences:,} sequences"
     )
-    facts = _run(spark, _train_rank, job, config, num_ranks, "train", say)[0]
+    processes = num_ranks + config.strategy.num_servers
+    facts = _run(
+        spark, _train_rank, job, config, processes, "train", say, config.strategy.expendable(num_ranks)
+    )[0]
     seconds = facts["seconds"]
+    planned = plan.count_sequences(facts["step"])
+    lost = planned - facts["sequences"]
     result = TrainResult(
         steps=facts["step"],
-        sequences_planned=plan.count_sequences(facts["step"]),
+        sequences_planned=planned,
         sequences_used=facts["sequences"],
         tokens=facts["tokens"],
         loss=facts["loss"],
@@ -163,6 +171,7 @@ def train_model(
         resumed_from=facts["resumed_from"],
         num_ranks=num_ranks,
         metrics=str(checkpoint_dir / METRICS_FILE),
+        sequences_lost=lost if config.strategy.expendable(num_ranks) else 0,
     )
     say(
         f"train: {result.steps:,} steps in {duration(seconds)}, {result.parameters:,} parameters, loss "
@@ -215,7 +224,9 @@ def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
     """The number of ranks: as configured, or for 'auto' two where there are slots (and shards) for them."""
     if config.num_ranks != "auto":
         return config.num_ranks
-    slots = count_slots(spark)
+    if config.strategy.name == "single":
+        return 1
+    slots = count_slots(spark) - config.strategy.num_servers
     num_ranks = max(count for count in range(1, DEFAULT_RANKS + 1) if config.canonical_shards % count == 0)
     if slots < num_ranks:
         say(
@@ -244,6 +255,7 @@ def _run(
     num_ranks: int,
     name: str,
     say: Say,
+    expendable: Collection[int] = (),
 ) -> list[Any]:
     return launch(
         function,
@@ -255,6 +267,7 @@ def _run(
         description=name,
         say=say,
         on_event=Progress(say),
+        expendable=expendable,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -12,8 +13,6 @@ from training.checkpoint import Checkpoint, load_latest
 from training.errors import DataError
 from training.storage import Folder
 from training.strategies import Strategy
-
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass
@@ -52,9 +51,10 @@ def capture(
 ) -> Checkpoint:
     """The state of this rank as a checkpoint; ranks are equal, so rank 0's is everybody's."""
     moments = {
-        f"{kind}/{name}": optimizer.state[parameter][kind]
+        f"{kind}/{name}": value
         for name, parameter in _named(model).items()
-        for kind in _MOMENTS
+        for kind, value in optimizer.state[parameter].items()
+        if kind != "step"
     }
     return Checkpoint(
         step=totals.step,
@@ -92,17 +92,33 @@ def restore(
     parameters = _named(model)
     tensors = [parameter.data for parameter in parameters.values()]
     if totals.step:
+        kept = checkpoint.optimizer if checkpoint is not None else {}
         for name, parameter in parameters.items():
-            moments = {kind: torch.zeros_like(parameter) for kind in _MOMENTS}
             if checkpoint is not None:
                 _copy(checkpoint.model, name, parameter.data)
-                for kind, moment in moments.items():
-                    _copy(checkpoint.optimizer, f"{kind}/{name}", moment)
             count = torch.tensor(float(totals.step), dtype=torch.float32, device=parameter.device)
-            optimizer.state[parameter] = {"step": count, **moments}
-            tensors += list(moments.values())
+            optimizer.state[parameter] = {"step": count}
+        for key in broadcast_json(strategy, sorted(kept)):
+            kind, _, name = key.partition("/")
+            moment = torch.zeros_like(parameters[name])
+            if checkpoint is not None:
+                _copy(kept, key, moment)
+            optimizer.state[parameters[name]][kind] = moment
+            tensors.append(moment)
     strategy.broadcast(tensors)
     return totals
+
+
+def broadcast_json(strategy: Strategy, value: Any) -> Any:
+    """Rank 0's JSON value on every rank."""
+    content = json.dumps(value).encode() if strategy.rank == 0 else b""
+    length = torch.tensor([len(content)], dtype=torch.int64)
+    strategy.broadcast([length])
+    buffer = torch.zeros(int(length), dtype=torch.uint8)
+    if strategy.rank == 0:
+        buffer.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+    strategy.broadcast([buffer])
+    return json.loads(buffer.numpy().tobytes())
 
 
 def _named(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

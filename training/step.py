@@ -68,13 +68,16 @@ class Stepper:
         self._config, self._full_targets = config, full_targets
         self._device = next(model.parameters()).device
         self._gradients = FlatGradients(p for p in model.parameters() if p.requires_grad)
+        self._model = strategy.prepare(model, self._gradients)
 
-    def step(self, batch: Batch, wait_seconds: float) -> StepResult:
+    def step(self, batch: Batch, wait_seconds: float, *, settle: bool = False) -> StepResult:
         """One update; without it, and with a loss that is not finite, if the loss is not finite.
 
         Args:
             batch: This rank's part of the global batch; it may have no rows.
             wait_seconds: How long this rank waited for it.
+            settle: Whether all ranks shall hold the same parameters afterwards: a validation, a checkpoint
+                or the end follows.
         """
         config = self._config
         # A seed for each step: dropout after a resume is what it would have been.
@@ -99,10 +102,13 @@ class Stepper:
         if math.isfinite(nats):
             if targets != self._full_targets:
                 self._gradients.buffer.mul_(self._full_targets / targets)
-            norm = self._gradients.clip(config.clip_norm)
+            norm = self._strategy.clip(self._gradients, config.clip_norm)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
-            self._optimizer.step()
+            self._strategy.update(self._optimizer)
+        late = self._strategy.settle() if settle else None
+        if late is not None:
+            nats, targets, sequences, tokens, waits, hashes = (numbers + late).tolist()
         return StepResult(
             loss=nats / targets,
             grad_norm=norm,
@@ -121,8 +127,9 @@ class Stepper:
         for low in range(0, len(batch.sequence_ids), size):
             ids = torch.from_numpy(batch.input_ids[low : low + size].astype(np.int64)).to(self._device)
             lengths = torch.from_numpy(batch.num_tokens[low : low + size].astype(np.int64)).to(self._device)
-            loss = sum_nats(self._model, ids, shift_targets(ids, lengths))
-            (loss / self._full_targets).backward()
+            with self._strategy.backward(last=low + size >= len(batch.sequence_ids)):
+                loss = sum_nats(self._model, ids, shift_targets(ids, lengths))
+                (loss / self._full_targets).backward()
             nats += float(loss.detach())
             targets += int((lengths - 1).sum())
         return nats, targets

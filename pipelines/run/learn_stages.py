@@ -25,6 +25,7 @@ def _train(context: Context, _metadata: Metadata) -> Outcome:
     train, validation = context.snapshot("train"), context.snapshot("validation")
     config = context.config
     lasting = config.train.model_dump(mode="json", exclude=set(COMPUTED_BY))
+    lasting |= config.train.strategy.identity()
     model = config.model.model_dump(mode="json")
     key = digest(lasting, model, train.table, train.version, train.tokenizer_hash)
     result = train_model(
@@ -44,6 +45,7 @@ def _train(context: Context, _metadata: Metadata) -> Outcome:
     tally = Tally(
         rows_in=result.sequences_planned,
         rows_out=result.sequences_used,
+        rows_rejected=result.sequences_lost,
         unit="sequences",
     )
     return Outcome({}, tally, result.details() | {"checkpoint_key": key})

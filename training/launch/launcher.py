@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -37,6 +37,7 @@ def launch(
     description: str = "training",
     say: Callable[[str], None] = lambda line: print(line, flush=True),
     on_event: Callable[[int, dict[str, Any]], None] | None = None,
+    expendable: Collection[int] = (),
 ) -> list[Any]:
     """Run `train(*args, **kwargs)` in a fresh process for each of `num_ranks` ranks and wait for all.
 
@@ -57,9 +58,11 @@ def launch(
         description: What the Spark UI shows.
         say: Takes a line of progress or of a rank's output.
         on_event: Takes a rank and an event of it.
+        expendable: Ranks whose process may die without ending the others; an exception that they raise, or
+            the loss of their Spark task, still ends the job.
 
     Returns:
-        What the function returned, by rank.
+        What the function returned, by rank; None for an expendable rank that died.
 
     Raises:
         NotEnoughSlotsError: There are fewer slots than ranks.
@@ -74,7 +77,7 @@ def launch(
         raise TrainingError(f"num_ranks must be at least 1, not {num_ranks}")
     payload = _pickle(train, args, kwargs)
     check_slots(spark, num_ranks, say)
-    job = _Job(num_ranks, say, on_event)
+    job = _Job(num_ranks, say, on_event, expendable)
     bind_host, public_host = _driver_hosts(spark)
     server = DriverServer(bind_host, public_host, num_ranks, job.on_message, job.on_close)
     job.server = server
@@ -84,7 +87,7 @@ def launch(
             results = _run_stage(spark, settings, num_ranks, job)
     finally:
         server.close()
-    return [cloudpickle.loads(results[rank]) for rank in range(num_ranks)]
+    return [cloudpickle.loads(results[rank]) if rank in results else None for rank in range(num_ranks)]
 
 
 class _Job:
@@ -95,7 +98,10 @@ class _Job:
         num_ranks: int,
         say: Callable[[str], None],
         on_event: Callable[[int, dict[str, Any]], None] | None,
+        expendable: Collection[int],
     ) -> None:
+        self.lost: set[int] = set()
+        self._expendable = frozenset(expendable)
         self.server: DriverServer | None = None
         self.failures: list[Failure] = []
         self._num_ranks = num_ranks
@@ -138,6 +144,12 @@ class _Job:
             self.server.broadcast({"type": "release"})
 
     def _fail(self, failure: Failure) -> None:
+        if failure.kind == "exit" and failure.rank in self._expendable:
+            self.lost.add(failure.rank)
+            with self._lock:
+                self._say(f"rank {failure.rank} on host {failure.host} died: {failure.summary}")
+            self._finish(failure.rank)
+            return
         with self._lock:
             self.failures.append(failure)
             self._ended.add(failure.rank)
@@ -178,7 +190,7 @@ def _run_stage(spark: Any, settings: TaskSettings, num_ranks: int, job: _Job) ->
         if job.failures:
             raise RankFailedError(explain(job.failures, num_ranks)) from None
         raise TrainingError(f"Spark could not run the barrier stage: {_first_lines(error)}") from error
-    if job.failures or len(results) < num_ranks:
+    if job.failures or len(results) + len(job.lost) < num_ranks:
         raise RankFailedError(explain(job.failures, num_ranks))
     return results
 
