@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
+from conf.strategy import StrategyConfig
 from training.data.layout import read_layout
 from training.data.plan import SamplePlan
 from training.data.snapshot import Snapshot
-from training.errors import DataError
+from training.errors import DataError, RankFailedError
 from training.job import EvaluateJob, TrainJob
 from training.launch import launch
 from training.launch.slots import count_slots
@@ -148,10 +150,7 @@ def train_model(
         f"tokens on {num_ranks} rank{'s' if num_ranks > 1 else ''}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {layout.num_sequences:,} sequences"
     )
-    processes = num_ranks + config.strategy.num_servers
-    facts = _run(
-        spark, _train_rank, job, config, processes, "train", say, config.strategy.expendable(num_ranks)
-    )[0]
+    facts = _run(spark, _train_rank, job, config, num_ranks, "train", say, config.strategy)[0]
     seconds = facts["seconds"]
     planned = plan.count_sequences(facts["step"])
     lost = planned - facts["sequences"]
@@ -255,19 +254,34 @@ def _run(
     num_ranks: int,
     name: str,
     say: Say,
-    expendable: Collection[int] = (),
+    strategy: StrategyConfig | None = None,
 ) -> list[Any]:
-    return launch(
-        function,
-        num_ranks,
-        spark=spark,
-        args=(job,),
-        threads_per_rank=config.threads_per_rank,
-        stall_seconds=config.stall_seconds,
-        description=name,
-        say=say,
-        on_event=Progress(say),
-        expendable=expendable,
+    strategy = strategy or StrategyConfig()
+    try:
+        return launch(
+            function,
+            num_ranks + strategy.num_servers,
+            spark=spark,
+            args=(job,),
+            threads_per_rank=config.threads_per_rank,
+            stall_seconds=config.stall_seconds,
+            description=name,
+            say=say,
+            on_event=Progress(say),
+            expendable=strategy.expendable(num_ranks),
+        )
+    except RankFailedError as error:
+        raise RankFailedError(name_server(str(error), num_ranks)) from None
+
+
+def name_server(message: str, num_ranks: int) -> str:
+    """The message of a failed launch, with a line if the process that failed was a parameter server."""
+    found = re.match(r"rank (\d+) of ", message)
+    if found is None or int(found[1]) < num_ranks:
+        return message
+    return (
+        f"{message}\nrank {found[1]} was parameter server {int(found[1]) - num_ranks}; what it held is lost, "
+        f"but the last checkpoint has all of it: the same command goes on from there"
     )
 
 

@@ -22,6 +22,7 @@ from tests.training.tiny import make_config, make_job
 from training.errors import RankFailedError, TrainingError
 from training.job import TrainJob
 from training.launch import launch
+from training.stage import name_server
 
 CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "single": (1, {"name": "single"}),
@@ -30,24 +31,27 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "ring-fp16-2": (2, {"name": "ring", "ring": {"compression": "fp16", "cycle_ms": 2}}),
     "ddp-4": (4, {"name": "ddp"}),
     "servers-1": (2, {"name": "parameter_server"}),
-    "servers-2": (4, {"name": "parameter_server", "parameter_server": {"servers": 2}}),
+    "servers-2": (2, {"name": "parameter_server", "parameter_server": {"servers": 2}}),
     "async-4": (4, {"name": "parameter_server", "parameter_server": {"mode": "async", "max_staleness": 1}}),
     "local-2-nesterov": (2, {"name": "local_sgd", "local_sgd": {"local_steps": 2, "outer": "nesterov"}}),
 }
 """Ranks and strategy section of each case that trains 20 steps."""
 
-RESUMED = ("servers-1", "async-4", "local-2-nesterov")
+RESUMED = ("servers-1", "local-2-nesterov")
 """Cases that are also killed on the way and resumed."""
 
 DESCENTS: dict[str, tuple[int, dict[str, Any]]] = {
     "descent-ring-2": (2, {"name": "ring"}),
-    "descent-local-4": (4, {"name": "local_sgd", "local_sgd": {"local_steps": 1}}),
+    "descent-local-2": (2, {"name": "local_sgd", "local_sgd": {"local_steps": 1}}),
 }
 """Ranks and strategy section of each case of plain gradient descent, see `descent`."""
 
 
-DEATHS = {"async-4-lost-worker": ("async-4", 1), "servers-1-lost-server": ("servers-1", 2)}
-"""Cases in which a process kills itself on the way, and its rank."""
+DEATHS: dict[str, tuple[int, dict[str, Any], int]] = {
+    "lost-worker": (2, {"name": "parameter_server", "parameter_server": {"mode": "async"}}, 1),
+    "lost-server": (2, {"name": "parameter_server"}, 2),
+}
+"""Ranks, strategy section and the rank that kills itself on the way."""
 
 
 LAWS = {"law-1": 1, "law-2": 2, "law-4": 4}
@@ -79,8 +83,8 @@ def run_case(spark: Any, name: str, folder: Path) -> Any:
     if name in DESCENTS:
         return run(spark, run_descent, folder, *DESCENTS[name])
     if name in DEATHS:
-        case, victim = DEATHS[name]
-        return run(spark, partial(die_on_the_way, victim=victim), folder, *CASES[case])
+        ranks, section, victim = DEATHS[name]
+        return run(spark, partial(die_on_the_way, victim=victim), folder, ranks, section)
     case = CASES[name.removesuffix("-resumed")]
     if name.endswith("-resumed"):
         with contextlib.suppress(RankFailedError):
@@ -110,6 +114,8 @@ def run(
             expendable=strategy.expendable(ranks),
             on_event=lambda rank, event: lines.append(f"{rank} {event}"),
         )
+    except RankFailedError as error:
+        raise RankFailedError(name_server(str(error), ranks)) from None
     finally:
         (folder / "output.txt").write_text("\n".join(lines))
     return values[0]

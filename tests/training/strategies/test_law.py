@@ -83,7 +83,7 @@ def test_twenty_steps_of_the_real_training_equal_one_rank(cases: Cases, case: st
 
 def test_an_average_after_each_step_of_plain_descent_equals_the_ring(cases: Cases) -> None:
     """mean_r(theta - lr W g_r) = theta - lr sum_r g_r: local_sgd with H = 1 and SGD is the ring."""
-    ring, local = cases.value("descent-ring-2"), cases.value("descent-local-4")
+    ring, local = cases.value("descent-ring-2"), cases.value("descent-local-2")
     assert local["losses"] == pytest.approx(ring["losses"], rel=1e-5)
     assert local["theta"] == pytest.approx(ring["theta"], abs=1e-6)
     assert ring["losses"][-1] < ring["losses"][0]
