@@ -30,8 +30,11 @@ class Ddp(Strategy):
     def prepare(self, model: Any, gradients: FlatGradients) -> Any:
         """Wrap the model; its gradients stay views of the flat buffer."""
         self._device = gradients.buffer.device
+        # Buffers (rotary frequencies) are constants of the model; there is nothing to broadcast.
         self._wrapped = DistributedDataParallel(
-            model, device_ids=[self._device.index] if self._device.type == "cuda" else None
+            model,
+            device_ids=[self._device.index] if self._device.type == "cuda" else None,
+            broadcast_buffers=False,
         )
         self._wrapped.register_comm_hook(None, self._sum)
         return self._wrapped
