@@ -11,7 +11,6 @@ from tests.training.strategies.conftest import Cases
 from tests.training.strategies.program import RESUMED
 from tests.training.tiny import NUM_TRAIN
 
-
 # The first test waits for all launches of `program`, each of which imports torch in every process.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
