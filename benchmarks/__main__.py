@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import main_job
+from benchmarks import main_job, strategies
 
-BENCHMARKS: dict[str, Callable[[list[str]], int]] = {"main_job": main_job.main}
+BENCHMARKS: dict[str, Callable[[list[str]], int]] = {
+    "main_job": main_job.main,
+    "strategies": strategies.main,
+}
 
 
 def main(argv: list[str]) -> int:

@@ -6,6 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from conf.strategy import StrategyConfig
+
 DEFAULT_GLOBAL_BATCH_SIZE = 32
 """Sequences in a step where neither `global_batch_size` nor `global_batch_tokens` is given."""
 
@@ -167,6 +169,9 @@ class TrainConfig(BaseModel):
     ports: tuple[int, int] | None = Field(
         None, description="First and last port for the driver's line and the rendezvous; null: any free ones."
     )
+    strategy: StrategyConfig = Field(
+        default_factory=StrategyConfig, description="How the ranks work together."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -194,6 +199,24 @@ class TrainConfig(BaseModel):
             raise ValueError(
                 f"nesterov needs optimizer sgd with momentum > 0, not {self.optimizer} with momentum "
                 f"{self.momentum}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _strategy_fits(self) -> Self:
+        self.strategy.check_schedule(
+            validate_every=self.validate_every, checkpoint_every=self.checkpoint_every
+        )
+        name = self.strategy.name
+        if self.precision == "fp16" and name in ("local_sgd", "parameter_server"):
+            raise ValueError(
+                f"precision = fp16 does not go with strategy.name = {name}: its ranks and servers "
+                f"share no loss scale; use bf16, or the strategies ring or ddp"
+            )
+        if self.elastic is not None and self.strategy.num_servers:
+            raise ValueError(
+                f"elastic does not go with strategy.name = {name}, whose servers need slots of their own; "
+                f"leave elastic out, or use another strategy"
             )
         return self
 

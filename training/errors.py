@@ -19,3 +19,7 @@ class StageError(TrainingError):
 
 class DataError(TrainingError):
     """The sequences or the model do not fit what was asked (changed table, other tokenizer, no rows)."""
+
+
+class PeerLostError(TrainingError):
+    """Another process of the training is gone: an effect of what happened there, not a cause."""

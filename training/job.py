@@ -30,6 +30,8 @@ COMPUTED_BY = frozenset(
         "elastic",
         "interface",
         "ports",
+        # What of it is more than a way to compute the same says StrategyConfig.identity().
+        "strategy",
     }
 )
 """Keys of the train section that say how or how often, not what: a checkpoint outlives a change of them."""
@@ -41,7 +43,8 @@ _STEERING_BY = frozenset({"validate_every", "validate_sequences"})
 def lasting(config: TrainConfig) -> dict[str, Any]:
     """The keys of the train section that decide what training computes, as JSON values."""
     steers = config.patience is not None or config.plateau.patience is not None
-    return config.model_dump(mode="json", exclude=set(COMPUTED_BY - _STEERING_BY if steers else COMPUTED_BY))
+    left_out = COMPUTED_BY - _STEERING_BY if steers else COMPUTED_BY
+    return config.model_dump(mode="json", exclude=set(left_out)) | config.strategy.identity()
 
 
 @dataclass(frozen=True)

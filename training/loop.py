@@ -29,7 +29,7 @@ from training.precision import LossScale
 from training.state import TrainingState, capture, copy_weights, restore
 from training.step import Stepper, StepResult
 from training.storage import Folder
-from training.strategies import make_strategy
+from training.strategies import is_server, make_strategy, serve
 from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
 
 
@@ -43,6 +43,8 @@ def train_rank(job: TrainJob) -> dict[str, Any]:
         TrainingError: The loss or the gradient is not finite, or a checkpoint could not be written.
         DataError: Data, model or checkpoint do not fit.
     """
+    if is_server(job.config.strategy):
+        return serve(job.config)
     return _Trainer(job).run()
 
 
@@ -51,7 +53,7 @@ class _Trainer:
 
     def __init__(self, job: TrainJob) -> None:
         self._job, self._config = job, job.config
-        self._strategy = make_strategy()
+        self._strategy = make_strategy(job.config.strategy)
         self._leads = self._strategy.rank == 0
         self._model: Any = build_model(
             job.model,
@@ -67,6 +69,7 @@ class _Trainer:
             self._model, self._optimizer, self._strategy, self._checkpoints, job.identity(), fresh, _say
         )
         self._start = self._state.totals.step
+        self._strategy.start(self._model, self._optimizer)
         speed_up(self._model, job.config)
         full_targets = job.plan.global_batch_size * (job.train.sequence_length - 1)
         self._stepper = Stepper(
@@ -86,6 +89,7 @@ class _Trainer:
             self._train()
         if self._leads:
             self._export()
+        self._strategy.close()
         return self._facts()
 
     def _train(self) -> None:
@@ -102,20 +106,23 @@ class _Trainer:
                 began, waited = time.perf_counter(), reader.wait_seconds
                 batch = next(reader)
                 own_wait = reader.wait_seconds - waited
-                result = self._stepper.step(batch, own_wait)
+                result = self._stepper.step(batch, own_wait, settle=self._settles_after(step + 1))
                 self._refuse_bad_step(result, step)
                 line = self._account(result, time.perf_counter() - began, own_wait)
                 if self._is_due(config.validate_every):
                     line |= self._validate()
                 steering = self._state.steering
+                is_best = steering.best_step == step + 1
+                saves = self._is_due(config.checkpoint_every) or is_best or steering.stopped
+                if saves:
+                    self._strategy.collect()
                 if outputs is not None:
                     logs = self._is_due(config.log_every) or step == self._start
                     outputs.log(line, logs)
                     pace.add(result, line["seconds"])
                     if logs:
                         emit({"type": "step", **line, **pace.take(step + 1)})
-                    is_best = steering.best_step == step + 1
-                    if self._is_due(config.checkpoint_every) or is_best or steering.stopped:
+                    if saves:
                         outputs.checkpoints.save(
                             capture(self._model, self._optimizer, self._state, self._job.identity())
                         )
@@ -125,6 +132,10 @@ class _Trainer:
     def _is_due(self, every: int) -> bool:
         step = self._state.totals.step
         return step % every == 0 or step == self._config.steps
+
+    def _settles_after(self, step: int) -> bool:
+        config = self._config
+        return step == config.steps or not (step % config.validate_every and step % config.checkpoint_every)
 
     def _refuse_bad_step(self, result: StepResult, step: int) -> None:
         if math.isfinite(result.loss) and (math.isfinite(result.grad_norm) or result.skipped):
@@ -163,6 +174,7 @@ class _Trainer:
             "communication_seconds": result.communication_seconds,
             "memory_bytes": result.memory_bytes,
             "ids_hash": result.ids_hash,
+            **self._strategy.metrics(),
         }
         if self._peak is not None:
             line["mfu"] = tflops / (self._peak * ranks)

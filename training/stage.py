@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
+from conf.strategy import StrategyConfig
 from training.data.layout import read_layout
 from training.data.plan import SamplePlan
 from training.data.snapshot import Snapshot
-from training.errors import DataError
+from training.errors import DataError, RankFailedError
 from training.job import EvaluateJob, TrainJob
 from training.launch import Elastic, launch
 from training.launch.slots import count_slots
@@ -48,6 +50,8 @@ class TrainResult:
         resumed_from: Step of the checkpoint that this call went on from; 0 if there was none.
         num_ranks: Ranks of this call; with `elastic`, of its last attempt.
         metrics: The log, one JSON line a step.
+        sequences_lost: Planned sequences that were left out because a rank died that the others can go on
+            without.
     """
 
     steps: int
@@ -69,6 +73,7 @@ class TrainResult:
     resumed_from: int
     num_ranks: int
     metrics: str
+    sequences_lost: int = 0
 
     def details(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -155,12 +160,14 @@ def train_model(
         f"tokens on {_describe_ranks(num_ranks, elastic)}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {layout.num_sequences:,} sequences"
     )
-    values = _run(spark, _train_rank, job, config, num_ranks, elastic, "train", say)
+    values = _run(spark, _train_rank, job, config, num_ranks, elastic, "train", say, config.strategy)
     facts = values[0]
     seconds = facts["seconds"]
+    planned = plan.count_sequences(facts["step"])
+    lost = planned - facts["sequences"]
     result = TrainResult(
         steps=facts["step"],
-        sequences_planned=plan.count_sequences(facts["step"]),
+        sequences_planned=planned,
         sequences_used=facts["sequences"],
         tokens=facts["tokens"],
         loss=facts["loss"],
@@ -176,8 +183,9 @@ def train_model(
         tflops=facts["tokens"] * facts["flops_per_token"] / seconds / 1e12,
         epochs=facts["step"] / plan.steps_per_epoch,
         resumed_from=facts["resumed_from"],
-        num_ranks=len(values),
+        num_ranks=len(values) - config.strategy.num_servers,
         metrics=str(checkpoint_dir / METRICS_FILE),
+        sequences_lost=lost if config.strategy.expendable(num_ranks) else 0,
     )
     say(
         f"train: {result.steps:,} steps in {duration(seconds)}, {result.parameters:,} parameters, loss "
@@ -236,7 +244,9 @@ def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
         return config.num_ranks
     if config.elastic:
         return config.elastic.max
-    slots = count_slots(spark)
+    if config.strategy.name == "single":
+        return 1
+    slots = count_slots(spark) - config.strategy.num_servers
     num_ranks = max(count for count in range(1, DEFAULT_RANKS + 1) if config.canonical_shards % count == 0)
     if slots < num_ranks:
         say(
@@ -283,21 +293,38 @@ def _run(
     elastic: Elastic | None,
     name: str,
     say: Say,
+    strategy: StrategyConfig | None = None,
 ) -> list[Any]:
-    return launch(
-        function,
-        num_ranks,
-        spark=spark,
-        args=(job,),
-        threads_per_rank=config.threads_per_rank,
-        stall_seconds=config.stall_seconds,
-        interface=config.interface,
-        ports=config.ports,
-        max_restarts=config.max_restarts,
-        elastic=elastic,
-        description=name,
-        say=say,
-        on_event=Progress(say),
+    strategy = strategy or StrategyConfig()
+    try:
+        return launch(
+            function,
+            num_ranks + strategy.num_servers,
+            spark=spark,
+            args=(job,),
+            threads_per_rank=config.threads_per_rank,
+            stall_seconds=config.stall_seconds,
+            interface=config.interface,
+            ports=config.ports,
+            max_restarts=config.max_restarts,
+            elastic=elastic,
+            description=name,
+            say=say,
+            on_event=Progress(say),
+            expendable=strategy.expendable(num_ranks),
+        )
+    except RankFailedError as error:
+        raise RankFailedError(name_server(str(error), num_ranks)) from None
+
+
+def name_server(message: str, num_ranks: int) -> str:
+    """The message of a failed launch, with a line if the process that failed was a parameter server."""
+    found = re.match(r"rank (\d+) of ", message)
+    if found is None or int(found[1]) < num_ranks:
+        return message
+    return (
+        f"{message}\nrank {found[1]} was parameter server {int(found[1]) - num_ranks}; what it held is lost, "
+        f"but the last checkpoint has all of it: the same command goes on from there"
     )
 
 

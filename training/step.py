@@ -81,19 +81,22 @@ class Stepper:
         full_targets: int,
         loss_scale: LossScale,
     ) -> None:
-        self._model, self._optimizer, self._strategy = model, optimizer, strategy
+        self._optimizer, self._strategy = optimizer, strategy
         self._config, self._full_targets = config, full_targets
         self._device = next(model.parameters()).device
         self._gradients = FlatGradients(p for p in model.parameters() if p.requires_grad)
+        self._model = strategy.prepare(model, self._gradients)
         self._loss_scale = loss_scale
         self.rate_scale = 1.0
 
-    def step(self, batch: Batch, wait_seconds: float) -> StepResult:
+    def step(self, batch: Batch, wait_seconds: float, *, settle: bool = False) -> StepResult:
         """One update; none if the loss or the norm of the gradient is not finite.
 
         Args:
             batch: This rank's part of the global batch; it may have no rows.
             wait_seconds: How long this rank waited for it.
+            settle: Whether all ranks shall hold the same parameters afterwards: a validation, a checkpoint
+                or the end follows.
         """
         config = self._config
         # A seed for each step: dropout after a resume is what it would have been.
@@ -123,13 +126,16 @@ class Stepper:
             factor = self._full_targets / targets / scale
             if factor != 1:
                 self._gradients.buffer.mul_(factor)
-            norm = self._gradients.clip(config.clip_norm)
+            norm = self._strategy.clip(self._gradients, config.clip_norm)
             if config.precision == "fp16":
                 skipped = self._loss_scale.note(norm)
             if math.isfinite(norm):
                 for group in self._optimizer.param_groups:
                     group["lr"] = rate
-                self._optimizer.step()
+                self._strategy.update(self._optimizer)
+        late = self._strategy.settle() if settle else None
+        if late is not None:
+            nats, targets, sequences, tokens, waits, hashes, memory = (numbers + late).tolist()
         return StepResult(
             loss=nats / targets,
             grad_norm=norm,
@@ -153,9 +159,10 @@ class Stepper:
         for low in range(0, len(batch.sequence_ids), size):
             ids = torch.from_numpy(batch.input_ids[low : low + size].astype(np.int64)).to(self._device)
             lengths = torch.from_numpy(batch.num_tokens[low : low + size].astype(np.int64)).to(self._device)
-            with autocast(self._config.precision, self._device):
-                loss = sum_nats(self._model, ids, shift_targets(ids, lengths))
-            (loss / (self._full_targets / scale)).backward()
+            with self._strategy.backward(last=low + size >= len(batch.sequence_ids)):
+                with autocast(self._config.precision, self._device):
+                    loss = sum_nats(self._model, ids, shift_targets(ids, lengths))
+                (loss / (self._full_targets / scale)).backward()
             nats += loss.detach()
         targets = int(batch.num_tokens.sum()) - len(batch.num_tokens)
         if self._device.type == "cuda":

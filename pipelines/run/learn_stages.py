@@ -43,6 +43,7 @@ def _train(context: Context, _metadata: Metadata) -> Outcome:
     tally = Tally(
         rows_in=result.sequences_planned,
         rows_out=result.sequences_used,
+        rows_rejected=result.sequences_lost,
         unit="sequences",
     )
     return Outcome({}, tally, result.details() | {"checkpoint_key": key})

@@ -158,10 +158,10 @@ def test_a_resume_from_any_checkpoint_gives_the_same_curve_and_model(
     original = loop.Stepper.step
 
     def crash_at(step: int) -> None:
-        def stepping(self: Any, batch: Any, wait: float) -> Any:
+        def stepping(self: Any, batch: Any, wait: float, **more: Any) -> Any:
             if batch.step == step:
                 raise Crash
-            return original(self, batch, wait)
+            return original(self, batch, wait, **more)
 
         monkeypatch.setattr(loop.Stepper, "step", stepping)
 

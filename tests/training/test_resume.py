@@ -22,10 +22,10 @@ class Crash(Exception):
 def crash_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     original = loop.Stepper.step
 
-    def stepping(self: Any, batch: Any, wait: float) -> Any:
+    def stepping(self: Any, batch: Any, wait: float, **more: Any) -> Any:
         if batch.step == step:
             raise Crash
-        return original(self, batch, wait)
+        return original(self, batch, wait, **more)
 
     monkeypatch.setattr(loop.Stepper, "step", stepping)
 

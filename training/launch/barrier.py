@@ -69,7 +69,7 @@ def run_barrier(
         raise StageError(
             f"Spark could not run the barrier stage: {_first_lines(stage.error)}"
         ) from stage.error
-    if len(stage.results) < num_ranks:
+    if len(stage.results) + len(job.lost) < num_ranks:
         raise StageError(
             f"the barrier stage ended with the values of {len(stage.results)} of {num_ranks} ranks and no "
             f"error; see the logs of the executors"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-FOLLOW_UP_TYPES = frozenset({"HorovodInternalError"})
+FOLLOW_UP_TYPES = frozenset({"HorovodInternalError", "PeerLostError"})
 """Errors that a collective ends in when another rank is gone: effects, not causes."""
 
 _PRIORITY = {"exit": 0, "exception": 0, "lost": 1, "collective": 2}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from training.launch.channel import Message
@@ -24,13 +24,19 @@ class Job:
         num_ranks: Number of ranks.
         say: Takes a line of a rank's output.
         on_event: Takes a rank and an event of it.
+        expendable: Ranks whose process may die without ending the job.
 
     Attributes:
         failures: How ranks failed, in the order in which it was reported.
+        lost: Expendable ranks that died.
     """
 
-    def __init__(self, num_ranks: int, say: Say, on_event: OnEvent | None) -> None:
+    def __init__(
+        self, num_ranks: int, say: Say, on_event: OnEvent | None, expendable: Collection[int] = ()
+    ) -> None:
         self.failures: list[Failure] = []
+        self.lost: set[int] = set()
+        self._expendable = frozenset(expendable)
         self._num_ranks = num_ranks
         self._say, self._on_event = say, on_event
         self._broadcast: Callable[[Message], None] | None = None
@@ -68,7 +74,7 @@ class Job:
     def on_close(self, rank: int) -> None:
         """Take the end of a rank's line: expected after a failure, a stop or the release of all."""
         with self._changed:
-            failed = any(failure.rank == rank for failure in self.failures)
+            failed = rank in self.lost or any(failure.rank == rank for failure in self.failures)
             unexpected = not failed and not self._complete and self._stopped_at is None
             self._closed.add(rank)
             self._changed.notify_all()
@@ -124,6 +130,12 @@ class Job:
             self._broadcast({"type": "release"})
 
     def _fail(self, failure: Failure) -> None:
+        if failure.kind == "exit" and failure.rank in self._expendable:
+            with self._lock:
+                self.lost.add(failure.rank)
+                self._say(f"rank {failure.rank} on host {failure.host} died: {failure.summary}")
+            self._finish(failure.rank)
+            return
         with self._lock:
             self.failures.append(failure)
             self._ended.add(failure.rank)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -38,6 +38,7 @@ def launch(
     description: str = "training",
     say: Say = _print,
     on_event: OnEvent | None = None,
+    expendable: Collection[int] = (),
 ) -> list[Any]:
     """Run `train(*args, **kwargs)` in a fresh process for each of `num_ranks` ranks and wait for all.
 
@@ -64,9 +65,11 @@ def launch(
         description: What the Spark UI shows.
         say: Takes a line of progress or of a rank's output.
         on_event: Takes a rank and an event of it.
+        expendable: Ranks whose process may die without ending the others; an exception that they raise, or
+            the loss of their Spark task, still ends the job.
 
     Returns:
-        What the function returned, by rank.
+        What the function returned, by rank; None for an expendable rank that died.
 
     Raises:
         NotEnoughSlotsError: There are fewer slots than ranks, or than the least of `elastic`.
@@ -93,7 +96,9 @@ def launch(
 
     def attempt(count: int) -> dict[int, bytes]:
         text = f"{description}: {count} rank{'s' if count > 1 else ''}"
-        return run_barrier(spark, payload, count, options, Job(count, say, on_event), text)
+        job = Job(count, say, on_event, expendable)
+        found = run_barrier(spark, payload, count, options, job, text)
+        return found | dict.fromkeys(job.lost, _NOTHING)
 
     return _values(run_with_restarts(attempt, count_ranks, max_restarts, say))
 
@@ -130,6 +135,10 @@ def launch_local(
 def _check_ranks(num_ranks: int) -> None:
     if num_ranks < 1:
         raise TrainingError(f"num_ranks must be at least 1, not {num_ranks}")
+
+
+_NOTHING = cloudpickle.dumps(None)
+"""What an expendable rank that died has returned."""
 
 
 def _values(results: Mapping[int, bytes]) -> list[Any]:

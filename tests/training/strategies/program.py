@@ -1,0 +1,157 @@
+"""Trains the tiny job through the real launch on local[6] with every strategy; run by the tests here.
+
+Usage: python -m tests.training.strategies.program FOLDER CASE...
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from conf.learn import TrainConfig
+from conf.model import SparkConfig
+from conf.strategy import StrategyConfig
+from tests.training.strategies.descent import run_descent
+from tests.training.strategies.law import descend_as_rank
+from tests.training.tiny import make_config, make_job
+from training.errors import RankFailedError, TrainingError
+from training.job import TrainJob
+from training.launch import launch
+from training.stage import name_server
+
+CASES: dict[str, tuple[int, dict[str, Any]]] = {
+    "single": (1, {"name": "single"}),
+    "ring-2": (2, {"name": "ring"}),
+    "ring-overlap-4": (4, {"name": "ring", "ring": {"overlap": True, "bucket_mib": 0.004, "fusion_mib": 1}}),
+    "ring-fp16-2": (2, {"name": "ring", "ring": {"compression": "fp16", "cycle_ms": 2}}),
+    "ddp-4": (4, {"name": "ddp"}),
+    "servers-1": (2, {"name": "parameter_server"}),
+    "servers-2": (2, {"name": "parameter_server", "parameter_server": {"servers": 2}}),
+    "async-4": (4, {"name": "parameter_server", "parameter_server": {"mode": "async", "max_staleness": 1}}),
+    "local-2-nesterov": (2, {"name": "local_sgd", "local_sgd": {"local_steps": 2, "outer": "nesterov"}}),
+}
+"""Ranks and strategy section of each case that trains 20 steps."""
+
+RESUMED = ("servers-1", "local-2-nesterov")
+"""Cases that are also killed on the way and resumed."""
+
+DESCENTS: dict[str, tuple[int, dict[str, Any]]] = {
+    "descent-ring-2": (2, {"name": "ring"}),
+    "descent-local-2": (2, {"name": "local_sgd", "local_sgd": {"local_steps": 1}}),
+}
+"""Ranks and strategy section of each case of plain gradient descent, see `descent`."""
+
+
+DEATHS: dict[str, tuple[int, dict[str, Any], int]] = {
+    "lost-worker": (2, {"name": "parameter_server", "parameter_server": {"mode": "async"}}, 1),
+    "lost-server": (2, {"name": "parameter_server"}, 2),
+}
+"""Ranks, strategy section and the rank that kills itself on the way."""
+
+
+LAWS = {"law-1": 1, "law-2": 2, "law-4": 4}
+"""Ranks of each case of the least-squares problem, see `law`."""
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Leave a folder a case with checkpoints and metrics, and results.json."""
+    from pipelines.session import open_session
+
+    spark = open_session(
+        SparkConfig(master="local[6]", driver_memory="1g", shuffle_partitions=4), "strategies"
+    )
+    results: dict[str, Any] = {}
+    for name in names:
+        try:
+            results[name] = run_case(spark, name, folder / name)
+        except TrainingError as error:
+            # The other cases are worth running all the same; the tests of this one show the message.
+            results[name] = {"error": str(error)}
+        (folder / "results.json").write_text(json.dumps(results))
+    spark.stop()
+
+
+def run_case(spark: Any, name: str, folder: Path) -> Any:
+    """What rank 0 returned."""
+    if name in LAWS:
+        return launch(descend_as_rank, LAWS[name], spark=spark, say=lambda line: None)[0]
+    if name in DESCENTS:
+        return run(spark, run_descent, folder, *DESCENTS[name])
+    if name in DEATHS:
+        ranks, section, victim = DEATHS[name]
+        return run(spark, partial(die_on_the_way, victim=victim), folder, ranks, section)
+    case = CASES[name.removesuffix("-resumed")]
+    if name.endswith("-resumed"):
+        with contextlib.suppress(RankFailedError):
+            run(spark, die_on_the_way, folder, *case)
+    return run(spark, train, folder, *case)
+
+
+def run(
+    spark: Any,
+    body: Callable[[TrainJob], Any],
+    folder: Path,
+    ranks: int,
+    section: dict[str, Any],
+    **changes: Any,
+) -> Any:
+    """Rank 0's value of a body that every process of a strategy runs."""
+    strategy = StrategyConfig(**section)
+    lines: list[str] = []
+    job = make_job(folder, case_config(strategy, ranks, **changes))
+    try:
+        values = launch(
+            body,
+            ranks + strategy.num_servers,
+            spark=spark,
+            args=(job,),
+            say=lines.append,
+            expendable=strategy.expendable(ranks),
+            on_event=lambda rank, event: lines.append(f"{rank} {event}"),
+        )
+    except RankFailedError as error:
+        raise RankFailedError(name_server(str(error), ranks)) from None
+    finally:
+        (folder / "output.txt").write_text("\n".join(lines))
+    return values[0]
+
+
+def case_config(strategy: StrategyConfig, ranks: int, **changes: Any) -> TrainConfig:
+    """The tiny job's configuration with a strategy."""
+    return make_config(**{"num_ranks": ranks, "strategy": strategy, "keep_checkpoints": 9, **changes})
+
+
+def train(job: TrainJob) -> Any:
+    """What every rank (and server) does."""
+    from training.loop import train_rank
+
+    return train_rank(job)
+
+
+def die_on_the_way(job: TrainJob, victim: int = 0) -> Any:
+    """The same training, but one process kills itself when the log shows six steps."""
+    import os
+    import signal
+    import threading
+    import time
+
+    from training.launch import current_rank
+
+    def watch() -> None:
+        log = Path(job.checkpoint_dir) / "metrics.jsonl"
+        while not log.exists() or log.read_bytes().count(b"\n") < 6:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if current_rank().rank == victim:
+        threading.Thread(target=watch, daemon=True).start()
+    return train(job)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,112 @@
+"""What each strategy does beyond the law: bytes, resume, staleness, and what a death does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from tests.training.strategies.conftest import Cases
+from tests.training.strategies.program import RESUMED
+from tests.training.tiny import NUM_TRAIN
+
+# The first test waits for all launches of `program`, each of which imports torch in every process.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+
+
+def count_parameters(cases: Cases) -> int:
+    return int(cases.value("single")["parameters"])
+
+
+def last_checkpoint(cases: Cases, case: str, name: str) -> dict[str, list[float]]:
+    path = Path(cases.folder) / case / "checkpoints" / "step-000000020" / f"{name}.safetensors"
+    with safe_open(path, "pt") as file:
+        return {key: file.get_tensor(key).flatten().tolist() for key in file.keys()}  # noqa: SIM118
+
+
+@pytest.mark.parametrize("case", RESUMED)
+def test_a_killed_training_goes_on_from_its_checkpoint(cases: Cases, case: str) -> None:
+    resumed = f"{case}-resumed"
+    assert cases.value(resumed)["resumed_from"] in {4, 8, 12, 16}
+    assert cases.value(resumed)["sequences"] == 2 * NUM_TRAIN
+    assert len(cases.curve(resumed, "loss")) == 20
+    assert cases.curve(resumed, "loss") == pytest.approx(cases.curve(case, "loss"), rel=1e-4)
+    assert cases.curve(resumed, "ids_hash") == cases.curve(case, "ids_hash")
+
+
+def test_the_servers_optimizer_state_is_in_the_checkpoint(cases: Cases) -> None:
+    for kind in ("model", "optimizer"):
+        single, served = last_checkpoint(cases, "single", kind), last_checkpoint(cases, "servers-2", kind)
+        assert served.keys() == single.keys()
+        for key, values in single.items():
+            assert served[key] == pytest.approx(values, rel=1e-2, abs=1e-5), key
+
+
+def test_a_local_checkpoint_has_every_ranks_moments_and_the_outer_momentum(cases: Cases) -> None:
+    kept = last_checkpoint(cases, "local-2-nesterov", "optimizer")
+    names = [key.removeprefix("exp_avg/") for key in kept if key.startswith("exp_avg/")]
+    for name in names:
+        assert kept[f"rank1.exp_avg/{name}"] != kept[f"exp_avg/{name}"]
+        assert f"outer_momentum/{name}" in kept
+
+
+def test_bytes_are_what_the_algorithms_send(cases: Cases) -> None:
+    size = 4 * count_parameters(cases)
+    # A step of local_sgd without an average sends nothing but the numbers, around a ring of two.
+    numbers = cases.curve("local-2-nesterov", "sent_bytes")[0] // 2
+    assert 0 < numbers <= 100
+    assert set(cases.curve("single", "sent_bytes")) == {0}
+    # A ring all-reduce sends 2 (W - 1) times the tensor over all ranks.
+    for case, ranks in (("ring-2", 2), ("ring-overlap-4", 4), ("ddp-4", 4)):
+        assert set(cases.curve(case, "sent_bytes")) == {2 * (ranks - 1) * (size + numbers)}, case
+    assert set(cases.curve("ring-fp16-2", "sent_bytes")) == {2 * (size // 2 + numbers + 8)}
+    # A server takes a gradient of each rank and gives it parameters; the numbers go to server 0 and back.
+    assert set(cases.curve("servers-1", "sent_bytes")) == {2 * 2 * (size + numbers)}
+    assert set(cases.curve("servers-2", "sent_bytes")) == {2 * 2 * (size + numbers)}
+    # Two local steps, then one average.
+    assert cases.curve("local-2-nesterov", "sent_bytes") == [2 * numbers, 2 * (size + numbers)] * 10
+
+
+def test_fp16_on_the_wire_stays_close_to_fp32(cases: Cases) -> None:
+    assert cases.curve("ring-fp16-2", "loss") == pytest.approx(cases.curve("ring-2", "loss"), rel=2e-3)
+    assert cases.curve("ring-fp16-2", "loss") != cases.curve("ring-2", "loss")
+
+
+@pytest.mark.parametrize("case", ["local-2-nesterov", "async-4"])
+def test_inexact_strategies_learn_and_account_for_every_sequence(cases: Cases, case: str) -> None:
+    facts, loss = cases.value(case), cases.curve(case, "loss")
+    assert facts["sequences"] == sum(cases.curve(case, "sequences")) == 2 * NUM_TRAIN
+    assert facts["validation_loss"] < loss[0] - 0.1
+
+
+def test_staleness_is_measured_and_bounded(cases: Cases) -> None:
+    bound, ranks = 1, 4
+    assert max(cases.curve("async-4", "steps_ahead_max")) <= bound
+    # While a rank computes one gradient, another goes from `bound` steps behind it to `bound` ahead at most,
+    # with a push under way at either end.
+    most = cases.curve("async-4", "staleness_max")
+    assert 0 < max(most) <= (ranks - 1) * (2 * bound + 2)
+    for mean, top in zip(cases.curve("async-4", "staleness"), most, strict=True):
+        assert 0 <= mean <= top
+    assert set(cases.curve("async-4", "ranks")) == {ranks}
+
+
+def test_the_others_go_on_without_a_dead_worker(cases: Cases) -> None:
+    facts = cases.value("lost-worker")
+    assert facts["step"] == len(cases.curve("lost-worker", "loss")) == 20
+    assert facts["sequences"] < 2 * NUM_TRAIN
+    ranks = cases.curve("lost-worker", "ranks")
+    assert (ranks[0], ranks[-1]) == (2, 1)
+    output = cases.output("lost-worker")
+    assert "rank 1 on host" in output
+    assert "SIGKILL" in output
+    assert "rank 1 is gone; the others go on without it and its sequences" in output
+
+
+def test_a_dead_server_is_named_with_the_remedy(cases: Cases) -> None:
+    text = cases.error("lost-server")
+    assert text.startswith("rank 2 of 3 on host ")
+    assert "SIGKILL" in text.splitlines()[0]
+    assert "rank 2 was parameter server 0; what it held is lost" in text
+    assert "the same command goes on" in text
