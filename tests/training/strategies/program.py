@@ -134,7 +134,7 @@ def train(job: TrainJob) -> Any:
 
 
 def die_on_the_way(job: TrainJob, victim: int = 0) -> Any:
-    """The same training, but one process kills itself when the log shows six steps."""
+    """The same training, but one process kills itself after six steps in the log and a whole checkpoint."""
     import os
     import signal
     import threading
@@ -143,8 +143,10 @@ def die_on_the_way(job: TrainJob, victim: int = 0) -> Any:
     from training.launch import current_rank
 
     def watch() -> None:
-        log = Path(job.checkpoint_dir) / "metrics.jsonl"
-        while not log.exists() or log.read_bytes().count(b"\n") < 6:
+        folder = Path(job.checkpoint_dir)
+        log = folder / "metrics.jsonl"
+        # Checkpoints are written behind the training, so the log may be ahead of them.
+        while not log.exists() or log.read_bytes().count(b"\n") < 6 or not any(folder.glob("step-*")):
             time.sleep(0.001)
         os.kill(os.getpid(), signal.SIGKILL)
 
