@@ -314,6 +314,8 @@ def _run(
             expendable=strategy.expendable(num_ranks),
         )
     except RankFailedError as error:
+        if not strategy.num_servers:
+            raise
         raise RankFailedError(name_server(str(error), num_ranks)) from None
 
 

@@ -12,7 +12,7 @@ from pipelines.setup.target import Target
 MODULES = (
     *("pipelines.run.registry", "pipelines.report.build", "pipelines.evaluate.baselines"),
     *("training.loop", "training.evaluate", "training.generate", "training.launch.rendezvous"),
-    *("transformers.models.llama.modeling_llama", "torch._dynamo", "pyspark.worker", "IPython"),
+    *("transformers.models.llama.modeling_llama", "torch._dynamo", "pyspark.worker"),
 )
 
 

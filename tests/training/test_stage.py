@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -58,19 +59,24 @@ def rank_pids() -> list[int]:
     )
 
 
-def test_kill_9_in_the_middle_then_the_same_call_ends_like_an_undisturbed_one(
-    spark: SparkSession, place: Place
-) -> None:
+def killer_at_step_7(place: Place) -> Callable[[str], None]:
+    """Takes lines of progress, and kills a rank, once, when the first tells of step 7."""
     killed: list[int] = []
 
-    def kill_at_step_7(line: str) -> None:
+    def take(line: str) -> None:
         place.lines.append(line)
         if line.startswith("train: step 7/") and not killed:
             killed.append(rank_pids()[1])
             os.kill(killed[0], signal.SIGKILL)
 
+    return take
+
+
+def test_kill_9_in_the_middle_then_the_same_call_ends_like_an_undisturbed_one(
+    spark: SparkSession, place: Place
+) -> None:
     with pytest.raises(RankFailedError, match=r"^rank \d of 2 on host \S+ failed: .*SIGKILL"):
-        place.run(spark, make_config(num_ranks=2), kill_at_step_7)
+        place.run(spark, make_config(num_ranks=2), killer_at_step_7(place))
     assert rank_pids() == []
     checkpoints = place.folder / "checkpoints"
     assert (checkpoints / "step-000000004").is_dir()
@@ -94,15 +100,7 @@ def test_kill_9_in_the_middle_then_the_same_call_ends_like_an_undisturbed_one(
 def test_a_restart_goes_on_from_the_last_checkpoint_and_uses_every_sequence_once(
     spark: SparkSession, place: Place
 ) -> None:
-    killed: list[int] = []
-
-    def kill_at_step_7(line: str) -> None:
-        place.lines.append(line)
-        if line.startswith("train: step 7/") and not killed:
-            killed.append(rank_pids()[1])
-            os.kill(killed[0], signal.SIGKILL)
-
-    result = place.run(spark, make_config(num_ranks=2, max_restarts=1), kill_at_step_7)
+    result = place.run(spark, make_config(num_ranks=2, max_restarts=1), killer_at_step_7(place))
     assert result.resumed_from in (4, 8)
     assert result.sequences_used == result.sequences_planned == 150
     assert result.num_ranks == 2
