@@ -19,6 +19,10 @@ BYTES_LABEL = "replace(format(datum.value, '~s'), regexp('([kMGTPE]?)$'), ' $1B'
 STRETCHES = 60
 """Points for each power of ten of bytes; a point is the mean over its stretch of the axis."""
 
+BEFORE = 2
+"""Powers of ten that the axis begins before the smallest sum: until its first average local SGD sends some
+hundred bytes a step, which would take half of the axis."""
+
 
 def bytes_chart(traffic: Traffic) -> Markup:
     """Loss over the bytes sent, on a logarithmic axis, beside the bytes that a ring would have sent.
@@ -27,7 +31,10 @@ def bytes_chart(traffic: Traffic) -> Markup:
     """
     train, ring = averaged(traffic.loss), averaged(traffic.ring_loss)
     ends = [value for part in (train, ring, traffic.validation) for value in part.num_bytes]
-    least, most = math.floor(math.log10(min(ends))), math.ceil(math.log10(max(ends)))
+    most = math.ceil(math.log10(max(ends)))
+    sums = [part.num_bytes[-1] for part in (train, ring) if part]
+    least = max(math.floor(math.log10(min(ends))), math.floor(math.log10(min(sums))) - BEFORE)
+    train, ring, validation = (_from(10.0**least, part) for part in (train, ring, traffic.validation))
 
     def make(width: int) -> alt.TopLevelMixin:
         every = max(1, math.ceil((most - least) * 48 / width))
@@ -44,8 +51,8 @@ def bytes_chart(traffic: Traffic) -> Markup:
             if part:
                 line = alt.Chart(_frame(part)).mark_line(color=colour, strokeWidth=1.5, strokeDash=dash)
                 layers.append(line.encode(x=x, y=y, order="bytes:Q"))
-        if traffic.validation:
-            points = alt.Chart(_frame(traffic.validation))
+        if validation:
+            points = alt.Chart(_frame(validation))
             layers.append(points.mark_point(color=SECOND, filled=True, opacity=1, size=36).encode(x=x, y=y))
         return alt.layer(*layers).properties(width=width, height=240)
 
@@ -91,6 +98,11 @@ def averaged(spending: Spending) -> Spending:
         tuple(points[-1][0] for points in stretches.values()),
         tuple(sum(value for _, value in points) / len(points) for points in stretches.values()),
     )
+
+
+def _from(least: float, spending: Spending) -> Spending:
+    kept = [pair for pair in zip(spending.num_bytes, spending.values, strict=True) if pair[0] >= least]
+    return Spending(tuple(num_bytes for num_bytes, _ in kept), tuple(value for _, value in kept))
 
 
 def _highest(curve: Curve, group: int) -> Curve:

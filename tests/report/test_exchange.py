@@ -101,6 +101,14 @@ def test_the_drawing_says_both_sums_of_bytes() -> None:
     assert "10 GB" in drawn.text
 
 
+def test_a_cheap_beginning_does_not_take_the_axis() -> None:
+    found = traffic([line(1, sent_bytes=100), *(line(step, sent_bytes=10**9) for step in range(2, 9))])
+    assert found is not None
+    text = Page(str(exchange_charts.bytes_chart(found))).text
+    assert "10 MB" in text
+    assert " B" not in text
+
+
 def test_the_drawing_of_staleness_has_mean_and_most() -> None:
     found = staleness([stale(step, 1.0, 3, 2) for step in range(1, 30)], CONFIG)
     assert found is not None
