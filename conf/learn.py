@@ -207,6 +207,7 @@ class TrainConfig(BaseModel):
         self.strategy.check_schedule(
             validate_every=self.validate_every, checkpoint_every=self.checkpoint_every
         )
+        self.strategy.check_sharding(self.optimizer, compiles=self.compile)
         name = self.strategy.name
         if self.precision == "fp16" and name in ("local_sgd", "parameter_server"):
             raise ValueError(

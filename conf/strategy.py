@@ -39,6 +39,18 @@ class RingConfig(BaseModel):
         return self
 
 
+class DdpConfig(BaseModel):
+    """torch's DistributedDataParallel, or FSDP2."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shard: bool = Field(
+        False,
+        description="FSDP2: each rank keeps a part of gradients and optimizer state, and of the parameters "
+        "between steps.",
+    )
+
+
 class LocalSgdConfig(BaseModel):
     """Local steps on each rank, then the parameters are averaged (DiLoCo, arXiv 2311.08105)."""
 
@@ -80,6 +92,7 @@ class StrategyConfig(BaseModel):
         "auto", description="auto: ring for several ranks, single for one."
     )
     ring: RingConfig = Field(default_factory=RingConfig)
+    ddp: DdpConfig = Field(default_factory=DdpConfig)
     local_sgd: LocalSgdConfig = Field(default_factory=LocalSgdConfig)
     parameter_server: ParameterServerConfig = Field(default_factory=ParameterServerConfig)
 
@@ -113,6 +126,26 @@ class StrategyConfig(BaseModel):
                 for name in names
             }
         return {}
+
+    def check_sharding(self, optimizer: str, *, compiles: bool) -> None:
+        """Refuse what does not work on parts of parameters.
+
+        Args:
+            optimizer: `train.optimizer`.
+            compiles: `train.compile`.
+        """
+        if self.name != "ddp" or not self.ddp.shard:
+            return
+        if optimizer == "adafactor":
+            raise ValueError(
+                "optimizer = adafactor does not go with strategy.ddp.shard = true: it needs whole rows and "
+                "columns of each matrix, and a rank has a part of them; use adamw, or leave shard out"
+            )
+        if compiles:
+            raise ValueError(
+                "compile = true does not go with strategy.ddp.shard = true, which was not tested together; "
+                "set one of them to false"
+            )
 
     def check_schedule(self, **every: int) -> None:
         """Refuse intervals that would end a round of local steps early.

@@ -87,6 +87,7 @@ class _Trainer:
             _say(f"train: going on from the checkpoint of step {self._start}")
         if self._start < self._config.steps and not self._state.steering.stopped:
             self._train()
+        self._model = self._strategy.finish(self._model)
         if self._leads:
             self._export()
         self._strategy.close()
@@ -169,11 +170,12 @@ class _Trainer:
             "tflops": tflops,
             "data_wait_share": result.wait_seconds / seconds,
             "seconds": seconds,
-            "data_seconds": result.wait_seconds,
-            "compute_seconds": seconds - own_wait - result.communication_seconds,
+            "data_seconds": own_wait,
+            "compute_seconds": result.compute_seconds,
             "communication_seconds": result.communication_seconds,
             "memory_bytes": result.memory_bytes,
             "ids_hash": result.ids_hash,
+            "ring_bytes": self._stepper.ring_bytes,
             **self._strategy.metrics(),
         }
         if self._peak is not None:

@@ -44,7 +44,7 @@ class TrainResult:
         seconds: Time the steps took.
         tokens_per_second: Tokens over that time.
         data_wait_share: Share of that time in which ranks waited for data.
-        communication_share: Share of that time in which rank 0 added up gradients with the others.
+        communication_share: Share of that time that rank 0 spent with the others, waiting included.
         tflops: Model TFLOP/s of all ranks together over that time, see `training.flops`.
         epochs: Passes over the training split.
         resumed_from: Step of the checkpoint that this call went on from; 0 if there was none.

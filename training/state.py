@@ -28,7 +28,7 @@ class Totals:
         tokens: Tokens in those, padding excluded.
         seconds: Time the steps took.
         wait_seconds: Mean time a rank waited for data in them.
-        communication_seconds: Time rank 0 spent in adding up gradients.
+        communication_seconds: Time rank 0 spent with the other ranks, waiting included, in those steps.
         loss: Loss of the last step, nats a target.
         validation_loss: The last validation loss; NaN before the first.
     """

@@ -16,12 +16,16 @@ from training.data.reader import Batch
 from training.device import peak_memory
 from training.loss import shift_targets, sum_nats
 from training.metrics import combine_hashes, hash_ids
-from training.optim import FlatGradients, learning_rate
+from training.optim import learning_rate
 from training.precision import LossScale, autocast
 from training.strategies import Strategy
+from training.strategies.base import ring_bytes
 
 _DROPOUT = 12
 """Purpose of the derived seed of a step's dropout."""
+
+_NUM_NUMBERS = 7
+"""Values of a step that are summed over the ranks beside the gradients."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,9 @@ class StepResult:
         tokens: Tokens in it, padding excluded.
         wait_seconds: Mean time a rank waited for the batch.
         ids_hash: Hash of the set of sequence ids that the ranks really read.
-        communication_seconds: Time in which this rank's gradients were added up with those of the others,
-            waiting for the slowest rank included.
+        compute_seconds: Time in which this rank computed: losses, gradients, its part of the update.
+        communication_seconds: Time in which this rank exchanged something with others or waited for them;
+            not what went on while it computed.
         memory_bytes: Peak memory of all ranks together, see `peak_memory`.
         loss_scale: Factor on the loss that the step was computed with; 1 unless precision is fp16.
         skipped: Whether there was no update because float16 overflowed; the loss scale is lower now.
@@ -50,6 +55,7 @@ class StepResult:
     tokens: int
     wait_seconds: float
     ids_hash: str
+    compute_seconds: float
     communication_seconds: float
     memory_bytes: int
     loss_scale: float
@@ -70,6 +76,7 @@ class Stepper:
 
     Attributes:
         rate_scale: What the schedule's learning rate is multiplied by.
+        ring_bytes: What all ranks of a ring would send for a step's float32 gradients and numbers.
     """
 
     def __init__(
@@ -84,10 +91,13 @@ class Stepper:
         self._optimizer, self._strategy = optimizer, strategy
         self._config, self._full_targets = config, full_targets
         self._device = next(model.parameters()).device
-        self._gradients = FlatGradients(p for p in model.parameters() if p.requires_grad)
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._gradients = strategy.flat_gradients(parameters)
         self._model = strategy.prepare(model, self._gradients)
         self._loss_scale = loss_scale
         self.rate_scale = 1.0
+        numbers = torch.empty(_NUM_NUMBERS, dtype=torch.float64)
+        self.ring_bytes = sum(ring_bytes(tensor, strategy.world_size) for tensor in [*parameters, numbers])
 
     def step(self, batch: Batch, wait_seconds: float, *, settle: bool = False) -> StepResult:
         """One update; none if the loss or the norm of the gradient is not finite.
@@ -99,6 +109,7 @@ class Stepper:
                 or the end follows.
         """
         config = self._config
+        began, exchanged = time.perf_counter(), self._strategy.communication_seconds
         # A seed for each step: dropout after a resume is what it would have been.
         torch.manual_seed(derive_seed(config.seed, _DROPOUT, batch.step, self._strategy.rank))
         scale = self._loss_scale.scale
@@ -115,9 +126,7 @@ class Stepper:
             ],
             dtype=torch.float64,
         )
-        began = time.perf_counter()
         self._strategy.add_up(self._gradients.buffer, numbers)
-        communication_seconds = time.perf_counter() - began
         nats, targets, sequences, tokens, waits, hashes, memory = numbers.tolist()
         rate = learning_rate(config, batch.step) * self.rate_scale
         norm, skipped = math.nan, False
@@ -136,6 +145,7 @@ class Stepper:
         late = self._strategy.settle() if settle else None
         if late is not None:
             nats, targets, sequences, tokens, waits, hashes, memory = (numbers + late).tolist()
+        communication_seconds = self._strategy.communication_seconds - exchanged
         return StepResult(
             loss=nats / targets,
             grad_norm=norm,
@@ -144,6 +154,7 @@ class Stepper:
             tokens=int(tokens),
             wait_seconds=waits / self._strategy.world_size,
             ids_hash=combine_hashes(hashes),
+            compute_seconds=time.perf_counter() - began - communication_seconds,
             communication_seconds=communication_seconds,
             memory_bytes=int(memory),
             loss_scale=scale,

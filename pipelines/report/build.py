@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from conf import RunConfig
 from pipelines.lake import Lake
-from pipelines.report import charts, text
+from pipelines.report import charts, exchange_charts, text
 from pipelines.report.collect import collect
 from pipelines.report.facts import Facts
 from pipelines.report.removed import MAX_QUARANTINE_ROWS
@@ -82,6 +82,10 @@ def _charts(facts: Facts) -> dict[str, Markup]:
         drawn["rate"] = charts.rate_chart(training)
     if training and training.waiting:
         drawn["waiting"] = charts.waiting_chart(training)
+    if training and training.traffic and training.traffic.loss:
+        drawn["bytes"] = exchange_charts.bytes_chart(training.traffic)
+    if training and training.staleness:
+        drawn["staleness"] = exchange_charts.staleness_chart(training.staleness)
     return drawn
 
 

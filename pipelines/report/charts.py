@@ -73,9 +73,9 @@ def loss_chart(training: Training, evaluation: Evaluation | None) -> Markup:
             )
         x = alt.X("step:Q", title="step", axis=_axis(width), scale=alt.Scale(nice=False))
         if train:
-            layers.append(alt.Chart(_frame(train)).mark_line(color=FIRST, strokeWidth=1.5).encode(x=x, y=y))
+            layers.append(alt.Chart(frame(train)).mark_line(color=FIRST, strokeWidth=1.5).encode(x=x, y=y))
         if training.validation:
-            points = alt.Chart(_frame(training.validation))
+            points = alt.Chart(frame(training.validation))
             layers.append(points.mark_line(color=SECOND, strokeWidth=1.5).encode(x=x, y=y))
             layers.append(points.mark_point(color=SECOND, filled=True, opacity=1, size=36).encode(x=x, y=y))
         return alt.layer(*layers).properties(width=width, height=260)
@@ -95,7 +95,7 @@ def rate_chart(training: Training) -> Markup:
     return both_widths(
         "rate",
         f"Training throughput by step, {text.short(mean)} tokens a second on average",
-        lambda width: _area(curve, width, "tokens/s", FIRST, _counts(4)),
+        lambda width: _area(curve, width, "tokens/s", FIRST, counts(4)),
     )
 
 
@@ -121,7 +121,7 @@ def length_chart(lengths: tuple[Lengths, ...]) -> Markup:
     labels = [_power(number) for number in bins]
 
     def make(width: int) -> alt.TopLevelMixin:
-        frame = pd.DataFrame(
+        rows = pd.DataFrame(
             [
                 {"table": item.table, "bin": _power(number), "documents": item.bins.get(number, 0)}
                 for item in lengths
@@ -133,13 +133,13 @@ def length_chart(lengths: tuple[Lengths, ...]) -> Markup:
         x = alt.X(
             "bin:N", sort=labels, title="bytes of text, from", axis=alt.Axis(values=ticks, labelAngle=0)
         )
-        y = alt.Y("documents:Q", title="documents", stack=None, axis=_counts(5))
+        y = alt.Y("documents:Q", title="documents", stack=None, axis=counts(5))
         colour = alt.Color(
             "table:N",
             legend=None,
             scale=alt.Scale(domain=list(colours), range=list(colours.values())),
         )
-        chart = alt.Chart(frame).mark_bar(cornerRadiusEnd=1.5)
+        chart = alt.Chart(rows).mark_bar(cornerRadiusEnd=1.5)
         return chart.encode(x=x, y=y, color=colour).properties(width=width, height=220)
 
     middle = "; ".join(
@@ -207,20 +207,22 @@ def _area(
     x = alt.X("step:Q", title="step", axis=_axis(width), scale=alt.Scale(nice=False))
     scale = alt.Scale(domain=[0, top], nice=True) if top is not None else alt.Scale(zero=True)
     y = alt.Y("value:Q", title=title, scale=scale, axis=axis)
-    base = alt.Chart(_frame(curve)).encode(x=x, y=y)
+    base = alt.Chart(frame(curve)).encode(x=x, y=y)
     area = base.mark_area(color=colour, opacity=0.13)
     return alt.layer(area, base.mark_line(color=colour, strokeWidth=1.5)).properties(width=width, height=140)
 
 
 def _axis(width: int) -> alt.Axis:
-    return _counts(max(3, width // 90))
+    return counts(max(3, width // 90))
 
 
-def _counts(ticks: int) -> alt.Axis:
+def counts(ticks: int) -> alt.Axis:
+    """An axis of counts with about so many ticks."""
     return alt.Axis(tickCount=ticks, labelExpr=COUNT_LABEL)
 
 
-def _frame(curve: Curve) -> pd.DataFrame:
+def frame(curve: Curve) -> pd.DataFrame:
+    """The points of a curve, columns `step` and `value`."""
     return pd.DataFrame({"step": curve.steps, "value": curve.values})
 
 

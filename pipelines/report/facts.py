@@ -276,6 +276,60 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Staleness:
+    """How stale the gradients of asynchronous ranks were.
+
+    Attributes:
+        mean: Updates by others that a gradient had not seen, over all gradients.
+        most: The most of them that one gradient had not seen.
+        ahead: Most steps that a rank was ahead of the slowest one.
+        bound: Steps that it was allowed to be ahead; None if the configuration does not say.
+        ranks: Ranks at the beginning and at the end.
+        means: Mean by step.
+        peaks: The most by step.
+    """
+
+    mean: float
+    most: int
+    ahead: int
+    bound: int | None
+    ranks: tuple[int, int]
+    means: Curve
+    peaks: Curve
+
+
+@dataclass(frozen=True)
+class Spending:
+    """A loss over the bytes that had been sent when it was measured."""
+
+    num_bytes: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.num_bytes)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What all processes of a training sent to each other for its updates.
+
+    Attributes:
+        total: Bytes of all steps.
+        ring_total: Bytes that a ring of float32 gradients would have sent for the same steps; None if the
+            log does not say.
+        loss: Training loss over the bytes sent.
+        validation: Validation loss over them.
+        ring_loss: The same training loss over the ring's bytes; empty where these are what was sent.
+    """
+
+    total: int
+    ring_total: int | None
+    loss: Spending
+    validation: Spending
+    ring_loss: Spending
+
+
+@dataclass(frozen=True)
 class Training:
     """Curves and figures of the training run; loss in nats a token, shares from 0 to 1."""
 
@@ -285,6 +339,8 @@ class Training:
     waiting: Curve
     figures: tuple[tuple[str, str], ...]
     problem: str | None = None
+    staleness: Staleness | None = None
+    traffic: Traffic | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from typing import Any
 from pipelines.lake import Lake, RunRecord
 from pipelines.lake.paths import read_json
 from pipelines.report import text
+from pipelines.report.exchange import staleness, traffic
 from pipelines.report.facts import Curve, Evaluation, Sample, Score, Training
+from pipelines.report.points import curve, finite
 from training.metrics import METRICS_FILE, read_metrics
 from training.storage import Folder
 
@@ -27,7 +29,7 @@ FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("time in steps", text.duration),
     "tokens_per_second": ("tokens a second", lambda value: text.count(round(value))),
     "data_wait_share": ("waiting for data", lambda value: text.share(value, 1)),
-    "communication_share": ("adding up gradients", lambda value: text.share(value, 1)),
+    "communication_share": ("communicating", lambda value: text.share(value, 1)),
     "tflops": ("model TFLOP/s", lambda value: text.decimal(value, 3)),
     "loss": ("training loss", text.decimal),
     "validation_loss": ("validation loss", text.decimal),
@@ -49,11 +51,13 @@ def training(lake: Lake, run: RunRecord | None) -> Training | None:
     except (OSError, ValueError) as error:
         return Training(none, none, none, none, figures, problem=f"the curves cannot be drawn: {error}")
     return Training(
-        loss=_curve(points, "loss"),
-        validation=_curve(points, "validation_loss"),
-        throughput=_curve(points, "tokens_per_second"),
-        waiting=_curve(points, "data_wait_share"),
+        loss=curve(points, "loss"),
+        validation=curve(points, "validation_loss"),
+        throughput=curve(points, "tokens_per_second"),
+        waiting=curve(points, "data_wait_share"),
         figures=figures,
+        staleness=staleness(points, run.config),
+        traffic=traffic(points),
     )
 
 
@@ -66,14 +70,14 @@ def evaluation(lake: Lake) -> Evaluation | None:
     for name in ("model", "bigram", "unigram"):
         row = value.get(name)
         if isinstance(row, dict):
-            loss = _number(row.get("loss"))
+            loss = finite(row.get("loss"))
             perplexity = math.exp(loss) if loss is not None and loss < 700 else None
-            scores.append(Score(name, _number(row.get("bits_per_byte")), loss, perplexity))
+            scores.append(Score(name, finite(row.get("bits_per_byte")), loss, perplexity))
     return Evaluation(
         scores=tuple(scores),
-        below_bigram=_number(value.get("below_bigram")),
-        targets=_number(value.get("targets"), int),
-        num_bytes=_number(value.get("bytes"), int),
+        below_bigram=finite(value.get("below_bigram")),
+        targets=finite(value.get("targets"), int),
+        num_bytes=finite(value.get("bytes"), int),
     )
 
 
@@ -97,27 +101,10 @@ def _metrics_folder(lake: Lake, details: Mapping[str, Any]) -> Path:
     return path.parent
 
 
-def _curve(points: list[dict[str, Any]], key: str) -> Curve:
-    """One value over the steps that have it, in their order."""
-    ordered = sorted(
-        (int(point["step"]), value)
-        for point in points
-        if _number(point["step"]) is not None and (value := _number(point.get(key))) is not None
-    )
-    return Curve(tuple(step for step, _ in ordered), tuple(value for _, value in ordered))
-
-
 def _figures(details: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """What training measured, in the order of `FIGURES`, as far as it is there."""
     return tuple(
         (label, form(number))
         for key, (label, form) in FIGURES.items()
-        if (number := _number(details.get(key))) is not None
+        if (number := finite(details.get(key))) is not None
     )
-
-
-def _number(value: Any, kind: type = float) -> Any:
-    """A finite number as `kind`, None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return kind(value)

@@ -179,6 +179,13 @@ def trained(root: Path) -> Lake:
             "loss": 9 - step / 10,
             "tokens_per_second": 1000.0 + step,
             "data_wait_share": 0.02,
+            "sent_bytes": 4_000 + 2 * step,
+            "ring_bytes": 2_000,
+            "staleness": 1.0,
+            "staleness_max": 3 if step == 7 else 1,
+            "updates": 2,
+            "steps_ahead_max": 2 if step == 9 else 1,
+            "ranks": 2 if step < 20 else 1,
         }
         if step % 10 == 0:
             line["validation_loss"] = 9.5 - step / 10

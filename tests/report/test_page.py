@@ -120,10 +120,20 @@ def test_training_evaluation_and_charts_are_there(source: str, page: Page) -> No
     assert "12,345" in page.by_id["training"]
     assert re.search(r"model 2\.125 6\.250 518", _flat(page.by_id["evaluation"]))
     charts = [svg["aria-label"] for svg in page.all("svg") if svg.get("role") == "img"]
-    # Five charts, each for a wide and a narrow column.
-    assert len(charts) == 10
+    # Seven charts, each for a wide and a narrow column.
+    assert len(charts) == 14
     loss = "ends at 6.00 nats a token; validation loss ends at 6.50; unigram baseline at 8.50"
     assert any(loss in chart for chart in charts)
+
+
+def test_what_ranks_exchanged_is_summed_over_the_training(page: Page) -> None:
+    # 30 steps of 4,000 bytes and 2, 4, ... 60 more.
+    assert "together sent 121 kB for the updates" in page.by_id["bytes"]
+    assert "would have sent 60.0 kB for the same steps" in page.by_id["bytes"]
+    assert _flat(page.by_id["staleness"]) == (
+        "updates not seen, mean 1.00 updates not seen, most 3 "
+        "steps ahead of the slowest, most 2 of 2 allowed ranks alive at the end 1 of 2"
+    )
 
 
 def test_every_table_has_a_caption_and_every_heading_its_level(source: str, page: Page) -> None:

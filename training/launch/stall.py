@@ -28,9 +28,13 @@ class StallGuard:
 
     Args:
         seconds: Longest wait; None to take the launcher's, or to wait for ever without a launcher.
+
+    Attributes:
+        waited_seconds: Time spent in `waiting_for` so far, in seconds.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
+        self.waited_seconds = 0.0
         given = os.environ.get(STALL_VARIABLE)
         self._seconds = seconds if seconds is not None else float(given) if given else None
         self._deadline: float | None = None
@@ -42,6 +46,16 @@ class StallGuard:
     @contextlib.contextmanager
     def waiting_for(self, what: str) -> Iterator[None]:
         """Around a collective: if it lasts too long, this process ends and says what it waited for."""
+        began = time.perf_counter()
+        try:
+            with self.watching(what):
+                yield
+        finally:
+            self.waited_seconds += time.perf_counter() - began
+
+    @contextlib.contextmanager
+    def watching(self, what: str) -> Iterator[None]:
+        """The same around work that has a collective in it, which does not count as time of waiting."""
         self._what = what
         self._deadline = time.monotonic() + self._seconds if self._seconds is not None else None
         try:

@@ -35,6 +35,10 @@ def make_strategy(config: StrategyConfig | None = None) -> Strategy:
             f"train.strategy.name = 'single' is for one rank, but there are {current_rank().world_size}; set "
             f"train.num_ranks=1, or another strategy"
         )
+    if config.name == "ddp" and config.ddp.shard and not alone:
+        from training.strategies.fsdp import Fsdp
+
+        return Fsdp()
     if config.name == "ddp" and not alone:
         from training.strategies.ddp import Ddp
 

@@ -3,6 +3,7 @@
 The loop calls, in this order:
 
     start(model, optimizer)        once, when model and optimizer are as new or restored
+    flat_gradients(parameters)     once
     prepare(model, gradients)      once, before the first step
     each step:
         backward(last=...)         around forward and backward of each micro-batch
@@ -12,6 +13,7 @@ The loop calls, in this order:
         settle()                   at steps that are followed by a validation, a checkpoint or the end
         collect()                  at steps that are followed by a checkpoint
         metrics()
+    finish(model)                  once, after the last step
     close()                        once, at the end
 """
 
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -44,6 +46,14 @@ class Strategy(ABC):
     world_size: int
     sent_bytes: int = 0
 
+    @property
+    def communication_seconds(self) -> float:
+        """Time in which this rank exchanged something with others or waited for them, since its start.
+
+        What goes on while the rank computes does not count.
+        """
+        return 0.0
+
     @abstractmethod
     def broadcast(self, tensors: Sequence[torch.Tensor]) -> None:
         """Give every rank rank 0's values, in place."""
@@ -66,6 +76,10 @@ class Strategy(ABC):
 
     def start(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:  # noqa: B027
         """Take over the state to go on from; all ranks hold what rank 0 restored."""
+
+    def flat_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> FlatGradients:
+        """The buffer of the gradients that this rank updates with."""
+        return FlatGradients(parameters)
 
     def prepare(self, model: Any, gradients: FlatGradients) -> Any:
         """Get ready for steps; returns the model to call in them."""
@@ -97,6 +111,10 @@ class Strategy(ABC):
 
     def collect(self) -> None:  # noqa: B027
         """Put into rank 0's model and optimizer all that a checkpoint needs; all ranks call it, settled."""
+
+    def finish(self, model: Any) -> Any:
+        """The model that rank 0 exports; all ranks call it after the last step."""
+        return model
 
     def metrics(self) -> dict[str, Any]:
         """What the strategy has to say about the last step, for the log; JSON values."""

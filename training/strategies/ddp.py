@@ -5,27 +5,35 @@ result is the ring's. Gloo on CPUs, NCCL on GPUs.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from training.launch.stall import StallGuard
 from training.optim import FlatGradients
-from training.strategies.base import Strategy, ring_bytes
-from training.strategies.group import join_group, naming_lost_peers
+from training.strategies.base import ring_bytes
+from training.strategies.group import GroupStrategy, naming_lost_peers
 
 
-class Ddp(Strategy):
+class Ddp(GroupStrategy):
     """Sums gradients in DistributedDataParallel's buckets during backward."""
 
     def __init__(self) -> None:
-        self._guard = StallGuard()
-        with self._guard.waiting_for("the start of the process group"):
-            self.rank, self.world_size = join_group()
+        super().__init__()
         self._complete = False
+        self._last_bucket_at = 0.0
+        self._exposed_seconds = 0.0
+
+    @property
+    def communication_seconds(self) -> float:
+        """Time spent with the other ranks, since the start: within backward, what follows the last gradient.
+
+        On a GPU backward only starts kernels and sums, so there the wait for the sums counts as computing.
+        """
+        return super().communication_seconds + self._exposed_seconds
 
     def prepare(self, model: Any, gradients: FlatGradients) -> Any:
         """Wrap the model; its gradients stay views of the flat buffer."""
@@ -45,18 +53,14 @@ class Ddp(Strategy):
         with contextlib.ExitStack() as stack:
             stack.enter_context(naming_lost_peers("the sum of the gradients"))
             if last:
-                stack.enter_context(self._guard.waiting_for("the sum of the gradients"))
+                stack.enter_context(self._guard.watching("the sum of the gradients"))
             else:
                 stack.enter_context(self._wrapped.no_sync())
             yield
+        if last:
+            # Its last bucket was full when this rank had all its gradients; then it waited for the sums.
+            self._exposed_seconds += time.perf_counter() - self._last_bucket_at
         self._complete = self._complete or last
-
-    def broadcast(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Give every rank rank 0's values, in place."""
-        what = "the broadcast of the initial state"
-        with self._guard.waiting_for(what), naming_lost_peers(what):
-            for tensor in tensors:
-                dist.broadcast(tensor.data, src=0)
 
     def add_up(self, gradients: torch.Tensor, numbers: torch.Tensor) -> None:
         """Sum the numbers; the gradients are summed already, except on a rank that had no rows."""
@@ -69,16 +73,8 @@ class Ddp(Strategy):
         self.add_numbers(numbers)
         self.sent_bytes += ring_bytes(numbers, self.world_size)
 
-    def add_numbers(self, numbers: torch.Tensor) -> None:
-        """Replace float64 values by their sums over the ranks, in place."""
-        with self._guard.waiting_for("the sum of the numbers"), naming_lost_peers("the sum of the numbers"):
-            dist.all_reduce(numbers)
-
-    def close(self) -> None:
-        """Leave the process group."""
-        dist.destroy_process_group()
-
     def _sum(self, _state: None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        self._last_bucket_at = time.perf_counter()
         buffer = bucket.buffer()
         self.sent_bytes += ring_bytes(buffer, self.world_size)
         work = dist.all_reduce(buffer, async_op=True)

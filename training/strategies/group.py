@@ -13,14 +13,16 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 
 from training.errors import PeerLostError, TrainingError
-from training.launch.ranks import current_rank
+from training.launch.ranks import current_backend, current_rank
+from training.launch.stall import StallGuard
+from training.strategies.base import Strategy
 
 _SCOPE = "ringlake"
 _POLL_SECONDS = 0.02
@@ -101,12 +103,23 @@ def join_group() -> tuple[int, int]:
         raise TrainingError("this strategy needs ranks that training.launch started; use strategy single")
     store = LauncherStore(f"{address}:{os.environ['HOROVOD_GLOO_RENDEZVOUS_PORT']}")
     os.environ["GLOO_SOCKET_IFNAME"] = os.environ["HOROVOD_GLOO_IFACE"]
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    backend = choose_backend(torch.cuda.is_available(), current_backend())
     with naming_lost_peers("the start of the process group"):
         dist.init_process_group(
             backend, store=store, rank=info.rank, world_size=info.world_size, timeout=NEVER
         )
     return info.rank, info.world_size
+
+
+def choose_backend(has_gpus: bool, backend: str) -> str:
+    """The backends of a process group.
+
+    Args:
+        has_gpus: Whether this process sees GPUs.
+        backend: `current_backend()`; 'gloo' where ranks share a GPU, which NCCL refuses. torch's Gloo takes
+            tensors of a GPU by way of host memory.
+    """
+    return "cpu:gloo,cuda:nccl" if has_gpus and backend == "nccl" else "gloo"
 
 
 @contextlib.contextmanager
@@ -129,3 +142,33 @@ def naming_lost_peers(what: str, remedy: str = "") -> Iterator[None]:
 def _is_transport_error(error: RuntimeError) -> bool:
     text = str(error).lower()
     return isinstance(error, dist.DistError) or any(word in text for word in ("gloo", "nccl", "connection"))
+
+
+class GroupStrategy(Strategy):
+    """What the strategies of torch's process group share; joins it."""
+
+    def __init__(self) -> None:
+        self._guard = StallGuard()
+        with self._guard.waiting_for("the start of the process group"):
+            self.rank, self.world_size = join_group()
+
+    @property
+    def communication_seconds(self) -> float:
+        """Time spent with the other ranks, since the start."""
+        return self._guard.waited_seconds
+
+    def broadcast(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Give every rank rank 0's values, in place."""
+        what = "the broadcast of the initial state"
+        with self._guard.waiting_for(what), naming_lost_peers(what):
+            for tensor in tensors:
+                dist.broadcast(tensor.data, src=0)
+
+    def add_numbers(self, numbers: torch.Tensor) -> None:
+        """Replace float64 values by their sums over the ranks, in place."""
+        with self._guard.waiting_for("the sum of the numbers"), naming_lost_peers("the sum of the numbers"):
+            dist.all_reduce(numbers)
+
+    def close(self) -> None:
+        """Leave the process group."""
+        dist.destroy_process_group()

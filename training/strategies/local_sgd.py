@@ -28,6 +28,9 @@ class _Ranks(Protocol):
     rank: int
     world_size: int
 
+    @property
+    def communication_seconds(self) -> float: ...
+
     def broadcast(self, tensors: Sequence[torch.Tensor], root: int = 0) -> None: ...
 
     def add_numbers(self, numbers: torch.Tensor) -> None: ...
@@ -47,6 +50,11 @@ class LocalSgd(Strategy):
         self._ranks, self._config = ranks, config
         self.rank, self.world_size = ranks.rank, ranks.world_size
         self._open_steps = 0
+
+    @property
+    def communication_seconds(self) -> float:
+        """Time spent with the other ranks, since the start."""
+        return self._ranks.communication_seconds
 
     def start(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Take this rank's own moments and the outer momentum out of what rank 0 restored."""

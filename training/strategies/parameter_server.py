@@ -67,6 +67,11 @@ class ParameterServer(Strategy):
         self._num_numbers = 0
         self._is_idle = False
 
+    @property
+    def communication_seconds(self) -> float:
+        """Time spent with servers and other workers, since the start."""
+        return self._guard.waited_seconds
+
     def broadcast(self, tensors: Sequence[torch.Tensor]) -> None:
         """Give every worker worker 0's values, in place."""
         with self._guard.waiting_for("the broadcast of the initial state"):
@@ -182,6 +187,7 @@ class ParameterServer(Strategy):
             line |= {
                 "staleness": missed / count if count else 0.0,
                 "staleness_max": int(most),
+                "updates": int(count),
                 "steps_ahead_max": int(ahead),
                 "ranks": int(ranks),
             }

@@ -11,6 +11,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import horovod.torch as hvd
@@ -21,6 +22,7 @@ from training.launch.stall import StallGuard
 from training.optim import FlatGradients
 from training.strategies.base import Strategy, ring_bytes
 from training.strategies.overlap import Buckets
+from training.strategies.staging import Exchange
 
 FP16_LIMIT = 32768.0
 """Sums of float16 gradients stay below this: half of the largest float16, for what rounding adds."""
@@ -45,6 +47,11 @@ class Ring(Strategy):
         self.world_size = int(hvd.size())
         self._buckets: Buckets | None = None
 
+    @property
+    def communication_seconds(self) -> float:
+        """Time spent with the other ranks, since the start."""
+        return self._guard.waited_seconds
+
     def prepare(self, model: Any, gradients: FlatGradients) -> Any:
         """Watch the gradients if their sums shall start during backward."""
         if self._config.overlap:
@@ -62,28 +69,28 @@ class Ring(Strategy):
 
     def broadcast(self, tensors: Sequence[torch.Tensor], root: int = 0) -> None:
         """Give every rank one rank's values, in place."""
-        handles = [
-            hvd.broadcast_async_(tensor.data, root_rank=root, name=f"broadcast.{index}")
+        exchanges = [
+            Exchange(tensor.data, partial(hvd.broadcast_async_, root_rank=root, name=f"broadcast.{index}"))
             for index, tensor in enumerate(tensors)
         ]
-        self._finish(handles, "the broadcast of the initial state")
+        self._finish(exchanges, "the broadcast of the initial state")
 
     def add_up(self, gradients: torch.Tensor, numbers: torch.Tensor) -> None:
         """Replace gradients and numbers by their sums over the ranks, in place; equal bits on every rank."""
         if self._config.compression == "fp16":
             self._add_up_halves(gradients, numbers)
             return
-        handles: list[Any] = [hvd.allreduce_async_(numbers, op=hvd.Sum, name="numbers")]
+        exchanges = [_sum(numbers, "numbers")]
         if self._buckets:
-            handles += self._buckets.finish()
+            exchanges += self._buckets.finish()
         else:
-            handles.append(hvd.allreduce_async_(gradients, op=hvd.Sum, name="gradients"))
-        self._finish(handles, "the sum of the gradients")
+            exchanges.append(_sum(gradients, "gradients"))
+        self._finish(exchanges, "the sum of the gradients")
         self.sent_bytes += ring_bytes(gradients, self.world_size) + ring_bytes(numbers, self.world_size)
 
     def add_numbers(self, numbers: torch.Tensor) -> None:
         """Replace float64 values by their sums over the ranks, in place."""
-        self._finish((hvd.allreduce_async_(numbers, op=hvd.Sum, name="scores"),), "the sum of the scores")
+        self._finish([_sum(numbers, "scores")], "the sum of the scores")
 
     def add(self, tensor: torch.Tensor, what: str) -> None:
         """Replace a tensor by its sum over the ranks, in place.
@@ -92,11 +99,11 @@ class Ring(Strategy):
             tensor: Any shape, the same on all ranks.
             what: Its name, the same on all ranks.
         """
-        self._finish((hvd.allreduce_async_(tensor, op=hvd.Sum, name=what),), f"the sum of the {what}")
+        self._finish([_sum(tensor, what)], f"the sum of the {what}")
         self.sent_bytes += ring_bytes(tensor, self.world_size)
 
-    def _start_bucket(self, part: torch.Tensor, number: int) -> Any:
-        return hvd.allreduce_async_(part, op=hvd.Sum, name=f"gradients.{number}")
+    def _start_bucket(self, part: torch.Tensor, number: int) -> Exchange:
+        return _sum(part, f"gradients.{number}")
 
     def _add_up_halves(self, gradients: torch.Tensor, numbers: torch.Tensor) -> None:
         """The same with float16 on the wire.
@@ -106,19 +113,23 @@ class Ring(Strategy):
         number, bounds every element of every partial sum: nothing can overflow.
         """
         more = torch.cat([numbers, gradients.abs().max().to(numbers).view(1)])
-        self._finish((hvd.allreduce_async_(more, op=hvd.Sum, name="numbers"),), "the sum of the numbers")
+        self._finish([_sum(more, "numbers")], "the sum of the numbers")
         numbers.copy_(more[:-1])
         bound = float(more[-1])
         usable = math.isfinite(bound) and bound > 0
         # Limits of the exponent keep the scale itself and its product a normal float32.
         exponent = max(-100, min(100, math.floor(math.log2(FP16_LIMIT / bound)))) if usable else 0
         halves = (gradients * 2.0**exponent).half()
-        handle = hvd.allreduce_async_(halves, op=hvd.Sum, name="gradients")
-        self._finish((handle,), "the sum of the gradients")
+        self._finish([_sum(halves, "gradients")], "the sum of the gradients")
         gradients.copy_(halves).mul_(2.0**-exponent)
         self.sent_bytes += ring_bytes(halves, self.world_size) + ring_bytes(more, self.world_size)
 
-    def _finish(self, handles: Sequence[Any], what: str) -> None:
+    def _finish(self, exchanges: Sequence[Exchange], what: str) -> None:
         with self._guard.waiting_for(what):
-            for handle in handles:
-                hvd.synchronize(handle)
+            for exchange in exchanges:
+                exchange.finish(hvd.synchronize)
+
+
+def _sum(tensor: torch.Tensor, name: str) -> Exchange:
+    """Start the sum of a tensor over the ranks, in place."""
+    return Exchange(tensor, partial(hvd.allreduce_async_, op=hvd.Sum, name=name))

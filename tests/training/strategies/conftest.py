@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.strategies.program import CASES, DEATHS, DESCENTS, LAWS, RESUMED
+from tests.training.strategies.program import CASES, DEATHS, DESCENTS, LAWS, RESUMED, STAGED
 from training.metrics import read_metrics
 from training.storage import Folder
 
@@ -42,17 +42,21 @@ class Cases:
         """What the driver showed."""
         return (self.folder / name / "output.txt").read_text()
 
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """The lines of the log."""
+        self.value(name)
+        return read_metrics(Folder(str(self.folder / name / "checkpoints")))
+
     def curve(self, name: str, key: str) -> list[Any]:
         """A number of each step."""
-        self.value(name)
-        return [line[key] for line in read_metrics(Folder(str(self.folder / name / "checkpoints")))]
+        return [line[key] for line in self.log(name)]
 
 
 @pytest.fixture(scope="package")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Cases:
     """Runs every case; this takes minutes."""
     folder = tmp_path_factory.mktemp("strategies")
-    names = [*CASES, *(f"{name}-resumed" for name in RESUMED), *DESCENTS, *DEATHS, *LAWS]
+    names = [*CASES, *(f"{name}-resumed" for name in RESUMED), *DESCENTS, STAGED, *DEATHS, *LAWS]
     done = subprocess.run(
         [sys.executable, "-m", "tests.training.strategies.program", str(folder), *names],
         cwd=ROOT,

@@ -30,6 +30,7 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "ring-overlap-4": (4, {"name": "ring", "ring": {"overlap": True, "bucket_mib": 0.004, "fusion_mib": 1}}),
     "ring-fp16-2": (2, {"name": "ring", "ring": {"compression": "fp16", "cycle_ms": 2}}),
     "ddp-4": (4, {"name": "ddp"}),
+    "sharded-2": (2, {"name": "ddp", "ddp": {"shard": True}}),
     "servers-1": (2, {"name": "parameter_server"}),
     "servers-2": (2, {"name": "parameter_server", "parameter_server": {"servers": 2}}),
     "async-4": (4, {"name": "parameter_server", "parameter_server": {"mode": "async", "max_staleness": 1}}),
@@ -37,14 +38,17 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 }
 """Ranks and strategy section of each case that trains 20 steps."""
 
-RESUMED = ("servers-1", "local-2-nesterov")
-"""Cases that are also killed on the way and resumed."""
+RESUMED = {"servers-1": "servers-1", "local-2-nesterov": "local-2-nesterov", "sharded-2": "ring-2"}
+"""Cases that are also resumed, and the case whose ranks are killed on the way before."""
 
 DESCENTS: dict[str, tuple[int, dict[str, Any]]] = {
     "descent-ring-2": (2, {"name": "ring"}),
     "descent-local-2": (2, {"name": "local_sgd", "local_sgd": {"local_steps": 1}}),
 }
 """Ranks and strategy section of each case of plain gradient descent, see `descent`."""
+
+STAGED = "descent-staged-2"
+"""The first of them again, with every tensor sent by way of host memory."""
 
 
 DEATHS: dict[str, tuple[int, dict[str, Any], int]] = {
@@ -82,14 +86,16 @@ def run_case(spark: Any, name: str, folder: Path) -> Any:
         return launch(descend_as_rank, LAWS[name], spark=spark, say=lambda line: None)[0]
     if name in DESCENTS:
         return run(spark, run_descent, folder, *DESCENTS[name])
+    if name == STAGED:
+        return run(spark, descend_staged, folder, *DESCENTS["descent-ring-2"])
     if name in DEATHS:
         ranks, section, victim = DEATHS[name]
         return run(spark, partial(die_on_the_way, victim=victim), folder, ranks, section)
-    case = CASES[name.removesuffix("-resumed")]
-    if name.endswith("-resumed"):
+    base = name.removesuffix("-resumed")
+    if name != base:
         with contextlib.suppress(RankFailedError):
-            run(spark, die_on_the_way, folder, *case)
-    return run(spark, train, folder, *case)
+            run(spark, die_on_the_way, folder, *CASES[RESUMED[base]])
+    return run(spark, train, folder, *CASES[base])
 
 
 def run(
@@ -126,11 +132,41 @@ def case_config(strategy: StrategyConfig, ranks: int, **changes: Any) -> TrainCo
     return make_config(**{"num_ranks": ranks, "strategy": strategy, "keep_checkpoints": 9, **changes})
 
 
+LAG_SECONDS, LAG_STEPS = 0.1, 3
+"""The last rank rests before every second step, so that the others have to wait: at least so long, and as
+long as so many of its steps on a machine that is slow just now."""
+
+
 def train(job: TrainJob) -> Any:
     """What every rank (and server) does."""
-    from training.loop import train_rank
+    import time
 
-    return train_rank(job)
+    from training import loop
+    from training.launch import current_rank
+
+    step = loop.Stepper.step
+    last = current_rank().world_size - 1 - job.config.strategy.num_servers
+    rest = LAG_SECONDS
+
+    def lagging(self: loop.Stepper, batch: Any, wait_seconds: float, **more: Any) -> Any:
+        nonlocal rest
+        if batch.step % 2 and current_rank().rank == last > 0:
+            time.sleep(rest)
+        began = time.perf_counter()
+        result = step(self, batch, wait_seconds, **more)
+        rest = max(LAG_SECONDS, LAG_STEPS * (time.perf_counter() - began))
+        return result
+
+    loop.Stepper.step = lagging  # type: ignore[method-assign]
+    return loop.train_rank(job)
+
+
+def descend_staged(job: TrainJob) -> Any:
+    """The descent as ranks that share a GPU do it, as far as a CPU can show it: copies are sent."""
+    from training.strategies import staging
+
+    staging.needs_host = lambda device, backend: True
+    return run_descent(job)
 
 
 def die_on_the_way(job: TrainJob, victim: int = 0) -> Any:

@@ -34,7 +34,7 @@ from tests.training.strategies.law import (
 # The first test waits for all launches of `program`, each of which imports torch in every process.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
-EXACT = ["ring-2", "ring-overlap-4", "ddp-4", "servers-1", "servers-2"]
+EXACT = ["ring-2", "ring-overlap-4", "ddp-4", "sharded-2", "servers-1", "servers-2"]
 """Cases of the strategies that promise to compute what one rank computes."""
 
 

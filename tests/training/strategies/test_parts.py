@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from conf import ConfigError, load
 from conf.strategy import StrategyConfig
 from training.optim import FlatGradients
+from training.strategies import staging
+from training.strategies.group import choose_backend
 from training.strategies.meeting import Clocks, Meeting
 from training.strategies.overlap import Buckets, cut_buckets
 from training.strategies.sharding import assign_by_size
+from training.strategies.staging import Exchange, needs_host
 
 SECONDS = 60
 
@@ -139,6 +142,22 @@ def test_a_worker_that_is_ahead_waits_for_the_slowest_or_until_it_has_left() -> 
             "train.strategy={name: local_sgd, local_sgd: {local_steps: 30}}",
             "validate_every = 100 .*local_steps = 30",
         ),
+        (
+            "train={strategy: {name: ddp, ddp: {shard: true}}, optimizer: adafactor}",
+            "optimizer = adafactor does not go with .*shard = true.*; use adamw, or leave shard out",
+        ),
+        (
+            "train={strategy: {name: ddp, ddp: {shard: true}}, compile: true}",
+            "compile = true does not go .* set one of them to false",
+        ),
+        (
+            "train={strategy: {name: local_sgd, local_sgd: {local_steps: 10}}, precision: fp16}",
+            "precision = fp16 does not go with strategy.name = local_sgd: .*; use bf16, or .* ring or ddp",
+        ),
+        (
+            "train={strategy: {name: parameter_server}, precision: fp16}",
+            "precision = fp16 does not go with .*parameter_server: .*; use bf16, or .* ring or ddp",
+        ),
         ("train.strategy.parameter_server.server=2", "did you mean train.strategy.parameter_server.servers"),
     ],
 )
@@ -149,7 +168,8 @@ def test_what_does_not_fit_is_refused_with_key_and_remedy(override: str, words: 
 
 def test_a_checkpoint_outlives_a_change_between_exact_strategies_only() -> None:
     exact = [{}, {"name": "ring", "ring": {"overlap": True}}, {"name": "ddp"}, {"name": "parameter_server"}]
-    assert [StrategyConfig(**section).identity() for section in exact] == [{}] * 4
+    exact.append({"name": "ddp", "ddp": {"shard": True}})
+    assert [StrategyConfig(**section).identity() for section in exact] == [{}] * 5
     others = [
         {"ring": {"compression": "fp16"}},
         {"name": "local_sgd"},
@@ -159,3 +179,40 @@ def test_a_checkpoint_outlives_a_change_between_exact_strategies_only() -> None:
     identities = [StrategyConfig(**section).identity() for section in others]
     assert all(identities)
     assert len({str(sorted(identity.items())) for identity in identities}) == len(others)
+
+
+@pytest.mark.parametrize(
+    ("device", "backend", "staged"),
+    [("cpu", "gloo", False), ("cpu", "nccl", False), ("cuda:1", "gloo", True), ("cuda:1", "nccl", False)],
+)
+def test_only_tensors_of_ranks_that_share_a_gpu_go_through_host_memory(
+    device: str, backend: str, staged: bool
+) -> None:
+    assert needs_host(torch.device(device), backend) == staged
+    uses_nccl = choose_backend(device != "cpu", backend) == "cpu:gloo,cuda:nccl"
+    assert uses_nccl == (device != "cpu" and not staged)
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_an_exchange_puts_the_result_where_the_tensor_is(
+    monkeypatch: pytest.MonkeyPatch, staged: bool
+) -> None:
+    monkeypatch.setattr(staging, "needs_host", lambda device, backend: staged)
+    whole = torch.arange(12.0)
+    part = whole[3:9].view(2, 3)
+    sent: list[torch.Tensor] = []
+
+    def start(tensor: torch.Tensor) -> str:
+        sent.append(tensor)
+        return "the handle"
+
+    exchange = Exchange(part, start)
+    assert (sent[0].data_ptr() == part.data_ptr()) != staged
+    assert torch.equal(sent[0], part)
+
+    def wait(handle: str) -> None:
+        assert handle == "the handle"
+        sent[0].mul_(-1)
+
+    exchange.finish(wait)
+    assert whole.tolist() == [0, 1, 2, -3, -4, -5, -6, -7, -8, 9, 10, 11]

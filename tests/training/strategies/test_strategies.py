@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 import pytest
 from safetensors import safe_open
 
 from tests.training.strategies.conftest import Cases
-from tests.training.strategies.program import RESUMED
+from tests.training.strategies.program import CASES, LAG_SECONDS, RESUMED
+from tests.training.times import check_times
 from tests.training.tiny import NUM_TRAIN
 
 # The first test waits for all launches of `program`, each of which imports torch in every process.
@@ -35,12 +37,23 @@ def test_a_killed_training_goes_on_from_its_checkpoint(cases: Cases, case: str) 
     assert cases.curve(resumed, "ids_hash") == cases.curve(case, "ids_hash")
 
 
-def test_the_servers_optimizer_state_is_in_the_checkpoint(cases: Cases) -> None:
+@pytest.mark.parametrize("case", ["servers-2", "sharded-2"])
+def test_a_state_that_is_spread_over_processes_is_whole_in_the_checkpoint(cases: Cases, case: str) -> None:
     for kind in ("model", "optimizer"):
-        single, served = last_checkpoint(cases, "single", kind), last_checkpoint(cases, "servers-2", kind)
-        assert served.keys() == single.keys()
+        single, spread = last_checkpoint(cases, "single", kind), last_checkpoint(cases, case, kind)
+        assert spread.keys() == single.keys()
         for key, values in single.items():
-            assert served[key] == pytest.approx(values, rel=1e-2, abs=1e-5), key
+            assert spread[key] == pytest.approx(values, rel=1e-2, abs=1e-5), key
+
+
+def test_a_divided_model_is_exported_whole(cases: Cases) -> None:
+    exported = [Path(cases.folder) / case / "model" / "model.safetensors" for case in ("single", "sharded-2")]
+    with safe_open(exported[0], "pt") as single, safe_open(exported[1], "pt") as divided:
+        assert set(single.keys()) == set(divided.keys())
+        for key in single.keys():  # noqa: SIM118
+            assert divided.get_tensor(key).flatten().tolist() == pytest.approx(
+                single.get_tensor(key).flatten().tolist(), rel=1e-2, abs=1e-5
+            ), key
 
 
 def test_a_local_checkpoint_has_every_ranks_moments_and_the_outer_momentum(cases: Cases) -> None:
@@ -60,12 +73,45 @@ def test_bytes_are_what_the_algorithms_send(cases: Cases) -> None:
     # A ring all-reduce sends 2 (W - 1) times the tensor over all ranks.
     for case, ranks in (("ring-2", 2), ("ring-overlap-4", 4), ("ddp-4", 4)):
         assert set(cases.curve(case, "sent_bytes")) == {2 * (ranks - 1) * (size + numbers)}, case
+    # Gathering parameters and dividing sums are half a ring each; the norm's square goes around on its own.
+    assert set(cases.curve("sharded-2", "sent_bytes")) == {2 * (size + numbers)}
     assert set(cases.curve("ring-fp16-2", "sent_bytes")) == {2 * (size // 2 + numbers + 8)}
     # A server takes a gradient of each rank and gives it parameters; the numbers go to server 0 and back.
     assert set(cases.curve("servers-1", "sent_bytes")) == {2 * 2 * (size + numbers)}
     assert set(cases.curve("servers-2", "sent_bytes")) == {2 * 2 * (size + numbers)}
     # Two local steps, then one average.
     assert cases.curve("local-2-nesterov", "sent_bytes") == [2 * numbers, 2 * (size + numbers)] * 10
+
+
+def test_the_log_says_what_a_ring_would_have_sent(cases: Cases) -> None:
+    for case in ("single", "ring-2", "ring-overlap-4", "ddp-4", "sharded-2"):
+        assert cases.curve(case, "ring_bytes") == cases.curve(case, "sent_bytes"), case
+    for case in ("servers-1", "local-2-nesterov"):
+        assert cases.curve(case, "ring_bytes") == cases.curve("ring-2", "ring_bytes"), case
+    assert cases.curve("async-4", "ring_bytes") == cases.curve("ddp-4", "ring_bytes")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_parts_of_a_step_add_up_to_it(cases: Cases, case: str) -> None:
+    check_times(cases.log(case))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in {"single", "async-4"}])
+def test_waiting_for_a_slower_rank_is_communication_not_computing(cases: Cases, case: str) -> None:
+    """The last rank rests before every second step; rank 0 waits where its strategy waits."""
+    waits, computing = (cases.curve(case, f"{part}_seconds") for part in ("communication", "compute"))
+    # The rest is three steps or more; it would make either time at least twice as long.
+    assert median(waits[1::2]) > 1.5 * median(waits[0::2])
+    assert median(computing[1::2]) < 2 * median(computing[0::2])
+
+
+def test_an_asynchronous_rank_waits_at_the_bound(cases: Cases) -> None:
+    """With a bound of one step rank 0 cannot leave behind a rank that rests in ten of twenty."""
+    assert sum(cases.curve("async-4", "communication_seconds")) > 5 * LAG_SECONDS
+
+
+def test_tensors_that_go_through_host_memory_arrive_the_same(cases: Cases) -> None:
+    assert cases.value("descent-staged-2") == cases.value("descent-ring-2")
 
 
 def test_fp16_on_the_wire_stays_close_to_fp32(cases: Cases) -> None:
@@ -87,6 +133,8 @@ def test_staleness_is_measured_and_bounded(cases: Cases) -> None:
     # with a push under way at either end.
     most = cases.curve("async-4", "staleness_max")
     assert 0 < max(most) <= (ranks - 1) * (2 * bound + 2)
+    # Each rank pushes once a step, unless it had no rows: in the last batch of each epoch one of four.
+    assert 20 * ranks - 2 <= sum(cases.curve("async-4", "updates")) <= 20 * ranks
     for mean, top in zip(cases.curve("async-4", "staleness"), most, strict=True):
         assert 0 <= mean <= top
     assert set(cases.curve("async-4", "ranks")) == {ranks}
