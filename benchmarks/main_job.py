@@ -181,7 +181,7 @@ def main(argv: list[str] | None = None) -> int:
         else:
             with tempfile.TemporaryDirectory(prefix="ringlake-bench-") as folder:
                 lake = Lake.at(Path(folder) / "lake")
-                code = _run(options.run, [*options.set, f"lake={lake.root}"])
+                code = _run(options.run, [*options.set, f"lake={lake.location}"])
                 if code:
                     return code
                 value = result(lake, machine)

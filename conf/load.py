@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,13 @@ def validate(tree: dict[str, Any], origin: str = "configuration") -> RunConfig:
         raise ConfigError(f"{origin}: {problems}") from None
 
 
-def find_run_file(path: str | Path) -> Path:
+def find_run_file(path: str | Path) -> Traversable:
     """The run file itself, or the one of that name that the installed package carries."""
     given = Path(path)
     if given.is_file():
         return given
     if given.parts and given.parts[0] == "conf":
-        packaged = Path(str(resources.files("conf"))).joinpath(*given.parts[1:])
+        packaged = resources.files("conf").joinpath(*given.parts[1:])
         if packaged.is_file():
             return packaged
     raise ConfigError(
@@ -61,11 +62,12 @@ def find_run_file(path: str | Path) -> Path:
 
 def _read_yaml(path: str | Path) -> dict[str, Any]:
     file = find_run_file(path)
-    size = file.stat().st_size
-    if size > MAX_RUN_FILE_BYTES:
-        raise ConfigError(f"{path}: {size} bytes is more than the {MAX_RUN_FILE_BYTES} a run file may have")
+    with file.open("rb") as stream:
+        content = stream.read(MAX_RUN_FILE_BYTES + 1)
+    if len(content) > MAX_RUN_FILE_BYTES:
+        raise ConfigError(f"{path}: more than the {MAX_RUN_FILE_BYTES} bytes that a run file may have")
     try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+        tree = yaml.safe_load(content.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if tree is None:

@@ -87,7 +87,9 @@ def settings(config: SparkConfig) -> dict[str, str]:
         result |= LOCAL_SETTINGS
         # Small tables too are read by several tasks a core: their ends differ less, and progress shows.
         result["spark.sql.files.minPartitionNum"] = str(4 * local_cores(config.master))
-    result["spark.sql.shuffle.partitions"] = str(shuffle_partitions(config))
+    # What spark-submit was given counts, unless the run file names a number.
+    if not submitted or config.shuffle_partitions != "auto":
+        result["spark.sql.shuffle.partitions"] = str(shuffle_partitions(config))
     if not submitted and "spark.jars.packages" not in config.conf and "spark.jars" not in config.conf:
         try:
             result["spark.jars"] = ",".join(str(path) for path in locate())

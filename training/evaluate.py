@@ -108,7 +108,7 @@ def evaluate_rank(job: EvaluateJob) -> Score:
     """Score a model folder on a whole split; the launcher runs it on every rank at the same time."""
     strategy = make_strategy()
     model = load_model(job.model_dir)
-    lengths = token_byte_lengths(Folder(job.model_dir).local_path / TOKENIZER_FILE)
+    lengths = token_byte_lengths(Folder(job.model_dir).file(TOKENIZER_FILE).location)
     return score(
         model,
         job.layout,

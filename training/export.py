@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from typing import Any
 
 from transformers.utils.logging import disable_progress_bar
@@ -14,7 +15,7 @@ _TOKENIZER_FILES = (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, "special_tokens_map.j
 
 
 def export_model(model: Any, tokenizer: Folder, target: Folder, facts: dict[str, Any]) -> None:
-    """Write weights, configuration, tokenizer and a model card, then swap the folder into place.
+    """Write weights, configuration, tokenizer and a model card, then put the folder into place.
 
     An earlier model stays readable until the new one is complete.
 
@@ -24,25 +25,27 @@ def export_model(model: Any, tokenizer: Folder, target: Folder, facts: dict[str,
         target: The model folder.
         facts: What the card says: name to value.
     """
-    staged = Folder(f"{target.location.rstrip('/')}.new")
-    staged.remove()
-    staged.create()
     disable_progress_bar()
-    model.save_pretrained(staged.local_path)
-    for name in _TOKENIZER_FILES:
-        if tokenizer.exists(name):
-            staged.write(name, tokenizer.read(name))
-    if not staged.exists(TOKENIZER_CONFIG_FILE):
-        minimal = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
-        staged.write(TOKENIZER_CONFIG_FILE, json.dumps(minimal, indent=1).encode())
-    staged.write("README.md", _card(model, facts).encode())
-    retired = Folder(f"{target.location.rstrip('/')}.old")
-    retired.remove()
-    parent, _, name = target.location.rstrip("/").rpartition("/")
-    if Folder(parent or "/").exists(name):
-        target.rename_to(retired)
-    staged.rename_to(target)
-    retired.remove()
+    with tempfile.TemporaryDirectory(prefix="ringlake-model-", dir=_beside(target)) as place:
+        staged = Folder(place)
+        model.save_pretrained(staged.local_path)
+        for name in _TOKENIZER_FILES:
+            if tokenizer.exists(name):
+                staged.write(name, tokenizer.read(name))
+        if not staged.exists(TOKENIZER_CONFIG_FILE):
+            minimal = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
+            staged.write(TOKENIZER_CONFIG_FILE, json.dumps(minimal, indent=1).encode())
+        staged.write("README.md", _card(model, facts).encode())
+        target.replace_by(staged.local_path)
+
+
+def _beside(target: Folder) -> str | None:
+    """Where to stage: the disk of a local target has room for the model, /tmp may not."""
+    if not target.is_local:
+        return None
+    parent = target.local_path.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    return str(parent)
 
 
 def _card(model: Any, facts: dict[str, Any]) -> str:

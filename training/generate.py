@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 from conf.learn import GenerateConfig
 from training.errors import DataError
 from training.model import load_model
+from training.storage import folder_of
 
 
 def generate_text(model_dir: str | Path, prompt: str, config: GenerateConfig) -> str:
@@ -21,7 +22,7 @@ def generate_text(model_dir: str | Path, prompt: str, config: GenerateConfig) ->
     continuation exceed the model's length, the beginning of the prompt is left out.
 
     Args:
-        model_dir: Folder with config.json, safetensors weights and tokenizer.json.
+        model_dir: Folder, a path or URL, with config.json, safetensors weights and tokenizer.json.
         prompt: Text to continue; may be empty.
         config: Length, temperature (0 takes the likeliest token), top_p and seed.
 
@@ -62,7 +63,10 @@ def _load(model_dir: str) -> tuple[Any, Any]:
     model = load_model(model_dir)
     model.eval()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)
+        with folder_of(model_dir).as_local() as place:
+            tokenizer = AutoTokenizer.from_pretrained(
+                str(place), local_files_only=True, trust_remote_code=False
+            )
     except (OSError, ValueError) as error:
         raise DataError(f"{model_dir} has no tokenizer that can be loaded: {error}") from error
     return model, tokenizer

@@ -124,9 +124,7 @@ class _Trainer:
                     if logs:
                         emit({"type": "step", **line, **pace.take(step + 1)})
                     if saves:
-                        outputs.checkpoints.save(
-                            capture(self._model, self._optimizer, self._state, self._job.identity())
-                        )
+                        outputs.save(capture(self._model, self._optimizer, self._state, self._job.identity()))
                 if steering.stopped:
                     break
 
@@ -261,7 +259,7 @@ def _describe_bad_step(what: str, value: float, step: int, plan: SamplePlan) -> 
 def _byte_lengths(tokenizer_dir: str) -> npt.NDArray[np.int64] | None:
     """Bytes of each token; None for a tokenizer that does not say: validation has no bits per byte then."""
     try:
-        return token_byte_lengths(Folder(tokenizer_dir).local_path / TOKENIZER_FILE)
+        return token_byte_lengths(Folder(tokenizer_dir).file(TOKENIZER_FILE).location)
     except DataError:
         return None
 

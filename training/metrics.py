@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,8 +18,16 @@ _HASH_BITS = 40
 """Bits of a batch's hash: sums over 2**13 ranks stay exact in the float64 that the ranks add up."""
 
 
+STORE_SECONDS = 30.0
+"""How long lines wait on a file system where each append is a file's close (HDFS, object stores)."""
+
+
 class MetricsLog:
     """Appends a line a step to `metrics.jsonl` of a folder.
+
+    On a local disk a line is with the operating system when `write` returns. Elsewhere lines are stored by
+    `store`, which comes before each checkpoint, and every `STORE_SECONDS`: a crash loses only lines of steps
+    that are done again.
 
     Args:
         folder: The folder.
@@ -29,17 +38,38 @@ class MetricsLog:
         folder.create()
         kept = b"".join(_lines_until(folder, last_step))
         folder.replace(METRICS_FILE, kept)
-        self._context = folder.open(METRICS_FILE, "ab")
-        self._handle = self._context.__enter__()
+        self._folder = folder
+        self._waiting: list[bytes] = []
+        self._stored = time.monotonic()
+        self._handle: Any = None
+        if folder.is_local:
+            self._context = folder.open(METRICS_FILE, "ab")
+            self._handle = self._context.__enter__()
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append a line and hand it to the operating system."""
-        self._handle.write(json.dumps(line).encode() + b"\n")
-        self._handle.flush()
+        """Append a line."""
+        text = json.dumps(line).encode() + b"\n"
+        if self._handle is not None:
+            self._handle.write(text)
+            self._handle.flush()
+            return
+        self._waiting.append(text)
+        if time.monotonic() - self._stored >= STORE_SECONDS:
+            self.store()
+
+    def store(self) -> None:
+        """Store the lines that wait."""
+        if self._waiting:
+            with self._folder.open(METRICS_FILE, "ab") as handle:
+                handle.write(b"".join(self._waiting))
+            self._waiting.clear()
+        self._stored = time.monotonic()
 
     def close(self) -> None:
-        """Close the file."""
-        self._context.__exit__(None, None, None)
+        """Store what waits and close the file."""
+        self.store()
+        if self._handle is not None:
+            self._context.__exit__(None, None, None)
 
 
 def read_metrics(folder: Folder) -> list[dict[str, Any]]:
@@ -68,12 +98,11 @@ def combine_hashes(total: float) -> str:
 def _lines_until(folder: Folder, last_step: int | None) -> Iterable[bytes]:
     if not folder.exists(METRICS_FILE):
         return
-    with folder.open(METRICS_FILE, "rb") as handle:
-        for line in handle:
-            try:
-                step = json.loads(line)["step"]
-            except (ValueError, KeyError, TypeError):
-                # A line that a crash cut short.
-                continue
-            if line.endswith(b"\n") and (last_step is None or step <= last_step):
-                yield line
+    for line in folder.read(METRICS_FILE).splitlines(keepends=True):
+        try:
+            step = json.loads(line)["step"]
+        except (ValueError, KeyError, TypeError):
+            # A line that a crash cut short.
+            continue
+        if line.endswith(b"\n") and (last_step is None or step <= last_step):
+            yield line

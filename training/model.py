@@ -1,4 +1,4 @@
-"""Builds the model: a `transformers` causal language model, from a config or from a local folder."""
+"""Builds the model: a `transformers` causal language model, from a config or from a folder."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from conf.learn import ModelConfig, TrainConfig
 from training.data.permutation import derive_seed
 from training.errors import DataError
 from training.launch.ranks import current_rank
+from training.storage import folder_of
 
 _INITIAL_WEIGHTS = 11
 """Purpose of the derived seed, so that weights and sample plan never share one."""
@@ -110,24 +111,27 @@ def _architecture(config: ModelConfig, vocab_size: int, sequence_length: int, en
 
 
 def load_model(folder: str) -> PreTrainedModel:
-    """A model folder in float32 on this rank's device: safetensors only, no code from the folder, no network.
+    """The model of a folder (path or URL) in float32 on this rank's device.
+
+    Safetensors only, no code from the folder, nothing from a hub.
 
     Raises:
         DataError: It cannot be loaded.
     """
     disable_progress_bar()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            attn_implementation="sdpa",
-        )
+        with folder_of(folder).as_local() as place:
+            model = AutoModelForCausalLM.from_pretrained(
+                str(place),
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                attn_implementation="sdpa",
+            )
     except (OSError, ValueError) as error:
         raise DataError(
-            f"the model {folder!r} cannot be loaded: {_line(error)}; it must be a local folder with "
+            f"the model {folder!r} cannot be loaded: {_line(error)}; it must be a folder with "
             f"config.json and safetensors weights"
         ) from error
     return _on_device(model)

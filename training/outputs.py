@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from training.checkpoint import Checkpoint
 from training.checkpoint_writer import CheckpointWriter
 from training.job import TrainJob
 from training.metrics import MetricsLog
@@ -34,6 +35,11 @@ class Outputs:
         if is_due or "validation_loss" in line:
             self._trackers.log(line)
         self.checkpoints.check()
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Begin to write a checkpoint; the log's lines up to its step are stored before it is."""
+        self._log.store()
+        self.checkpoints.save(checkpoint)
 
     def __enter__(self) -> Self:
         self.checkpoints.__enter__()

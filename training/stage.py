@@ -107,9 +107,9 @@ def train_model(
     config: TrainConfig,
     train: Snapshot,
     validation: Snapshot,
-    tokenizer_dir: Path,
-    checkpoint_dir: Path,
-    model_dir: Path,
+    tokenizer_dir: str | Path,
+    checkpoint_dir: str | Path,
+    model_dir: str | Path,
     say: Say,
 ) -> TrainResult:
     """Train from the newest checkpoint on, or from the start, and write the model folder.
@@ -120,7 +120,7 @@ def train_model(
         config: The train section.
         train: Training sequences.
         validation: Validation sequences.
-        tokenizer_dir: Folder with tokenizer.json, copied beside the model.
+        tokenizer_dir: Folder (here and below a path or URL) with tokenizer.json, copied beside the model.
         checkpoint_dir: Folder of checkpoints and metrics.
         model_dir: Folder of the finished model, replaced at the end.
         say: Takes a line of progress.
@@ -184,7 +184,7 @@ def train_model(
         epochs=facts["step"] / plan.steps_per_epoch,
         resumed_from=facts["resumed_from"],
         num_ranks=len(values) - config.strategy.num_servers,
-        metrics=str(checkpoint_dir / METRICS_FILE),
+        metrics=f"{checkpoint_dir}/{METRICS_FILE}",
         sequences_lost=lost if config.strategy.expendable(num_ranks) else 0,
     )
     say(
@@ -200,7 +200,7 @@ def evaluate_model(
     config: EvaluateConfig,
     train: TrainConfig,
     validation: Snapshot,
-    model_dir: Path,
+    model_dir: str | Path,
     say: Say,
 ) -> Evaluation:
     """Score a model folder on the whole validation split.

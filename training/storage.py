@@ -1,13 +1,17 @@
-"""The one door to files on the training side: every path or URL is opened, written and renamed here.
+"""The one door to files that may lie elsewhere: every path or URL is opened, written and renamed here.
 
-Tables, checkpoints, metrics and models may lie on a local disk or behind any fsspec URL. A `Folder` gives
-the few operations that training needs; `arrow_filesystem` gives the same place to pyarrow.
+Lakes, checkpoints, metrics and models may lie on a local disk, on HDFS (through hdfs-native, no libhdfs) or
+behind any other fsspec URL. A `Folder` gives the few operations that are needed; `arrow_filesystem` gives the
+same place to pyarrow.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +22,13 @@ import pyarrow.fs
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+_RENAMES_ATOMICALLY = ("hdfs", "viewfs")
+"""File systems beside the local ones whose rename is one step, and refuses an existing target unless told."""
+
 
 def arrow_filesystem(location: str) -> tuple[pyarrow.fs.FileSystem, str]:
     """The pyarrow file system of a path or URL, and the path on it."""
-    filesystem, path = url_to_fs(location)
+    filesystem, path = _filesystem(location)
     if isinstance(filesystem, LocalFileSystem):
         return pyarrow.fs.LocalFileSystem(), path
     return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(filesystem)), path
@@ -39,7 +46,7 @@ class Folder:
 
     @property
     def _place(self) -> tuple[fsspec.AbstractFileSystem, str]:
-        filesystem, path = url_to_fs(self.location)
+        filesystem, path = _filesystem(self.location)
         return filesystem, path.rstrip("/")
 
     @property
@@ -126,12 +133,107 @@ class Folder:
         if isinstance(filesystem, LocalFileSystem):
             Path(path, temporary).replace(Path(path, name))
             _sync_directory(Path(path))
+        elif _is_hadoop(filesystem):
+            filesystem.mv(f"{path}/{temporary}", f"{path}/{name}", overwrite=True)
         else:
             filesystem.mv(f"{path}/{temporary}", f"{path}/{name}")
 
+    def create_exclusively(self, name: str, content: bytes) -> bool:
+        """Write a file unless there is one of that name; False if there was.
+
+        Of several that try at once one succeeds, on local disks, HDFS and where fsspec knows mode 'xb'; on
+        other stores two that try in the same moment may both be told True.
+        """
+        filesystem, path = self._place
+        if _is_hadoop(filesystem):
+            temporary = f".{name}.{uuid.uuid4().hex}.tmp"
+            self.write(temporary, content)
+            try:
+                filesystem.mv(f"{path}/{temporary}", f"{path}/{name}")
+            except FileExistsError:
+                filesystem.rm(f"{path}/{temporary}")
+                return False
+            return True
+        try:
+            with filesystem.open(f"{path}/{name}", "xb") as handle:
+                handle.write(content)
+        except FileExistsError:
+            return False
+        except (ValueError, NotImplementedError):
+            if self.exists(name):
+                return False
+            self.write(name, content)
+        return True
+
+    def delete(self, name: str) -> None:
+        """Delete a file in it; no error if it is not there."""
+        filesystem, path = self._place
+        filesystem.invalidate_cache()
+        with contextlib.suppress(FileNotFoundError):
+            filesystem.rm(f"{path}/{name}")
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Rename a file in it; FileNotFoundError if it is gone."""
+        filesystem, path = self._place
+        filesystem.mv(f"{path}/{name}", f"{path}/{new_name}")
+
+    def file(self, name: str) -> File:
+        """The file of that name in it, which need not exist."""
+        return File(self, name)
+
+    def replace_by(self, source: Path) -> None:
+        """Become a copy of a local folder of plain files: there is the old content or the new one, whole.
+
+        A reader that opens files one after the other may meet a moment without the folder.
+        """
+        staged = Folder(f"{self.location.rstrip('/')}.new-{uuid.uuid4().hex[:8]}")
+        staged.create()
+        try:
+            for path in sorted(source.iterdir()):
+                with path.open("rb") as given, staged.open(path.name, "wb") as taken:
+                    shutil.copyfileobj(given, taken, 1 << 22)
+                    taken.flush()
+                    if staged.is_local:
+                        os.fsync(taken.fileno())
+            staged.sync()
+            retired = Folder(f"{self.location.rstrip('/')}.old")
+            retired.remove()
+            if self.is_folder():
+                self.rename_to(retired)
+            staged.rename_to(self)
+            retired.remove()
+        except BaseException:
+            with contextlib.suppress(OSError):
+                staged.remove()
+            raise
+
+    def is_folder(self) -> bool:
+        """Whether it exists."""
+        filesystem, path = self._place
+        filesystem.invalidate_cache()
+        return bool(filesystem.isdir(path))
+
+    @contextlib.contextmanager
+    def as_local(self) -> Iterator[Path]:
+        """The folder on a local disk: itself, or a copy of its plain files for as long as the context."""
+        if self.is_local:
+            yield self.local_path
+            return
+        filesystem, path = self._place
+        entries = [entry for entry in filesystem.ls(path, detail=True) if entry["type"] == "file"]
+        with tempfile.TemporaryDirectory(prefix="ringlake-copy-") as place:
+            for entry in entries:
+                name = str(entry["name"]).rsplit("/", 1)[-1]
+                with filesystem.open(entry["name"], "rb") as given, Path(place, name).open("wb") as taken:
+                    shutil.copyfileobj(given, taken, 1 << 22)
+            yield Path(place)
+
     @contextlib.contextmanager
     def open(self, name: str, mode: str) -> Iterator[Any]:
-        """Open a file in it: 'rb', 'wb' or 'ab'."""
+        """Open a file in it: 'rb', 'wb' or 'ab'; to be read by `read`, not by lines.
+
+        hdfs-native's reader gives the whole file where a line is asked for (0.14.7).
+        """
         filesystem, path = self._place
         with filesystem.open(f"{path}/{name}", mode) as handle:
             yield handle
@@ -140,6 +242,68 @@ class Folder:
         """Make names that were written or renamed in it durable; local disks only need it."""
         if self.is_local:
             _sync_directory(self.local_path)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file in a folder on any file system.
+
+    Attributes:
+        folder: The folder.
+        name: Its name there.
+    """
+
+    folder: Folder
+    name: str
+
+    @property
+    def location(self) -> str:
+        """Its path or URL."""
+        return f"{self.folder.location.rstrip('/')}/{self.name}"
+
+    def __str__(self) -> str:
+        return self.location
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return self.folder.exists(self.name)
+
+    def read_text(self) -> str:
+        """Its content; FileNotFoundError if it is not there, UnicodeDecodeError if it is no UTF-8."""
+        return self.folder.read(self.name).decode()
+
+    def replace(self, text: str) -> None:
+        """Write it so that a reader sees the old content or the new one, never a part."""
+        self.folder.replace(self.name, text.encode())
+
+
+def folder_of(location: str | os.PathLike[str]) -> Folder:
+    """The folder at a path, made absolute, or at a URL; `file://` URLs become paths."""
+    text = os.fspath(location)
+    if "://" in text and not text.startswith("file://"):
+        return Folder(text.rstrip("/"))
+    return Folder(str(Path(text.removeprefix("file://")).expanduser().absolute()))
+
+
+_CLIENTS: dict[int, fsspec.AbstractFileSystem] = {}
+
+
+def _filesystem(location: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a path or URL, and the path on it.
+
+    fsspec forgets its file systems in a forked child. Where nothing else holds the client of hdfs-native, its
+    end then waits for threads that the child does not have, and `subprocess` never comes to start a program
+    (fsspec 2026.9, hdfs-native 0.14.7). So each is held here.
+    """
+    filesystem, path = url_to_fs(location)
+    _CLIENTS[id(filesystem)] = filesystem
+    return filesystem, path
+
+
+def _is_hadoop(filesystem: fsspec.AbstractFileSystem) -> bool:
+    protocol = filesystem.protocol
+    names = (protocol,) if isinstance(protocol, str) else protocol
+    return any(name in _RENAMES_ATOMICALLY for name in names)
 
 
 def _sync_directory(path: Path) -> None:

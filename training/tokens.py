@@ -28,13 +28,14 @@ def token_byte_lengths(tokenizer_json: str | Path) -> npt.NDArray[np.int64]:
     In the byte-level alphabet (Radford et al., 2019, section 2.2) every character of an entry is one byte.
 
     Args:
-        tokenizer_json: The tokenizer.json.
+        tokenizer_json: Path or URL of the tokenizer.json.
 
     Raises:
         DataError: The file is no byte-level BPE, or its ids have gaps.
     """
-    path = Path(tokenizer_json)
-    tree = _read_json(Folder(str(path.parent)), path.name)
+    path = str(tokenizer_json)
+    parent, _, name = path.rpartition("/")
+    tree = _read_json(Folder(parent or "."), name)
     model = tree.get("model") or {}
     if model.get("type") != "BPE" or "ByteLevel" not in json.dumps(tree.get("decoder")):
         raise DataError(

@@ -11,7 +11,7 @@ import warnings
 import typer
 
 from conf import ConfigError
-from pipelines.cli import look, sample, set_up, stages
+from pipelines.cli import look, sample, set_up, ship, stages
 from pipelines.errors import RinglakeError, StageFailedError
 from pipelines.run.console import printable
 from pipelines.run.version import code_version
@@ -37,6 +37,7 @@ stages.register(app)
 look.register(app)
 sample.register(app)
 set_up.register(app)
+ship.register(app)
 
 
 @app.command(short_help="Release and source hash.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,13 +50,15 @@ def _generate(
         return
     if model is None:
         raise typer.BadParameter("name a model folder, e.g. lake/model, or a lake with --lake")
-    folder = Path(model)
-    if not (folder / "config.json").is_file() and (folder / "model" / "config.json").is_file():
-        folder = folder / "model"
-    if not (folder / "config.json").is_file():
+    from training.storage import folder_of
+
+    folder = folder_of(model)
+    if not folder.exists("config.json") and folder.child("model").exists("config.json"):
+        folder = folder.child("model")
+    if not folder.exists("config.json"):
         raise InputError(f"{model} is no model folder: it has no config.json; train one with `ringlake run`")
     config = load(DEFAULT_RUN, overrides).generate
     from training.generate import generate_text
 
     for text in prompt or config.prompts:
-        typer.echo(text + generate_text(folder, text, config))
+        typer.echo(text + generate_text(folder.location, text, config))

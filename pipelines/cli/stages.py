@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -193,7 +192,7 @@ def _execute(run_file: str, overrides: list[str], stage: str | None, until: str 
         context.lake.require()
     run_stages(context, chosen, force=force)
     if stage is None and until is None:
-        context.console.say(f"done: {context.lake.model} and {Path(context.lake.report)}")
+        context.console.say(f"done: {context.lake.model.location} and {context.lake.report}")
 
 
 class _StageCommand(VariadicCommand):

@@ -45,6 +45,18 @@ def files() -> Iterator[tuple[str, str]]:
                     yield path, f"{prefix}/{os.path.relpath(path, root)}"
 
 
+def here(path: str, source: str) -> str:
+    """Where a file of the installation that `files` found lies on this machine.
+
+    On a cluster each node unpacks the environment at a place of its own; the source says which file it is.
+    """
+    if os.path.lexists(path):
+        return path
+    prefix, _, rest = source.partition("/")
+    name = {"stdlib": "stdlib", "site-packages": "purelib"}.get(prefix)
+    return path if name is None else os.path.join(os.path.realpath(sysconfig.get_paths()[name]), rest)  # noqa: PTH118
+
+
 def _own_files() -> frozenset[str]:
     """The installed files of this project; a checkout may have a list of its own beside the installed one."""
     found = metadata.distributions(name=_OWN_DISTRIBUTION)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from conf.data import IngestConfig
+from pipelines.ingest import installation
 from pipelines.ingest.discover import InputFile, discover, fingerprint
 from pipelines.ingest.read_file import Quarantined, Summary, read_file
 from pipelines.ingest.record import Document, Fault, document_id
@@ -102,7 +103,10 @@ def _reader(config: IngestConfig) -> Any:
         rows = TaggedRows(TABLES)
         for batch in batches:
             for row in batch.to_pylist():
-                file = InputFile(**{**row, "path": os.fsdecode(row["path"])})
+                path = os.fsdecode(row["path"])
+                if not config.inputs:
+                    path = installation.here(path, row["source"])
+                file = InputFile(**{**row, "path": path})
                 for found in read_file(file, config):
                     _add(rows, file, found)
                     if rows.is_full:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -44,15 +43,13 @@ class Catalog:
 
     def names(self) -> list[str]:
         """Names of the tables that exist, in the order of the data flow, unknown ones last."""
-        if not self._lake.tables.is_dir():
-            return []
-        found = {path.name for path in self._lake.tables.iterdir() if self.exists(path.name)}
+        found = {name for name in self._lake.tables.names() if self.exists(name)}
         known = [name for name in TABLES if name in found]
         return known + sorted(found - set(known))
 
     def exists(self, name: str) -> bool:
         """Whether there is a table of that name."""
-        return DeltaTable.is_deltatable(str(self._lake.table(name)))
+        return DeltaTable.is_deltatable(self._lake.table(name))
 
     def version(self, name: str) -> int | None:
         """The current version, None if there is no such table."""
@@ -82,9 +79,9 @@ class Catalog:
                 f"apply; rewrite it first (REORG TABLE ... APPLY (PURGE))"
             )
         actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-        root = Path(self._lake.table(name))
+        root = self._lake.table(name)
         return tuple(
-            DataFile(path=str(root / action["path"]), num_rows=action["num_records"])
+            DataFile(path=f"{root}/{action['path']}", num_rows=action["num_records"])
             for action in actions
             if all(action[f"partition.{key}"] == value for key, value in partition.items())
         )
@@ -96,15 +93,15 @@ class Catalog:
     def _open(self, name: str, version: int | None = None) -> DeltaTable:
         path = self._lake.table(name)
         try:
-            return DeltaTable(str(path), version=version)
+            return DeltaTable(path, version=version)
         except TableNotFoundError:
             known = ", ".join(self.names()) or "none yet"
             raise InputError(
-                f"there is no table {name!r} in the lake {self._lake.root}; its tables: {known}"
+                f"there is no table {name!r} in the lake {self._lake.location}; its tables: {known}"
             ) from None
         except DeltaError as error:
             raise InputError(
-                f"table {name!r} of the lake {self._lake.root} cannot be opened"
+                f"table {name!r} of the lake {self._lake.location} cannot be opened"
                 f"{'' if version is None else f' at version {version}'}: {str(error).splitlines()[0]}"
             ) from None
 

@@ -56,7 +56,7 @@ class Ledger:
             row[name] = list(row[name].items())
         schema = RUNS.arrow_schema()
         write_deltalake(
-            str(self._lake.table(RUNS.name)),
+            self._lake.table(RUNS.name),
             pa.Table.from_pylist([row], schema=schema),
             mode="append",
             commit_properties=CommitProperties(custom_metadata={"run_id": record.run_id}),

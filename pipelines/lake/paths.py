@@ -1,10 +1,12 @@
-"""Where things lie in a lake, and the lock that keeps two runs from writing to it at once."""
+"""Where things lie in a lake, which is a folder on a local disk, on HDFS or behind another fsspec URL."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,95 +14,121 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import EnvironmentProblem, InputError
+from pipelines.lake.lease import LOCK_FILE, held_by_lease
+from training.hadoop import use_shipped_configuration
+from training.storage import File, Folder, folder_of
 
 
 @dataclass(frozen=True)
 class Lake:
     """The folder of one lake."""
 
-    root: Path
+    root: Folder
 
     @classmethod
-    def at(cls, path: str | Path) -> Lake:
-        """The lake at a path, which need not exist yet."""
-        return cls(Path(path).expanduser().absolute())
+    def at(cls, place: str | os.PathLike[str]) -> Lake:
+        """The lake at a path or URL, which need not exist yet."""
+        use_shipped_configuration()
+        return cls(folder_of(place))
 
     @property
-    def tables(self) -> Path:
+    def location(self) -> str:
+        """Its path or URL."""
+        return self.root.location
+
+    @property
+    def tables(self) -> Folder:
         """Where the Delta tables lie, a folder each."""
-        return self.root / "tables"
+        return self.root.child("tables")
 
     @property
-    def tokenizers(self) -> Path:
+    def tokenizers(self) -> Folder:
         """Tokenizers, a folder each, named by content."""
-        return self.root / "tokenizers"
+        return self.root.child("tokenizers")
 
     @property
-    def checkpoints(self) -> Path:
+    def checkpoints(self) -> Folder:
         """Checkpoints, a folder for each training run."""
-        return self.root / "checkpoints"
+        return self.root.child("checkpoints")
 
     @property
-    def model(self) -> Path:
+    def model(self) -> Folder:
         """The model folder."""
-        return self.root / "model"
+        return self.root.child("model")
 
     @property
-    def logs(self) -> Path:
-        """Spark's log of local runs."""
-        return self.root / "logs"
+    def spark_log(self) -> Path:
+        """Spark's log of local runs: in the lake, or beside other temporary files if that is elsewhere."""
+        if self.root.is_local:
+            return self.root.local_path / "logs" / "spark.log"
+        return Path(tempfile.gettempdir()) / f"ringlake-spark-{os.getpid()}.log"
 
     @property
-    def evaluation(self) -> Path:
+    def evaluation(self) -> File:
         """Scores of the model and the baselines."""
-        return self.root / "evaluation.json"
+        return self.root.file("evaluation.json")
 
     @property
-    def samples(self) -> Path:
+    def samples(self) -> File:
         """Sample generations."""
-        return self.root / "samples.json"
+        return self.root.file("samples.json")
 
     @property
-    def report(self) -> Path:
+    def report(self) -> File:
         """The report."""
-        return self.root / "report.html"
+        return self.root.file("report.html")
 
-    def table(self, name: str) -> Path:
-        """Folder of one table."""
-        return self.tables / name
+    def table(self, name: str) -> str:
+        """Path or URL of one table, for delta-rs and for training."""
+        return self.tables.child(name).location
+
+    def spark_table(self, name: str) -> str:
+        """The same for Spark, to which a path without a scheme may mean HDFS."""
+        place = self.table(name)
+        return f"file://{place}" if self.root.is_local else place
 
     def require(self) -> None:
         """InputError unless there is a lake here."""
-        if not self.tables.is_dir():
+        if not self.tables.is_folder():
             raise InputError(
-                f"there is no lake at {self.root}: it has no folder 'tables'; "
-                f"make one with: ringlake ingest --input FILES --lake {self.root}"
+                f"there is no lake at {self.location}: it has no folder 'tables'; "
+                f"make one with: ringlake ingest --input FILES --lake {self.location}"
             )
 
     def create(self) -> None:
         """Makes the folders; EnvironmentProblem if they cannot be made or written to."""
         try:
-            self.tables.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".writable-{os.getpid()}"
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
+            self.tables.create()
+            probe = f".writable-{uuid.uuid4().hex}"
+            self.root.write(probe, b"")
+            self.root.delete(probe)
+        except Exception as error:  # each file system raises errors of its own
+            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
             raise EnvironmentProblem(
-                f"the lake {self.root} cannot be written to ({error.strerror or error}); "
+                f"the lake {self.location} cannot be written to ({reason}); "
                 "choose another folder with --lake PATH or --set lake=PATH"
             ) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the lake for this process; the lock ends with the process, also when it is killed."""
-        with (self.root / ".lock").open("a+", encoding="utf-8") as file:
+        """Holds the lake for this process; the lock ends with the process, also when it is killed.
+
+        On a local disk the kernel does that. Elsewhere the lock is a lease that the holder renews, so a run
+        that comes after a killed one waits until it has run out.
+        """
+        with self._locked_here() if self.root.is_local else held_by_lease(self.root):
+            yield
+
+    @contextmanager
+    def _locked_here(self) -> Iterator[None]:
+        with (self.root.local_path / LOCK_FILE).open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
                 holder = file.read(40).strip() or "unknown"
                 raise EnvironmentProblem(
-                    f"another ringlake (process {holder}) is writing to the lake {self.root}; "
+                    f"another ringlake (process {holder}) is writing to the lake {self.location}; "
                     "wait until it ends, or use another lake"
                 ) from None
             file.truncate(0)
@@ -109,22 +137,16 @@ class Lake:
             yield
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(file: File, value: Any) -> None:
     """Writes JSON so that a reader sees the old file or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    file.replace(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(file: File) -> Any:
     """The JSON value of a file of the lake; InputError if it is missing or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(file.read_text())
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; the stage that writes it has not run yet") from None
+        raise InputError(f"{file} does not exist; the stage that writes it has not run yet") from None
     except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}); delete it and run its stage again") from None
+        raise InputError(f"{file} is damaged ({error}); delete it and run its stage again") from None

@@ -18,7 +18,7 @@ from schemas import TABLES, Table
 def read_table(spark: SparkSession, lake: Lake, name: str, version: int | None = None) -> DataFrame:
     """A table at a version (None: the current one); InputError if it does not exist."""
     info = Catalog(lake).info(name, version)
-    return spark.read.format("delta").option("versionAsOf", info.version).load(str(lake.table(name)))
+    return spark.read.format("delta").option("versionAsOf", info.version).load(lake.spark_table(name))
 
 
 def write_table(
@@ -44,7 +44,6 @@ def write_table(
         settings: Spark settings in force during this write only, e.g. the size of row groups.
     """
     table = TABLES[name]
-    path = lake.table(name)
     with _settings(spark, settings or {}):
         (
             frame.select(*_columns(table, frame))
@@ -53,7 +52,7 @@ def write_table(
             .option("overwriteSchema", "true")
             .option("userMetadata", json.dumps(metadata, sort_keys=True))
             .partitionBy(*table.partition_by)
-            .save(str(path))
+            .save(lake.spark_table(name))
         )
     version = Catalog(lake).version(name)
     assert version is not None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib import resources
-from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
@@ -34,9 +32,8 @@ def build_report(
         run_file: The run file as the user named it, for the command that makes the lake again.
         overrides: The overrides of this call, likewise.
     """
-    _replace(
-        lake.report, render(collect(spark, lake, config, run_file, overrides), config.report.excerpt_chars)
-    )
+    page = render(collect(spark, lake, config, run_file, overrides), config.report.excerpt_chars)
+    lake.report.replace(page)
 
 
 def render(facts: Facts, excerpt_chars: int) -> str:
@@ -99,16 +96,3 @@ def _show_command(lake: str, table: str, where: str | None = None) -> str:
 
 def _source(name: str) -> str:
     return resources.files(PACKAGE).joinpath(name).read_text(encoding="utf-8")
-
-
-def _replace(path: Path, page: str) -> None:
-    """Puts the page in place so that a reader sees the old one or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

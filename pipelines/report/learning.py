@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from pipelines.lake import Lake, RunRecord
@@ -47,7 +46,7 @@ def training(lake: Lake, run: RunRecord | None) -> Training | None:
     figures = _figures(run.details)
     none = Curve((), ())
     try:
-        points = read_metrics(Folder(str(_metrics_folder(lake, run.details))))
+        points = read_metrics(_metrics_folder(lake, run.details))
     except (OSError, ValueError) as error:
         return Training(none, none, none, none, figures, problem=f"the curves cannot be drawn: {error}")
     return Training(
@@ -63,7 +62,7 @@ def training(lake: Lake, run: RunRecord | None) -> Training | None:
 
 def evaluation(lake: Lake) -> Evaluation | None:
     """The scores of evaluation.json."""
-    if not lake.evaluation.is_file():
+    if not lake.evaluation.exists():
         return None
     value = read_json(lake.evaluation)
     scores = []
@@ -83,22 +82,30 @@ def evaluation(lake: Lake) -> Evaluation | None:
 
 def samples(lake: Lake) -> tuple[Sample, ...]:
     """The samples of samples.json."""
-    if not lake.samples.is_file():
+    if not lake.samples.exists():
         return ()
     return tuple(Sample(str(row["prompt"]), str(row["text"])) for row in read_json(lake.samples))
 
 
-def _metrics_folder(lake: Lake, details: Mapping[str, Any]) -> Path:
+def _metrics_folder(lake: Lake, details: Mapping[str, Any]) -> Folder:
     named = details.get("metrics")
     if not isinstance(named, str):
         raise ValueError("the training run names no metrics file")
-    path = (lake.root / named).resolve()
-    if path.name != METRICS_FILE or not path.is_relative_to(lake.root.resolve()):
-        raise ValueError(f"{named} is no {METRICS_FILE} inside the lake {lake.root}")
-    size = path.stat().st_size
+    root = lake.location
+    if not lake.root.is_local:
+        inside = named.startswith(f"{root}/") and ".." not in named.split("/")
+        path = named
+    else:
+        resolved = (lake.root.local_path / named).resolve()
+        inside, path = resolved.is_relative_to(lake.root.local_path.resolve()), str(resolved)
+    parent, _, name = path.rpartition("/")
+    if name != METRICS_FILE or not inside:
+        raise ValueError(f"{named} is no {METRICS_FILE} inside the lake {root}")
+    folder = Folder(parent)
+    size = folder.size(name)
     if size > MAX_METRICS_BYTES:
         raise ValueError(f"{named} has {size:,} bytes, more than the {MAX_METRICS_BYTES:,} that are read")
-    return path.parent
+    return folder
 
 
 def _figures(details: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

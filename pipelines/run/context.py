@@ -48,7 +48,7 @@ class Context:
         """The session, started at the first use: a run with nothing to do never starts it."""
         if self._spark is None:
             self.console.say(f"starting Spark on {self.config.spark.master}")
-            self._spark = open_session(self.config.spark, self.config.name, self.lake.logs / "spark.log")
+            self._spark = open_session(self.config.spark, self.config.name, self.lake.spark_log)
         return self._spark
 
     def input(self, name: str) -> DataFrame:
@@ -60,9 +60,10 @@ class Context:
         """What the log says of a table that must have rows."""
         info = self.catalog.info(name)
         if not info.rows:
+            place = self.lake.location
             raise InputError(
-                f"table {name!r} (version {info.version}) of the lake {self.lake.root} has no rows, so "
-                f"there is nothing to go on with; see what became of them: ringlake status {self.lake.root}"
+                f"table {name!r} (version {info.version}) of the lake {place} has no rows, so "
+                f"there is nothing to go on with; see what became of them: ringlake status {place}"
             )
         return info
 
@@ -71,8 +72,8 @@ class Context:
         record = self.ledger.latest(stage)
         if record is None:
             raise InputError(
-                f"stage {stage!r} has not run in the lake {self.lake.root} yet; "
-                f"run it first: ringlake {stage} --lake {self.lake.root}"
+                f"stage {stage!r} has not run in the lake {self.lake.location} yet; "
+                f"run it first: ringlake {stage} --lake {self.lake.location}"
             )
         return record
 
@@ -81,7 +82,7 @@ class Context:
         info = self.filled("sequences")
         made = info.metadata
         return Snapshot(
-            table=str(self.lake.table("sequences")),
+            table=self.lake.table("sequences"),
             version=info.version,
             split=split,
             files=self.catalog.active_files("sequences", info.version, {"split": split}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipelines.run.stage import Outcome, Stage
 from pipelines.stage import StageOutput
 from pipelines.tokenize.stage import tokenize
 from pipelines.tokenize.train import train_tokenizer
+from training.storage import Folder
 
 Metadata = dict[str, Any]
 
@@ -74,16 +75,15 @@ def _dedup(context: Context, metadata: Metadata) -> Outcome:
 
 def _tokenize(context: Context, metadata: Metadata) -> Outcome:
     corpus = context.input("corpus")
-    draft = context.lake.tokenizers / f"draft-{metadata['run_key']}"
-    shutil.rmtree(draft, ignore_errors=True)
-    with _watched(context, "tokenize", "Train the tokenizer and encode the corpus"):
-        info = train_tokenizer(corpus, context.config.tokenize, draft, context.console.say)
+    with (
+        _watched(context, "tokenize", "Train the tokenizer and encode the corpus"),
+        tempfile.TemporaryDirectory(prefix="ringlake-tokenizer-") as draft,
+    ):
+        info = train_tokenizer(corpus, context.config.tokenize, Path(draft, "new"), context.console.say)
         folder = tokenizer_folder(context, info.sha256)
-        if folder.exists():
-            shutil.rmtree(draft)
-        else:
-            draft.rename(folder)
-        output = tokenize(corpus, folder / "tokenizer.json", context.config.tokenize)
+        if not folder.is_folder():
+            folder.replace_by(info.folder)
+        output = tokenize(corpus, info.folder / "tokenizer.json", context.config.tokenize)
         made = {
             "tokenizer_hash": info.sha256,
             "vocab_size": info.vocab_size,
@@ -129,9 +129,9 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
     return Outcome(versions, tally, output.details | made | details)
 
 
-def tokenizer_folder(context: Context, sha256: str) -> Path:
+def tokenizer_folder(context: Context, sha256: str) -> Folder:
     """Where the tokenizer with this content lies."""
-    return context.lake.tokenizers / sha256[:16]
+    return context.lake.tokenizers.child(sha256[:16])
 
 
 def _write(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from typing import Any
 
 from pipelines.errors import AccountingError
@@ -32,14 +31,14 @@ def _train(context: Context, _metadata: Metadata) -> Outcome:
         config.train,
         train,
         validation,
-        tokenizer_folder(context, train.tokenizer_hash),
-        context.lake.checkpoints / key,
-        context.lake.model,
+        tokenizer_folder(context, train.tokenizer_hash).location,
+        context.lake.checkpoints.child(key).location,
+        context.lake.model.location,
         context.console.say,
     )
-    for other in context.lake.checkpoints.iterdir():
-        if other.name != key:
-            shutil.rmtree(other, ignore_errors=True)
+    for other in context.lake.checkpoints.names():
+        if other != key:
+            context.lake.checkpoints.child(other).remove()
     tally = Tally(
         rows_in=result.sequences_planned,
         rows_out=result.sequences_used,
@@ -56,7 +55,7 @@ def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
         context.config.evaluate,
         context.config.train,
         validation,
-        context.lake.model,
+        context.lake.model.location,
         context.console.say,
     )
     context.console.say("    scoring the unigram and bigram baselines on the same tokens")
@@ -102,7 +101,7 @@ def _generate(context: Context, _metadata: Metadata) -> Outcome:
     config = context.config.generate
     samples = []
     for prompt in config.prompts:
-        text = generate_text(context.lake.model, prompt, config)
+        text = generate_text(context.lake.model.location, prompt, config)
         samples.append({"prompt": prompt, "text": text})
         context.console.say(f"    {prompt!r} -> {text[:100]!r}")
     write_json(context.lake.samples, samples)
@@ -143,8 +142,8 @@ LEARN_STAGES = (
         outputs=(),
         execute=_train,
         artefacts=lambda context: [
-            context.lake.model / "config.json",
-            context.lake.model / "tokenizer.json",
+            context.lake.model.file("config.json"),
+            context.lake.model.file("tokenizer.json"),
         ],
     ),
     Stage(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
+from training.storage import File
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Stage:
     outputs: tuple[str, ...]
     execute: Callable[[Context, dict[str, Any]], Outcome]
     fingerprint: Callable[[Context], str] = lambda _context: ""
-    artefacts: Callable[[Context], list[Path]] = lambda _context: []
+    artefacts: Callable[[Context], list[File]] = lambda _context: []
 
     def config(self, context: Context) -> dict[str, BaseModel]:
         """Its sections of the configuration by name."""

@@ -18,7 +18,7 @@ KIND = "jars"
 SCALA = "2.13"
 RECIPE = 2
 
-__all__ = ["MissingJarsError", "coordinate", "ensure", "entry", "locate"]
+__all__ = ["MissingJarsError", "coordinate", "ensure", "entry", "fetch", "locate"]
 
 
 def locate(target: Target | None = None, roots: Sequence[Path] | None = None) -> list[Path]:
@@ -80,8 +80,18 @@ def ensure(target: Target, roots: Sequence[Path], logs: Path, progress: Progress
     name = entry(target)
 
     def build(out: Path) -> None:
-        progress.line(f"fetching {coordinate(target)} with what it depends on")
-        _resolve(target, out, logs / f"jars-{name}.log", progress)
+        wanted = coordinate(target)
+        progress.line(f"fetching {wanted} with what it depends on")
+        fetch(target, [wanted], out, logs / f"jars-{name}.log", progress, label="resolving Delta's jars")
+        if not any(wanted.split(":")[1] in jar.name for jar in out.iterdir()):
+            names = sorted(jar.name for jar in out.iterdir())
+            raise SetupError(f"Spark resolved {names}, none of them {wanted} (log: {logs})")
+        own = {_artifact(jar.name) for jar in _spark_home(target).glob("jars/*.jar")}
+        for jar in list(out.iterdir()):
+            # Ivy names files group_artifact-version.jar. What Spark has itself comes first on its class path
+            # anyway: sending 60 MB of Hadoop, Parquet and Jackson to every executor would serve nothing.
+            if _artifact(jar.name.split("_", 1)[-1]) in own:
+                jar.unlink()
 
     made = cache.obtain(roots, KIND, name, build, progress)
     size = sum(file.stat().st_size for file in made.files)
@@ -89,11 +99,23 @@ def ensure(target: Target, roots: Sequence[Path], logs: Path, progress: Progress
     return name
 
 
-def _resolve(target: Target, out: Path, log: Path, progress: Progress) -> None:
-    """Have spark-submit resolve the packages for a program that does nothing."""
-    home = target.locate("pyspark", "pyspark")
-    if home is None:
-        raise SetupError(f"pyspark is not installed in {target.prefix}: set up again")
+def fetch(
+    target: Target, coordinates: Sequence[str], out: Path, log: Path, progress: Progress, *, label: str
+) -> None:
+    """Have spark-submit resolve Maven coordinates for a program that does nothing, and copy the jars.
+
+    Args:
+        target: The environment whose Spark resolves them.
+        coordinates: `group:artifact:version` each; what they depend on comes along.
+        out: Directory that takes the jars.
+        log: File for the resolution's output.
+        progress: Where to say what happens.
+        label: What it says.
+
+    Raises:
+        SetupError: They could not be resolved; the message has the end of the output.
+    """
+    home = _spark_home(target)
     with tempfile.TemporaryDirectory(prefix="ringlake-jars-") as scratch:
         program = Path(scratch) / "nothing.py"
         program.write_text("")
@@ -102,27 +124,25 @@ def _resolve(target: Target, out: Path, log: Path, progress: Progress) -> None:
             "PYSPARK_PYTHON": str(target.python),
             "PYSPARK_DRIVER_PYTHON": str(target.python),
         }
-        options = ["--master", "local[1]", "--packages", coordinate(target)]
+        options = ["--master", "local[1]", "--packages", ",".join(coordinates)]
         options += ["--conf", f"spark.jars.ivy={scratch}/ivy"]
         progress.run(
             [str(home / "bin" / "spark-submit"), *options, str(program)],
-            label="resolving Delta's jars",
+            label=label,
             telling="^found ",
             log=log,
             env=env,
             cwd=Path(scratch),
         )
-        own = {_artifact(jar.name) for jar in (home / "jars").glob("*.jar")}
-        resolved = sorted((Path(scratch) / "ivy" / "jars").glob("*.jar"))
-        # Ivy names files group_artifact-version.jar. What Spark has itself comes first on its class path
-        # anyway: sending 60 MB of Hadoop, Parquet and Jackson to every executor would serve nothing.
-        jars = [jar for jar in resolved if _artifact(jar.name.split("_", 1)[-1]) not in own]
-        wanted = coordinate(target).split(":")[1]
-        if not any(wanted in jar.name for jar in jars):
-            names = [jar.name for jar in resolved]
-            raise SetupError(f"Spark resolved {names}, none of them {wanted} (log: {log})")
-        for jar in jars:
+        for jar in sorted((Path(scratch) / "ivy" / "jars").glob("*.jar")):
             shutil.copyfile(jar, out / jar.name)
+
+
+def _spark_home(target: Target) -> Path:
+    home = target.locate("pyspark", "pyspark")
+    if home is None:
+        raise SetupError(f"pyspark is not installed in {target.prefix}: set up again")
+    return home
 
 
 def _artifact(jar: str) -> str:

@@ -43,12 +43,12 @@ def test_an_older_version_of_a_table_is_measured_where_a_run_used_it(tmp_path: P
 
 
 def test_json_and_table(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["main_job", "--lake", str(lake.root), "--json"]) == 0
+    assert main(["main_job", "--lake", lake.location, "--json"]) == 0
     value = json.loads(capsys.readouterr().out)
     assert value["total_seconds"] == 108
     assert value["machine"]["cores"] >= 1
     assert value["code_versions"] == ["0.1.0+src.abc"]
-    assert main(["--lake", str(lake.root)]) == 0
+    assert main(["--lake", lake.location]) == 0
     shown = capsys.readouterr().out
     assert [line.split()[0] for line in shown.splitlines()[2:10]] == [
         stage["stage"] for stage in value["stages"]

@@ -48,7 +48,7 @@ def test_a_null_where_none_may_be_fails_and_leaves_the_table(spark: SparkSession
     broken = _corpus(spark, "b").withColumn("text", F.lit(None).cast("string"))
     with pytest.raises(PySparkException, match=r"corpus\.text is null"):
         write_table(spark, lake, "corpus", broken, {})
-    assert [row["text"] for row in rows(lake.root, "corpus")] == ["a"]
+    assert [row["text"] for row in rows(lake.location, "corpus")] == ["a"]
 
 
 def test_columns_that_are_not_the_schemas_are_refused(spark: SparkSession, lake: Lake) -> None:

@@ -21,7 +21,7 @@ def whole_lake(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) ->
 
 @pytest.fixture(scope="session")
 def source(whole_lake: Lake) -> str:
-    return whole_lake.report.read_text(encoding="utf-8")
+    return whole_lake.report.read_text()
 
 
 @pytest.fixture(scope="session")

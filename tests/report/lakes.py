@@ -39,7 +39,7 @@ def put(lake: Lake, name: str, rows: list[Row], metadata: Row | None = None) -> 
     """Writes rows as a Delta table of the lake."""
     table = TABLES[name]
     write_deltalake(
-        str(lake.table(name)),
+        lake.table(name),
         pa.Table.from_pylist(rows, schema=table.arrow_schema()),
         mode="overwrite",
         partition_by=list(table.partition_by) or None,
@@ -170,7 +170,7 @@ def packed(root: Path) -> Lake:
 def trained(root: Path) -> Lake:
     """A lake on which everything has run, with 30 steps of training, scores and hostile samples."""
     lake = packed(root)
-    folder = lake.checkpoints / "key"
+    folder = Path(lake.checkpoints.child("key").location)
     folder.mkdir(parents=True)
     lines = []
     for step in range(1, 31):

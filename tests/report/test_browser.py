@@ -42,14 +42,14 @@ def browse(page: Path, profile: Path, *more: str) -> subprocess.CompletedProcess
 
 
 def test_it_renders_and_the_console_is_silent(whole_lake: Lake, tmp_path: Path) -> None:
-    done = browse(whole_lake.report, tmp_path / "profile", "--dump-dom")
+    done = browse(Path(str(whole_lake.report)), tmp_path / "profile", "--dump-dom")
     assert '<dd class="figure" id="tile-in">40</dd>' in done.stdout
     assert "CONSOLE" not in done.stderr
     assert "<script" not in done.stdout
 
 
 def test_the_console_would_tell(whole_lake: Lake, tmp_path: Path) -> None:
-    source = whole_lake.report.read_text(encoding="utf-8")
+    source = whole_lake.report.read_text()
     bad = tmp_path / "bad.html"
     bad.write_text(source.replace("<main", '<img src="http://host.example/x.png"><main', 1), encoding="utf-8")
     done = browse(bad, tmp_path / "profile", "--dump-dom")
@@ -60,7 +60,7 @@ def test_the_console_would_tell(whole_lake: Lake, tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_sticks_out_of_the_window(whole_lake: Lake, tmp_path: Path, width: int) -> None:
     # Only the browser can measure; the policy forbids scripts in the page, so a copy without one is asked.
-    source = whole_lake.report.read_text(encoding="utf-8")
+    source = whole_lake.report.read_text()
     measured = tmp_path / "measured.html"
     script = "<script>document.title = document.documentElement.scrollWidth + ' of ' + innerWidth</script>"
     policy = source[source.index('<meta http-equiv="Content-Security-Policy"') :].partition(">")[0] + ">"

@@ -69,7 +69,7 @@ def test_scores_that_are_missing_or_no_numbers_are_left_out(tmp_path: Path) -> N
     lake = Lake.at(tmp_path)
     model = {"loss": 0.0, "bits_per_byte": "low"}
     value = {"model": model, "bigram": [1], "targets": 7, "below_bigram": None}
-    lake.evaluation.write_text(json.dumps(value), encoding="utf-8")
+    lake.evaluation.replace(json.dumps(value))
     result = evaluation(lake)
     assert result is not None
     assert result.scores == (Score("model", None, 0.0, 1.0),)

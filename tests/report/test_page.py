@@ -157,7 +157,7 @@ def test_the_command_makes_the_lake_again(page: Page) -> None:
 
 
 def test_nothing_temporary_is_left(whole_lake: Lake) -> None:
-    assert [path.name for path in whole_lake.root.iterdir() if path.name.startswith(".report")] == []
+    assert [name for name in whole_lake.root.names() if name.startswith(".report")] == []
 
 
 def _flat(text: str) -> str:

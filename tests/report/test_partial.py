@@ -17,7 +17,7 @@ from tests.report.page import Page
 
 def report(spark: SparkSession, lake: Lake, config: RunConfig = lakes.CONFIG) -> Page:
     build_report(spark, lake, config, run_file="run.yaml", overrides=())
-    return Page(lake.report.read_text(encoding="utf-8"))
+    return Page(lake.report.read_text())
 
 
 def test_after_ingest_alone_it_says_what_has_not_run(spark: SparkSession, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from training.hadoop import use_shipped_configuration
 from training.launch.ranks import BACKEND_VARIABLE, RankInfo
 from training.launch.stall import STALL_VARIABLE
 
@@ -73,6 +74,7 @@ def rank_environment(
         base: Variables to start from instead of this process's own.
     """
     environment = dict(os.environ if base is None else base)
+    use_shipped_configuration(environment)
     # A worker that Spark reuses may carry variables of an earlier job.
     environment = {name: value for name, value in environment.items() if not name.startswith("HOROVOD_")}
     environment.update({name: str(threads) for name in _THREAD_VARIABLES})

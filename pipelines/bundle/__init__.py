@@ -1,0 +1,1 @@
+"""What `spark-submit` ships to a cluster: our code, a Python with Horovod inside, Delta's jars."""

@@ -1,0 +1,136 @@
+"""The file operations that lakes and checkpoints need, on a real HDFS through hdfs-native."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines.errors import EnvironmentProblem
+from pipelines.lake import Lake
+from pipelines.lake.lease import LOCK_FILE, held_by_lease
+from tests.support.hadoop import MiniHadoop
+from tests.training.tables import random_tokens, write_sequences
+from training.checkpoint import Checkpoint, load_latest, save_checkpoint
+from training.data.layout import read_layout
+from training.data.reader import SequenceReader
+from training.data.schedule import sequential_schedule
+from training.data.snapshot import DataFile
+from training.metrics import MetricsLog, read_metrics
+from training.storage import Folder
+
+pytestmark = [pytest.mark.cluster]
+
+
+@pytest.fixture
+def folder(hadoop: MiniHadoop, request: pytest.FixtureRequest) -> Iterator[Folder]:
+    place = Folder(f"{hadoop.uri}/files/{request.node.name}")
+    place.create()
+    yield place
+    place.remove()
+    assert not place.is_folder()
+
+
+def test_files_are_replaced_whole_and_created_once(folder: Folder) -> None:
+    folder.write("a", b"one")
+    folder.replace("a", b"two")
+    assert (folder.read("a"), folder.size("a"), folder.names()) == (b"two", 3, ["a"])
+    assert folder.create_exclusively("b", b"x")
+    assert not folder.create_exclusively("b", b"y")
+    assert folder.read("b") == b"x"
+    folder.delete("b")
+    folder.delete("b")
+    assert not folder.exists("b")
+
+
+def test_a_folder_is_replaced_by_a_local_one_and_copied_back(folder: Folder, tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"1")
+    target = folder.child("model")
+    target.replace_by(tmp_path)
+    (tmp_path / "weights").write_bytes(b"2")
+    (tmp_path / "more").write_bytes(b"3")
+    target.replace_by(tmp_path)
+    assert folder.names() == ["model"]
+    with target.as_local() as copy:
+        assert {path.name: path.read_bytes() for path in copy.iterdir()} == {"weights": b"2", "more": b"3"}
+
+
+def test_checkpoints_are_whole_kept_and_pruned(folder: Folder) -> None:
+    for step in (10, 20, 30):
+        tensors = {"w": torch.full((3,), float(step))}
+        save_checkpoint(folder, Checkpoint(step, tensors, tensors, {"identity": {}}), keep=2)
+    assert folder.names() == ["step-000000020", "step-000000030"]
+    folder.child("step-000000030").write("model.safetensors", b"damaged")
+    said: list[str] = []
+    found = load_latest(folder, {}, said.append)
+    assert found is not None
+    assert (found.step, found.model["w"][0].item()) == (20, 20.0)
+    assert "step-000000030 is damaged" in said[0]
+
+
+def test_the_log_is_stored_before_a_checkpoint_and_cut_on_resume(folder: Folder) -> None:
+    log = MetricsLog(folder, 0)
+    for step in (1, 2, 3):
+        log.write({"step": step})
+    log.store()
+    log.write({"step": 4})  # a kill -9 here loses this line, whose step is done again
+    again = MetricsLog(folder, 2)
+    again.write({"step": 3})
+    again.close()
+    assert [line["step"] for line in read_metrics(folder)] == [1, 2, 3]
+
+
+def test_a_client_of_hdfs_does_not_keep_this_process_from_starting_programs(folder: Folder) -> None:
+    folder.write("a", b"")
+    done = subprocess.run([sys.executable, "-c", "print(1)"], preexec_fn=os.getpid, timeout=60, check=True)
+    assert done.returncode == 0
+
+
+def test_the_reader_of_training_streams_from_hdfs(folder: Folder, tmp_path: Path) -> None:
+    snapshot = write_sequences(tmp_path / "t", random_tokens(40, 16, 64))
+    remote = []
+    for number, file in enumerate(snapshot.files):
+        folder.write(f"{number}.parquet", Path(file.path).read_bytes())
+        remote.append(DataFile(f"{folder.location}/{number}.parquet", file.num_rows))
+    layout = read_layout(replace(snapshot, files=tuple(remote)))
+    schedule = sequential_schedule(layout.num_sequences, 8, layout.block_rows, 0, 1)
+    with SequenceReader(layout, schedule, snapshot.vocab_size) as reader:
+        ids = [int(number) for batch in reader for number in batch.sequence_ids]
+    assert ids == list(range(40))
+
+
+def test_a_lease_is_held_by_one_and_taken_over_when_its_holder_is_gone(folder: Folder) -> None:
+    with (
+        held_by_lease(folder, renew_seconds=0.2),
+        pytest.raises(EnvironmentProblem, match=r"another ringlake \(process \d+ on"),
+        held_by_lease(folder),
+    ):
+        pass
+    assert not folder.exists(LOCK_FILE)
+    program = "import sys,time\nfrom pipelines.lake.lease import held_by_lease\n"
+    program += "from training.storage import Folder\nwith held_by_lease(Folder(sys.argv[1])):\n"
+    program += "    print('held', flush=True)\n    time.sleep(600)\n"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, folder.location], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    holder.kill()
+    holder.wait()
+    began = time.monotonic()
+    with held_by_lease(folder, expire_seconds=2):
+        assert time.monotonic() - began >= 2
+        assert folder.exists(LOCK_FILE)
+    assert not folder.exists(LOCK_FILE)
+
+
+def test_a_lake_that_cannot_be_reached_is_one_clear_error() -> None:
+    with pytest.raises(EnvironmentProblem, match=r"the lake hdfs://\S+ cannot be written to"):
+        Lake.at("hdfs://127.0.0.1:1/lake").create()
