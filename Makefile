@@ -10,7 +10,7 @@ CONFIG ?= conf/runs/python-docs.yaml
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test lint format bench clean help
+.PHONY: setup run test test-cluster lint format bench clean help
 
 setup: ## make .venv with all that ringlake needs (again: about a second)
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or 3.12 on PATH" \
@@ -23,6 +23,9 @@ run: setup ## set up if needed, then run CONFIG from raw text to report
 
 test: setup ## set up if needed, then run the tests; ARGS="tests/setup -k cache" for some of them
 	$(BIN)/python -m pytest $(ARGS)
+
+test-cluster: setup ## run the whole main job on a real HDFS and YARN of this machine: half an hour, 25 GB of disk
+	$(BIN)/python -m pytest -m full -s tests/cluster $(ARGS)
 
 lint: setup ## style, types and the layers' imports
 	$(BIN)/ruff check .
@@ -43,4 +46,4 @@ clean: ## remove what runs and builds left here; .venv and the user's cache stay
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import sys
+import sysconfig
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -103,6 +104,12 @@ def submit_command(made: dict[str, str], *, deploy_mode: str, arguments: str) ->
             f"--archives {made['environment']}#environment",
             f"--conf spark.pyspark.python={python}",
         ]
+        if sysconfig.get_config_var("Py_ENABLE_SHARED"):
+            # The interpreter looks for its own library where it was built, unless told.
+            lines += [
+                f"--conf spark.{place}.LD_LIBRARY_PATH=./environment/lib"
+                for place in ("executorEnv", "yarn.appMasterEnv")
+            ]
         if deploy_mode == "cluster":
             lines.append(f"--conf spark.yarn.appMasterEnv.PYSPARK_PYTHON={python}")
     lines += [f"--jars {made['jars']}", f"--py-files {made['code']}", f"{made['main']} {arguments}"]

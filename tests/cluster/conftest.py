@@ -74,6 +74,9 @@ class Submission:
             command += ["--conf", f"{key}={value}"]
         command += [*options, "--jars", bundle["jars"], "--py-files", bundle["code"]]
         command += [bundle["main"], *arguments]
+        variables = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": str(SPARK_HOME)}
+        if mode == "client":
+            variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
         folder.mkdir(parents=True, exist_ok=True)
         self.lines: list[str] = []
         self._process = subprocess.Popen(
@@ -84,7 +87,7 @@ class Submission:
             text=True,
             errors="replace",
             cwd=folder,
-            env=hadoop.environment(SPARK_LOCAL_IP="127.0.0.1", SPARK_HOME=str(SPARK_HOME)),
+            env=hadoop.environment(**variables),
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -9,6 +9,7 @@ import pytest
 
 from conf.data import IngestConfig
 from pipelines.errors import InputError
+from pipelines.ingest import installation
 from pipelines.ingest.discover import discover, fingerprint
 
 
@@ -159,3 +160,11 @@ def test_the_fingerprint_does_not_depend_on_where_the_files_lie(tmp_path: Path) 
         fingerprint(discover(IngestConfig(inputs=(str(tmp_path / n),)))) for n in ("here", "there")
     )
     assert here == there
+
+
+def test_a_file_of_the_installation_is_found_where_this_machine_has_it() -> None:
+    path, source = next(item for item in installation.files() if item[1] == "stdlib/json/__init__.py")
+    assert installation.here(path, source) == path
+    elsewhere = f"/environment/of/another/node/{source}"
+    assert Path(installation.here(elsewhere, source)).samefile(path)
+    assert installation.here("/no/such/file", "my/own.txt") == "/no/such/file"
