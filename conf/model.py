@@ -40,7 +40,7 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field("run", description="Name shown in reports and in the Spark UI.")
-    lake: str = Field("lake", description="Folder of tables, checkpoints, model and report.")
+    lake: str = Field("lake", description="Folder of tables, checkpoints, model and report: a path or URL.")
     spark: SparkConfig = Field(default_factory=SparkConfig)
     ingest: IngestConfig = Field(default_factory=IngestConfig)
     clean: CleanConfig = Field(default_factory=CleanConfig)
