@@ -53,7 +53,13 @@ def check_pretrained(model: ModelConfig, tokenizer: Path, snapshot: Snapshot) ->
     if model.pretrained is None or not Folder(model.pretrained).exists(TOKENIZER_FILE):
         return
     theirs, ours = (read_tokenizer(Folder(str(folder))) for folder in (model.pretrained, tokenizer))
-    difference = _difference(theirs, ours)
+    try:
+        difference = _difference(theirs, ours)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"model.pretrained = {model.pretrained!r}: its {TOKENIZER_FILE} has no list of tokens as "
+            f"tokenizers writes it ({type(error).__name__}: {error})"
+        ) from None
     if difference:
         raise DataError(
             f"model.pretrained = {model.pretrained!r} has another tokenizer than the sequences of "

@@ -90,13 +90,18 @@ class Catalog:
         )
 
     def commits(self, name: str) -> list[tuple[int, str, dict[str, Any]]]:
-        """Version, operation and writer's metadata of each commit of a table, newest first."""
-        found = []
-        for commit in self._open(name).history():
-            value = json.loads(text) if (text := commit.get("userMetadata")) else {}
-            metadata = value if isinstance(value, dict) else {}
-            found.append((int(commit["version"]), str(commit.get("operation", "unknown")), metadata))
-        return found
+        """Version, operation and writer's metadata of each commit of a table, newest first.
+
+        The metadata is empty where it is not ours, that is no JSON object.
+        """
+        return [
+            (
+                int(commit["version"]),
+                str(commit.get("operation", "unknown")),
+                _parse(commit.get("userMetadata")),
+            )
+            for commit in self._open(name).history()
+        ]
 
     def active_paths(self, name: str, version: int) -> set[str]:
         """Active files of a version, relative to the table's folder."""
@@ -129,3 +134,11 @@ class Catalog:
     def _metadata(self, name: str, version: int) -> dict[str, Any]:
         # Asked of the current version: the history of a table opened at an old one is numbered wrongly.
         return next((metadata for number, _, metadata in self.commits(name) if number == version), {})
+
+
+def _parse(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -10,6 +10,9 @@ from training.data.snapshot import Snapshot
 
 _TABLE = "sequences"
 
+_MADE = {"sequence_length": int, "vocab_size": int, "tokenizer_hash": str}
+"""What packing notes with the commit, and training needs to know."""
+
 
 def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapshot:
     """The active files of one split of a lake's `sequences`, with what made the tokens.
@@ -27,13 +30,18 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapsho
             packing wrote; the message names both versions.
     """
     catalog = Catalog(lake)
-    info = catalog.info(_TABLE, version)
-    if not info.rows:
+    packed, made = _packed(catalog, lake, catalog.info(_TABLE, version).version)
+    missing = [name for name, kind in _MADE.items() if not isinstance(made.get(name), kind)]
+    if missing:
         raise InputError(
-            f"table {_TABLE!r} (version {info.version}) of the lake {lake.root} has no rows, so there is "
-            f"nothing to train on; see what became of them: ringlake status {lake.root}"
+            f"version {packed} of table {_TABLE!r} of the lake {lake.root} does not say its "
+            f"{', '.join(missing)}, as packing does; pack the tokens again: ringlake pack --lake {lake.root}"
         )
-    packed, made = _packed(catalog, lake, info.version)
+    if not catalog.info(_TABLE, packed).rows:
+        raise InputError(
+            f"table {_TABLE!r} (version {packed}) of the lake {lake.root} has no rows, so there is nothing "
+            f"to train on; see what became of them: ringlake status {lake.root}"
+        )
     return Snapshot(
         table=str(lake.table(_TABLE)),
         version=packed,

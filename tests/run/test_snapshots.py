@@ -8,13 +8,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
 from conf.model import RunConfig
 from pipelines.errors import InputError
-from pipelines.lake import Lake, write_table
+from pipelines.lake import Catalog, Lake, write_table
 from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.learn_stages import LEARN_STAGES
@@ -32,6 +33,9 @@ from tests.training.tiny import (
     make_tokenizer,
 )
 from training.data.layout import read_layout
+from training.data.plan import SamplePlan
+from training.data.reader import SequenceReader
+from training.data.schedule import training_schedule
 from training.data.snapshot import DataFile
 from training.errors import DataError
 from training.identity import check_interrupted
@@ -39,6 +43,8 @@ from training.job import TrainJob, settings_identity
 from training.loop import train_rank
 from training.sources import open_sources
 from training.storage import Folder
+
+NOTED = {"sequence_length": LENGTH, "vocab_size": VOCAB_SIZE, "tokenizer_hash": "0" * 64}
 
 
 def write_sequences(spark: SparkSession, lake: Lake, tokenizer_hash: str, num_train: int = NUM_TRAIN) -> int:
@@ -50,7 +56,7 @@ def write_sequences(spark: SparkSession, lake: Lake, tokenizer_hash: str, num_tr
             for name, value in zip(columns, (split, number, row.tolist(), LENGTH, [segment]), strict=True):
                 columns[name].append(value)
     frame = spark.createDataFrame(pa.table(columns, schema=SEQUENCES.arrow_schema())).coalesce(1)
-    made = {"sequence_length": LENGTH, "vocab_size": VOCAB_SIZE, "tokenizer_hash": tokenizer_hash}
+    made = {**NOTED, "tokenizer_hash": tokenizer_hash}
     settings = {"spark.sql.maxConcurrentOutputFileWriters": "2"}
     return write_table(
         spark, lake, "sequences", frame.sort("split", "sequence_id"), {"stage": "pack", **made}, settings
@@ -75,19 +81,16 @@ def lake(packed: Lake, tmp_path: Path) -> Lake:
 
 
 def sql(spark: SparkSession, lake: Lake, statement: str) -> None:
-    spark.sql(statement.replace("TABLE", f"delta.`{lake.table('sequences')}`", 1)).collect()
+    spark.sql(statement.format(f"delta.`{lake.table('sequences')}`")).collect()
 
 
 def test_deletion_vectors_are_refused_with_both_versions(spark: SparkSession, lake: Lake) -> None:
     before = take_snapshot(lake, "train")
-    spark.sql(
-        f"ALTER TABLE delta.`{lake.table('sequences')}` "
-        f"SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
-    )
+    sql(spark, lake, "ALTER TABLE {} SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
     # The rows are still as packing left them.
     assert take_snapshot(lake, "train") == before
     assert before.version == 0
-    sql(spark, lake, "DELETE FROM TABLE WHERE split = 'train' AND sequence_id = 3")
+    sql(spark, lake, "DELETE FROM {} WHERE split = 'train' AND sequence_id = 3")
     with pytest.raises(
         InputError,
         match=r"deletion vectors on 1 files at version 2, .*version 0 is what packing wrote\. Pack",
@@ -100,16 +103,19 @@ def test_a_table_that_shrank_or_changed_is_refused_until_it_is_restored(
     spark: SparkSession, lake: Lake
 ) -> None:
     before = take_snapshot(lake, "train")
-    sql(spark, lake, "DELETE FROM TABLE WHERE split = 'train' AND sequence_id >= 70")
+    sql(spark, lake, "DELETE FROM {} WHERE split = 'train' AND sequence_id >= 70")
     with pytest.raises(
         InputError,
         match=r"version 0 is what packing wrote \(96 rows\), version 1 is a DELETE \(91 rows\).*pack the",
     ):
         take_snapshot(lake, "train")
-    sql(spark, lake, "UPDATE TABLE SET num_tokens = 5 WHERE sequence_id = 1")
+    sql(spark, lake, "UPDATE {} SET num_tokens = 5 WHERE sequence_id = 1")
     with pytest.raises(InputError, match=r"version 2 is a UPDATE \(91 rows\)"):
         take_snapshot(lake, "validation")
-    sql(spark, lake, "RESTORE TABLE TO VERSION AS OF 0")
+    sql(spark, lake, "DELETE FROM {}")
+    with pytest.raises(InputError, match=r"what packing wrote \(96 rows\), version 3 is a DELETE \(0 rows\)"):
+        take_snapshot(lake, "train")
+    sql(spark, lake, "RESTORE TABLE {} TO VERSION AS OF 0")
     assert take_snapshot(lake, "train") == before
 
     # The files of an old version may be gone for good.
@@ -197,6 +203,47 @@ def test_an_interrupted_training_does_not_start_anew_on_another_version(
         match=r"content: '\w+' there, '\w+' here; .*plan.num_sequences: 75 there, 60 here",
     ):
         train_rank(replace(job, plan=shorter.plan, train=shorter.layout, source=shorter.identity))
+
+
+def test_a_table_that_is_replaced_while_it_is_read_is_read_to_its_end(
+    spark: SparkSession, lake: Lake
+) -> None:
+    """The files of the pinned version stay; those of the new version are not looked at."""
+    snapshot = take_snapshot(lake, "train")
+    layout = read_layout(snapshot)
+    plan = SamplePlan(layout.num_sequences, 1, 8, 4, 5)
+    with SequenceReader(layout, training_schedule(plan, 0, 1, 0, 30), VOCAB_SIZE) as reader:
+        read = [next(reader)]
+        assert write_sequences(spark, lake, snapshot.tokenizer_hash, num_train=20) == 1
+        read += list(reader)
+    tokens = random_tokens(NUM_TRAIN, LENGTH, VOCAB_SIZE)
+    assert [batch.step for batch in read] == list(range(30))
+    for batch in read:
+        assert batch.sequence_ids.tolist() == np.concatenate(plan.batch(batch.step)).tolist()
+        assert np.array_equal(batch.input_ids, tokens[batch.sequence_ids])
+
+
+def test_notes_of_other_writers_do_not_disturb_and_missing_ones_are_named(
+    spark: SparkSession, lake: Lake
+) -> None:
+    note = "spark.databricks.delta.commitInfo.userMetadata"
+    spark.conf.set(note, "{ not JSON")
+    try:
+        sql(spark, lake, "ALTER TABLE {} SET TBLPROPERTIES ('owner' = 'somebody')")
+    finally:
+        spark.conf.unset(note)
+    assert Catalog(lake).version("sequences") == 1
+    assert take_snapshot(lake, "train").version == 0
+    assert Catalog(lake).info("sequences").metadata == {}
+    frame = spark.read.format("delta").option("versionAsOf", 0).load(str(lake.table("sequences")))
+    write_table(spark, lake, "sequences", frame.limit(0), {"stage": "pack", **NOTED})
+    with pytest.raises(InputError, match=r"version 2\) of the lake .* has no rows"):
+        take_snapshot(lake, "train")
+    write_table(spark, lake, "sequences", frame, {"stage": "pack", "vocab_size": "many"})
+    with pytest.raises(
+        InputError, match=r"version 3 .*does not say its sequence_length, vocab_size, tokenizer_hash"
+    ):
+        take_snapshot(lake, "train")
 
 
 def test_files_that_were_changed_behind_the_tables_back_are_refused(lake: Lake) -> None:

@@ -83,6 +83,18 @@ def test_a_pretrained_model_with_another_tokenizer_is_refused(
         check_pretrained(model, tokenizer, train)
 
 
+@pytest.mark.parametrize(
+    "damage", [{"added_tokens": [{"content": "x"}]}, {"model": []}, {"model": {"vocab": {"a": "no"}}}]
+)
+def test_a_damaged_tokenizer_of_a_pretrained_model_is_named(
+    tokenizer: Path, train: Snapshot, tmp_path: Path, damage: dict[str, Any]
+) -> None:
+    model = ModelConfig(pretrained=str(make_tokenizer(tmp_path / "model")))
+    rewrite(tmp_path / "model", lambda tree: tree.update(damage))
+    with pytest.raises(DataError, match=r"model\.pretrained = "):
+        check_pretrained(model, tokenizer, train)
+
+
 def test_one_tokenizer_may_be_written_in_several_ways(
     tokenizer: Path, train: Snapshot, tmp_path: Path
 ) -> None:

@@ -88,7 +88,7 @@ def test_shares_after_any_number_of_batches_are_within_a_sequence_a_shard(
 
 
 @given(plan=mixtures())
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_each_sequence_is_used_exactly_once_in_a_pass_over_its_table(plan: MixturePlan) -> None:
     passes, shards = 2, plan.canonical_shards
     lanes: dict[tuple[int, int], list[int]] = defaultdict(list)
