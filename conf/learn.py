@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from conf.mixture import MixtureConfig
 from conf.strategy import StrategyConfig
 
 DEFAULT_GLOBAL_BATCH_SIZE = 32
@@ -171,6 +172,9 @@ class TrainConfig(BaseModel):
     )
     strategy: StrategyConfig = Field(
         default_factory=StrategyConfig, description="How the ranks work together."
+    )
+    mixture: MixtureConfig = Field(
+        default_factory=MixtureConfig, description="Other lakes whose sequences are trained on as well."
     )
 
     @model_validator(mode="before")

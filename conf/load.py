@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -131,6 +131,10 @@ def _describe(item: Any, tree: dict[str, Any]) -> str:
 def _allowed(parents: list[str]) -> list[str]:
     model: Any = RunConfig
     for name in parents:
+        if name.isdecimal():
+            # An item of a list: tuple[Item, ...].
+            model = next(iter(get_args(model)), None)
+            continue
         field = model.model_fields.get(name) if hasattr(model, "model_fields") else None
         model = field.annotation if field else None
     return sorted(model.model_fields) if hasattr(model, "model_fields") else []

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,19 +16,21 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from training.errors import DataError
+from training.identity import (
+    MAX_JSON_BYTES,
+    STATE_FILE,
+    check_identity,
+    checkpoint_place,
+    checkpoint_steps,
+    read_limited,
+)
 from training.storage import Folder
 
 MANIFEST_FILE = "manifest.json"
-STATE_FILE = "state.json"
 _TENSOR_FILES = ("model", "optimizer")
-
-MAX_JSON_BYTES = 16 << 20
-"""Largest manifest or state that is read."""
 
 DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 """What reading a damaged checkpoint can raise."""
-
-_NAME = re.compile(r"step-(\d{9})")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def save_checkpoint(folder: Folder, checkpoint: Checkpoint, keep: int) -> None:
         manifest[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     temporary.write(MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
     temporary.sync()
-    target = _place(folder, checkpoint.step)
+    target = checkpoint_place(folder, checkpoint.step)
     # Only a damaged checkpoint, or one of a run that went back to an earlier one, can be in the way.
     target.remove()
     temporary.rename_to(target)
@@ -90,15 +91,15 @@ def load_latest(folder: Folder, identity: Mapping[str, Any], say: Callable[[str]
     Raises:
         DataError: The checkpoint belongs to something else; the message names what differs.
     """
-    for step in sorted(_steps(folder), reverse=True):
-        place = _place(folder, step)
+    for step in reversed(checkpoint_steps(folder)):
+        place = checkpoint_place(folder, step)
         try:
             checkpoint = _load(place, step)
         except DAMAGE as error:
             reason = " ".join(str(error).split())
             say(f"train: checkpoint {place.location} is damaged and passed over: {reason}")
             continue
-        _check_identity(place, checkpoint.state.get("identity", {}), identity)
+        check_identity(place, checkpoint.state.get("identity", {}), identity)
         return checkpoint
     return None
 
@@ -109,7 +110,7 @@ def load_step(folder: Folder, step: int) -> Checkpoint:
     Raises:
         DataError: It is missing or damaged.
     """
-    place = _place(folder, step)
+    place = checkpoint_place(folder, step)
     try:
         return _load(place, step)
     except DAMAGE as error:
@@ -117,12 +118,8 @@ def load_step(folder: Folder, step: int) -> Checkpoint:
         raise DataError(f"checkpoint {place.location} cannot be read: {reason}") from error
 
 
-def _place(folder: Folder, step: int) -> Folder:
-    return folder.child(f"step-{step:09d}")
-
-
 def _load(place: Folder, step: int) -> Checkpoint:
-    manifest = json.loads(_read_limited(place, MANIFEST_FILE))
+    manifest = json.loads(read_limited(place, MANIFEST_FILE))
     contents = {}
     for name in (*(f"{kind}.safetensors" for kind in _TENSOR_FILES), STATE_FILE):
         wanted = manifest[name]
@@ -143,41 +140,16 @@ def _load(place: Folder, step: int) -> Checkpoint:
     )
 
 
-def _read_limited(place: Folder, name: str) -> bytes:
-    size = place.size(name)
-    if size > MAX_JSON_BYTES:
-        raise ValueError(f"{name} has {size} bytes, more than {MAX_JSON_BYTES}")
-    return place.read(name)
-
-
-def _check_identity(place: Folder, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    plain = json.loads(json.dumps(dict(wanted)))
-    names = sorted({*found, *plain})
-    different = [name for name in names if found.get(name) != plain.get(name)]
-    if different:
-        details = "; ".join(
-            f"{name}: {found.get(name)!r} there, {plain.get(name)!r} here" for name in different
-        )
-        raise DataError(
-            f"checkpoint {place.location} belongs to another training ({details}); "
-            f"use another checkpoint folder, or delete this one to start anew"
-        )
-
-
-def _steps(folder: Folder) -> list[int]:
-    return [int(match[1]) for name in folder.names() if (match := _NAME.fullmatch(name))]
-
-
 def _prune(folder: Folder, keep: int) -> None:
     for name in folder.names():
         if name.startswith(".tmp-"):
             folder.child(name).remove()
-    steps = sorted(_steps(folder))
+    steps = checkpoint_steps(folder)
     kept = set(steps[-keep:])
     # Whichever of these a resume goes on from, the best checkpoint that it knows of is there.
     for step in steps[-keep:]:
         with contextlib.suppress(*DAMAGE):
-            kept.add(json.loads(_read_limited(_place(folder, step), STATE_FILE)).get("best_step"))
+            kept.add(json.loads(read_limited(checkpoint_place(folder, step), STATE_FILE)).get("best_step"))
     for step in steps:
         if step not in kept:
-            _place(folder, step).remove()
+            checkpoint_place(folder, step).remove()

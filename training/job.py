@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.learn import ModelConfig, TrainConfig
+from training.data.batches import Plan
 from training.data.layout import Layout
-from training.data.plan import SamplePlan
 
 COMPUTED_BY = frozenset(
     {
@@ -47,6 +47,14 @@ def lasting(config: TrainConfig) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=set(left_out)) | config.strategy.identity()
 
 
+def settings_identity(model: ModelConfig, config: TrainConfig) -> dict[str, Any]:
+    """The settings that decide the values that training computes, as JSON values."""
+    return {
+        **{f"train.{name}": value for name, value in lasting(config).items()},
+        **{f"model.{name}": value for name, value in model.model_dump(mode="json").items()},
+    }
+
+
 @dataclass(frozen=True)
 class TrainJob:
     """A training, the same value on every rank.
@@ -61,12 +69,13 @@ class TrainJob:
         tokenizer_dir: Folder of the tokenizer, copied beside the model.
         checkpoint_dir: Folder of checkpoints and metrics.
         model_dir: Folder of the finished model.
-        source: Table, version and tokenizer, for checkpoints and the model card.
+        source: Tables, versions, contents and tokenizer, for checkpoints and the model card; see
+            `training.sources`.
     """
 
     model: ModelConfig
     config: TrainConfig
-    plan: SamplePlan
+    plan: Plan
     train: Layout
     validation: Layout
     vocab_size: int
@@ -79,8 +88,7 @@ class TrainJob:
         """All that decides the values that training computes; a checkpoint is refused if any differs."""
         return {
             **{f"plan.{name}": value for name, value in self.plan.parameters().items()},
-            **{f"train.{name}": value for name, value in lasting(self.config).items()},
-            **{f"model.{name}": value for name, value in self.model.model_dump(mode="json").items()},
+            **settings_identity(self.model, self.config),
             **self.source,
             "sequence_length": self.train.sequence_length,
             "vocab_size": self.vocab_size,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.checkpoint import load_step
-from training.data.plan import SamplePlan
+from training.data.mixture import MixturePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
 from training.device import peak_tflops
@@ -26,6 +26,7 @@ from training.model import build_model, count_parameters, speed_up
 from training.optim import make_optimizer
 from training.outputs import Outputs, Pace
 from training.precision import LossScale
+from training.sources import table_key
 from training.state import TrainingState, capture, copy_weights, restore
 from training.step import Stepper, StepResult
 from training.storage import Folder
@@ -141,7 +142,7 @@ class _Trainer:
             return
         what = "loss" if not math.isfinite(result.loss) else "gradient norm"
         value = result.loss if what == "loss" else result.grad_norm
-        raise TrainingError(_describe_bad_step(what, value, step, self._job.plan))
+        raise TrainingError(_describe_bad_step(what, value, step, self._job))
 
     def _account(self, result: StepResult, seconds: float, own_wait: float) -> dict[str, Any]:
         """Add a step to the totals; returns its line of the log."""
@@ -176,6 +177,9 @@ class _Trainer:
             "ring_bytes": self._stepper.ring_bytes,
             **self._strategy.metrics(),
         }
+        if isinstance(self._job.plan, MixturePlan):
+            after, before = (self._job.plan.count_by_table(totals.step - back) for back in (0, 1))
+            line["planned_by_table"] = [new - old for new, old in zip(after, before, strict=True)]
         if self._peak is not None:
             line["mfu"] = tflops / (self._peak * ranks)
         if self._config.precision == "fp16":
@@ -248,11 +252,18 @@ class _Trainer:
         }
 
 
-def _describe_bad_step(what: str, value: float, step: int, plan: SamplePlan) -> str:
-    ids = np.concatenate(plan.batch(step)).tolist()
+def _describe_bad_step(what: str, value: float, step: int, job: TrainJob) -> str:
+    ids = np.concatenate(job.plan.batch(step))
+    places = f"in {ids.tolist()}"
+    if isinstance(job.plan, MixturePlan):
+        places = ", ".join(
+            f"in {own.tolist()} of {job.source[table_key('table', number)]}"
+            for number, own in enumerate(job.plan.by_table(ids))
+            if len(own)
+        )
     return (
         f"the {what} of step {step + 1} is {value}; the model was not updated. Lower train.learning_rate or "
-        f"look at the sequences of this global batch: sequence_id in {ids}"
+        f"look at the sequences of this global batch: sequence_id {places}"
     )
 
 

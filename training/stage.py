@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
 from conf.strategy import StrategyConfig
+from training.checks import check_pretrained, check_tokenizer
 from training.data.layout import read_layout
-from training.data.plan import SamplePlan
+from training.data.mixture import MixturePlan
 from training.data.snapshot import Snapshot
 from training.errors import DataError, RankFailedError
+from training.identity import check_newest
 from training.job import EvaluateJob, TrainJob
 from training.launch import Elastic, launch
 from training.launch.slots import count_slots
 from training.metrics import METRICS_FILE
 from training.progress import Progress, duration
+from training.sources import Sources, check_same, open_sources
+from training.storage import Folder
 
 DEFAULT_RANKS = 2
 """Ranks of `num_ranks: auto`, where there are as many slots."""
@@ -52,6 +56,8 @@ class TrainResult:
         metrics: The log, one JSON line a step.
         sequences_lost: Planned sequences that were left out because a rank died that the others can go on
             without.
+        tables: Of each table, the run's own first: `table`, `version`, `weight`, and what the plan took of
+            it, `sequences` and `passes`.
     """
 
     steps: int
@@ -74,6 +80,7 @@ class TrainResult:
     num_ranks: int
     metrics: str
     sequences_lost: int = 0
+    tables: list[dict[str, Any]] = field(default_factory=list)
 
     def details(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -111,6 +118,7 @@ def train_model(
     checkpoint_dir: str | Path,
     model_dir: str | Path,
     say: Say,
+    mixed: Sequence[Snapshot] = (),
 ) -> TrainResult:
     """Train from the newest checkpoint on, or from the start, and write the model folder.
 
@@ -124,22 +132,19 @@ def train_model(
         checkpoint_dir: Folder of checkpoints and metrics.
         model_dir: Folder of the finished model, replaced at the end.
         say: Takes a line of progress.
+        mixed: Training sequences of `train.mixture.lakes`, in their order.
 
     Raises:
         DataError: Sequences, plan, model or checkpoint do not fit; the message has values and remedy.
         NotEnoughSlotsError: There are fewer slots than ranks.
         RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
     """
-    _check_pair(train, validation)
+    check_same(train, validation, "both must be made with the same tokenizer and length")
+    check_tokenizer(tokenizer_dir, train, "tokenize again, or put that tokenizer back")
+    check_pretrained(model, tokenizer_dir, train)
     num_ranks = choose_ranks(spark, config, say)
-    layout = read_layout(train)
-    plan = SamplePlan(
-        num_sequences=layout.num_sequences,
-        seed=config.seed,
-        global_batch_size=_sequences_per_step(config, train.sequence_length),
-        canonical_shards=config.canonical_shards,
-        block_rows=layout.block_rows,
-    )
+    sources = open_sources(config, train, mixed)
+    plan = sources.plan
     elastic = _elastic(config, config.canonical_shards)
     if elastic is None:
         plan.shards_of(0, num_ranks)
@@ -147,18 +152,20 @@ def train_model(
         model=model,
         config=config,
         plan=plan,
-        train=layout,
+        train=sources.layout,
         validation=read_layout(validation),
         vocab_size=train.vocab_size,
         tokenizer_dir=str(tokenizer_dir),
         checkpoint_dir=str(checkpoint_dir),
         model_dir=str(model_dir),
-        source={"table": train.table, "version": train.version, "tokenizer": train.tokenizer_hash},
+        source=sources.identity,
     )
+    check_newest(Folder(str(checkpoint_dir)), job.identity())
+    _describe_mixture(sources, say)
     say(
         f"train: {config.steps:,} steps of {plan.global_batch_size} sequences of {train.sequence_length} "
         f"tokens on {_describe_ranks(num_ranks, elastic)}, "
-        f"{config.steps / plan.steps_per_epoch:.2f} epochs of {layout.num_sequences:,} sequences"
+        f"{config.steps / plan.steps_per_epoch:.2f} epochs of {sources.layout.num_sequences:,} sequences"
     )
     values = _run(spark, _train_rank, job, config, num_ranks, elastic, "train", say, config.strategy)
     facts = values[0]
@@ -186,6 +193,7 @@ def train_model(
         num_ranks=len(values) - config.strategy.num_servers,
         metrics=f"{checkpoint_dir}/{METRICS_FILE}",
         sequences_lost=lost if config.strategy.expendable(num_ranks) else 0,
+        tables=sources.account(facts["step"]),
     )
     say(
         f"train: {result.steps:,} steps in {duration(seconds)}, {result.parameters:,} parameters, loss "
@@ -218,6 +226,7 @@ def evaluate_model(
         NotEnoughSlotsError: There are fewer slots than ranks.
         RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
     """
+    check_tokenizer(model_dir, validation, "evaluate a model that was trained on these tokens, or train anew")
     num_ranks = choose_ranks(spark, train, say)
     job = EvaluateJob(
         model_dir=str(model_dir),
@@ -257,21 +266,15 @@ def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
     return num_ranks
 
 
-def _sequences_per_step(config: TrainConfig, sequence_length: int) -> int:
-    try:
-        return config.sequences_per_step(sequence_length)
-    except ValueError as error:
-        raise DataError(str(error)) from None
-
-
-def _check_pair(train: Snapshot, validation: Snapshot) -> None:
-    for name in ("sequence_length", "vocab_size", "tokenizer_hash", "version"):
-        first, second = getattr(train, name), getattr(validation, name)
-        if first != second:
-            raise DataError(
-                f"the training sequences have {name} {first}, but the validation sequences {second}; both "
-                f"must come from the same version of {train.table}"
-            )
+def _describe_mixture(sources: Sources, say: Say) -> None:
+    if not isinstance(sources.plan, MixturePlan):
+        return
+    total = sum(sources.plan.ratio)
+    for snapshot, part in zip(sources.snapshots, sources.plan.ratio, strict=True):
+        say(
+            f"train: {part / total:.1%} of each batch from {snapshot.table} version {snapshot.version} "
+            f"({snapshot.num_sequences:,} sequences)"
+        )
 
 
 def _elastic(config: TrainConfig, shards: int | None) -> Elastic | None:

@@ -66,6 +66,11 @@ def end_of_document_id(tokenizer_dir: str | Path) -> int | None:
     return next(iter(special.values())) if len(special) == 1 else None
 
 
+def read_tokenizer(folder: Folder) -> dict[str, Any]:
+    """The JSON tree of a folder's tokenizer.json; DataError if it is missing, too large or damaged."""
+    return _read_json(folder, TOKENIZER_FILE)
+
+
 def _read_json(folder: Folder, name: str) -> dict[str, Any]:
     place = f"{folder.location}/{name}"
     try:

@@ -73,7 +73,7 @@ class Catalog:
         A folder listing would also show files that an overwrite has removed; the log does not.
         """
         table = self._open(name, version)
-        if table.deletion_vectors().read_all().num_rows:
+        if self.deletion_vectors(name, version):
             raise InputError(
                 f"table {name} version {version} has deletion vectors, which the reader of training cannot "
                 f"apply; rewrite it first (REORG TABLE ... APPLY (PURGE))"
@@ -85,6 +85,29 @@ class Catalog:
             for action in actions
             if all(action[f"partition.{key}"] == value for key, value in partition.items())
         )
+
+    def commits(self, name: str) -> list[tuple[int, str, dict[str, Any]]]:
+        """Version, operation and writer's metadata of each commit of a table, newest first.
+
+        The metadata is empty where it is not ours, that is no JSON object.
+        """
+        return [
+            (
+                int(commit["version"]),
+                str(commit.get("operation", "unknown")),
+                _parse(commit.get("userMetadata")),
+            )
+            for commit in self._open(name).history()
+        ]
+
+    def active_paths(self, name: str, version: int) -> set[str]:
+        """Active files of a version, relative to the table's folder."""
+        actions = pa.table(self._open(name, version).get_add_actions(flatten=True))
+        return set(actions.column("path").to_pylist())
+
+    def deletion_vectors(self, name: str, version: int) -> int:
+        """Files of a version with deletion vectors: rows in them are deleted but still lie there."""
+        return int(self._open(name, version).deletion_vectors().read_all().num_rows)
 
     def delta_table(self, name: str, version: int | None = None) -> DeltaTable:
         """The table itself, for queries without Spark (`ringlake show`)."""
@@ -107,7 +130,12 @@ class Catalog:
 
     def _metadata(self, name: str, version: int) -> dict[str, Any]:
         # Asked of the current version: the history of a table opened at an old one is numbered wrongly.
-        commits = self._open(name).history()
-        text = next((commit.get("userMetadata") for commit in commits if commit["version"] == version), None)
-        value = json.loads(text) if text else {}
-        return value if isinstance(value, dict) else {}
+        return next((metadata for number, _, metadata in self.commits(name) if number == version), {})
+
+
+def _parse(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

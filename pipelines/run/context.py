@@ -10,6 +10,7 @@ from conf import RunConfig
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo, read_table
 from pipelines.run.console import Console
+from pipelines.run.snapshots import take_snapshot
 from pipelines.session import open_session
 from training.data.snapshot import Snapshot
 
@@ -79,14 +80,11 @@ class Context:
 
     def snapshot(self, split: str) -> Snapshot:
         """The active files of one split of the current `sequences`, with what made the tokens."""
-        info = self.filled("sequences")
-        made = info.metadata
-        return Snapshot(
-            table=self.lake.table("sequences"),
-            version=info.version,
-            split=split,
-            files=self.catalog.active_files("sequences", info.version, {"split": split}),
-            sequence_length=made["sequence_length"],
-            vocab_size=made["vocab_size"],
-            tokenizer_hash=made["tokenizer_hash"],
-        )
+        return take_snapshot(self.lake, split)
+
+    def mixed(self) -> list[Snapshot]:
+        """The training sequences of the lakes of `train.mixture`, in their order."""
+        return [
+            take_snapshot(Lake.at(other.lake), "train", other.version)
+            for other in self.config.train.mixture.lakes
+        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.errors import AccountingError
@@ -14,7 +15,10 @@ from pipelines.run.context import Context
 from pipelines.run.data_stages import tokenizer_folder
 from pipelines.run.keys import digest
 from pipelines.run.stage import Outcome, Stage
-from training.job import lasting
+from training.data.snapshot import Snapshot
+from training.identity import check_interrupted
+from training.job import lasting, settings_identity
+from training.sources import table_key
 from training.stage import evaluate_model, train_model
 
 Metadata = dict[str, Any]
@@ -22,9 +26,11 @@ Metadata = dict[str, Any]
 
 def _train(context: Context, _metadata: Metadata) -> Outcome:
     train, validation = context.snapshot("train"), context.snapshot("validation")
+    mixed = context.mixed()
     config = context.config
     model = config.model.model_dump(mode="json")
-    key = digest(lasting(config.train), model, train.table, train.version, train.tokenizer_hash)
+    key = digest(lasting(config.train), model, *_describe(train), *map(_describe, mixed))
+    _refuse_to_lose_steps(context, [train, *mixed], key)
     result = train_model(
         context.spark,
         config.model,
@@ -35,6 +41,7 @@ def _train(context: Context, _metadata: Metadata) -> Outcome:
         context.lake.checkpoints.child(key).location,
         context.lake.model.location,
         context.console.say,
+        mixed,
     )
     for other in context.lake.checkpoints.names():
         if other != key:
@@ -46,6 +53,29 @@ def _train(context: Context, _metadata: Metadata) -> Outcome:
         unit="sequences",
     )
     return Outcome({}, tally, result.details() | {"checkpoint_key": key})
+
+
+def _describe(snapshot: Snapshot) -> tuple[str, int, str]:
+    return snapshot.table, snapshot.version, snapshot.tokenizer_hash
+
+
+def _refuse_to_lose_steps(context: Context, snapshots: Sequence[Snapshot], key: str) -> None:
+    """DataError if an interrupted training of the same settings was on other versions of the tables."""
+    config = context.config
+    wanted = settings_identity(config.model, config.train)
+    for number, snapshot in enumerate(snapshots):
+        wanted[table_key("table", number)] = snapshot.table
+        wanted[table_key("version", number)] = snapshot.version
+    checkpoints = context.lake.checkpoints
+    for name in checkpoints.names():
+        if name != key:
+            check_interrupted(checkpoints.child(name), wanted, config.train.steps)
+
+
+def _mixed_versions(context: Context) -> str:
+    """Versions of the tables that are mixed in: the run's own are inputs of the stage."""
+    mixed = context.mixed()
+    return digest([_describe(snapshot) for snapshot in mixed]) if mixed else ""
 
 
 def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
@@ -141,6 +171,7 @@ LEARN_STAGES = (
         inputs=("sequences",),
         outputs=(),
         execute=_train,
+        fingerprint=_mixed_versions,
         artefacts=lambda context: [
             context.lake.model.file("config.json"),
             context.lake.model.file("tokenizer.json"),

@@ -124,7 +124,7 @@ def test_elastic_training_takes_the_ranks_that_have_slots_and_divide_the_shards(
     assert place.run(spark, config).num_ranks == 2
     assert "on 4 ranks (as slots allow, 1 to 4)" in place.lines[0]
     with pytest.raises(NotEnoughSlotsError, match=r"2 slots left.*train.elastic needs at least 4"):
-        place.run(spark, make_config(elastic={"min": 3, "max": 4}))
+        replace(place, folder=place.folder / "anew").run(spark, make_config(elastic={"min": 3, "max": 4}))
 
 
 def test_auto_takes_two_ranks_or_says_why_there_is_one(spark: SparkSession) -> None:
@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_refused_before_anything_starts(spark: SparkSession
     with pytest.raises(DataError, match=r"global_batch_size = 6 .*canonical_shards = 4"):
         place.run(spark, make_config(global_batch_size=6))
     other = replace(place.validation, tokenizer_hash="f" * 64)
-    with pytest.raises(DataError, match=r"tokenizer_hash \w+, but the validation sequences ffff"):
+    with pytest.raises(DataError, match=r"tokenizer_hash \w+, but the validation sequences of .* ffff"):
         replace(place, validation=other).run(spark, make_config())
     with pytest.raises(DataError, match=r"no 'validation' sequences"):
         replace(place, validation=replace(place.validation, files=())).run(spark, make_config())
@@ -156,5 +156,5 @@ def test_a_checkpoint_of_another_training_is_refused_with_both_values(
     spark: SparkSession, place: Place
 ) -> None:
     place.run(spark, make_config(steps=1, warmup_steps=0, num_ranks=1))
-    with pytest.raises(RankFailedError, match=r"DataError: .*train.learning_rate: 0.01 there, 0.02 here"):
+    with pytest.raises(DataError, match=r"train.learning_rate: 0.01 there, 0.02 here"):
         place.run(spark, make_config(steps=1, warmup_steps=0, num_ranks=1, learning_rate=0.02))

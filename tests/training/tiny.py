@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,9 +14,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from conf.learn import ModelConfig, TrainConfig
 from tests.training.tables import random_tokens, write_sequences
 from training.data.layout import read_layout
-from training.data.plan import SamplePlan
 from training.data.snapshot import Snapshot
 from training.job import TrainJob
+from training.sources import open_sources
 
 VOCAB_SIZE = 300
 LENGTH = 16
@@ -96,27 +97,45 @@ def make_snapshots(folder: Path, tokenizer: Path) -> tuple[Snapshot, Snapshot]:
     return found[0], found[1]
 
 
-def make_job(folder: Path, config: TrainConfig | None = None, model: ModelConfig = MODEL) -> TrainJob:
-    """A job on new sequences below `folder`, as the training stage would make it."""
+def make_mixed(folder: Path, tokenizer: Path, num_sequences: int, seed: int) -> Snapshot:
+    """Training sequences of another table, with row groups of another size."""
+    snapshot = write_sequences(
+        folder,
+        random_tokens(num_sequences, LENGTH, VOCAB_SIZE, seed),
+        rows_per_group=5,
+        rows_per_file=20,
+        vocab_size=VOCAB_SIZE,
+    )
+    digest = sha256((tokenizer / "tokenizer.json").read_bytes()).hexdigest()
+    return replace(snapshot, tokenizer_hash=digest)
+
+
+def make_job(
+    folder: Path,
+    config: TrainConfig | None = None,
+    model: ModelConfig = MODEL,
+    mixed: Sequence[tuple[int, int]] = (),
+) -> TrainJob:
+    """A job on new sequences below `folder`, as the training stage would make it.
+
+    `mixed` has size and seed of each table of `config.mixture.lakes`.
+    """
     config = config or make_config()
     tokenizer = make_tokenizer(folder / "tokenizer")
     train, validation = make_snapshots(folder / "sequences", tokenizer)
-    layout = read_layout(train)
+    others = [
+        make_mixed(folder / f"mixed-{number}", tokenizer, *each) for number, each in enumerate(mixed, start=1)
+    ]
+    sources = open_sources(config, train, others)
     return TrainJob(
         model=model,
         config=config,
-        plan=SamplePlan(
-            layout.num_sequences,
-            config.seed,
-            config.sequences_per_step(LENGTH),
-            config.canonical_shards,
-            layout.block_rows,
-        ),
-        train=layout,
+        plan=sources.plan,
+        train=sources.layout,
         validation=read_layout(validation),
         vocab_size=VOCAB_SIZE,
         tokenizer_dir=str(tokenizer),
         checkpoint_dir=str(folder / "checkpoints"),
         model_dir=str(folder / "model"),
-        source={"table": train.table, "version": train.version, "tokenizer": train.tokenizer_hash},
+        source=sources.identity,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ class RowSlice:
         row_group: Number of the row group in it.
         start: First row in the group.
         end: Row after the last one.
-        first_id: Sequence id of the first row.
+        first_id: Sequence id of the first row, as the table has it.
     """
 
     path: str
@@ -51,6 +52,9 @@ class Layout:
         file_numbers: Index into paths for each row group; int32.
         row_groups: Number of each row group in its file; int32.
         sequence_length: Tokens in a sequence.
+        bases: What is added to the sequence ids of each file to make them unique among several tables; int64.
+        fingerprint: Hash of what the footers say of the content: row groups, their rows, and the size and
+            range of each column. Another content has another one, however its table and version are called.
     """
 
     paths: tuple[str, ...]
@@ -58,6 +62,8 @@ class Layout:
     file_numbers: npt.NDArray[np.int32]
     row_groups: npt.NDArray[np.int32]
     sequence_length: int
+    bases: npt.NDArray[np.int64]
+    fingerprint: str
 
     @property
     def num_sequences(self) -> int:
@@ -76,13 +82,14 @@ class Layout:
         while first < end:
             group_first, group_end = int(self.first_ids[index]), int(self.first_ids[index + 1])
             stop = min(end, group_end)
+            file = int(self.file_numbers[index])
             found.append(
                 RowSlice(
-                    path=self.paths[int(self.file_numbers[index])],
+                    path=self.paths[file],
                     row_group=int(self.row_groups[index]),
                     start=first - group_first,
                     end=stop - group_first,
-                    first_id=first,
+                    first_id=first - int(self.bases[file]),
                 )
             )
             first, index = stop, index + 1
@@ -95,6 +102,7 @@ class _Group:
     end: int
     path: str
     number: int
+    content: str
 
 
 def read_layout(snapshot: Snapshot) -> Layout:
@@ -109,8 +117,11 @@ def read_layout(snapshot: Snapshot) -> Layout:
             f"{snapshot.table} version {snapshot.version} has no {snapshot.split!r} sequences; "
             f"give it more text, or change the split so that {snapshot.split!r} gets a share"
         )
-    with ThreadPoolExecutor(FOOTER_THREADS) as pool:
-        per_file = list(pool.map(_read_footer, snapshot.files))
+    try:
+        with ThreadPoolExecutor(FOOTER_THREADS) as pool:
+            per_file = list(pool.map(_read_footer, snapshot.files))
+    except DataError as error:
+        raise DataError(f"{snapshot.table} version {snapshot.version}: {error}") from None
     groups = sorted((group for groups in per_file for group in groups), key=lambda group: group.first)
     _check_contiguous(groups, snapshot)
     paths = tuple(sorted({group.path for group in groups}))
@@ -121,6 +132,31 @@ def read_layout(snapshot: Snapshot) -> Layout:
         file_numbers=np.array([numbers[group.path] for group in groups], dtype=np.int32),
         row_groups=np.array([group.number for group in groups], dtype=np.int32),
         sequence_length=snapshot.sequence_length,
+        bases=np.zeros(len(paths), dtype=np.int64),
+        fingerprint=_digest(group.content for group in groups),
+    )
+
+
+def join_layouts(layouts: Sequence[Layout]) -> Layout:
+    """Several tables as one: the ids of each go on where those of the one before end.
+
+    Args:
+        layouts: Layouts of one sequence length.
+    """
+    ends = np.cumsum([layout.num_sequences for layout in layouts])
+    bases = [0, *ends[:-1].tolist()]
+    files = np.cumsum([0, *(len(layout.paths) for layout in layouts[:-1])])
+    pairs = list(zip(layouts, bases, strict=True))
+    return Layout(
+        paths=tuple(path for layout in layouts for path in layout.paths),
+        first_ids=np.concatenate([*(layout.first_ids[:-1] + base for layout, base in pairs), ends[-1:]]),
+        file_numbers=np.concatenate(
+            [layout.file_numbers + first for layout, first in zip(layouts, files, strict=True)]
+        ).astype(np.int32),
+        row_groups=np.concatenate([layout.row_groups for layout in layouts]),
+        sequence_length=layouts[0].sequence_length,
+        bases=np.concatenate([layout.bases + base for layout, base in pairs]),
+        fingerprint=_digest(layout.fingerprint for layout in layouts),
     )
 
 
@@ -170,7 +206,31 @@ def _groups(path: str, metadata: pq.FileMetaData, column: int) -> Iterator[_Grou
                 f"{path}, row group {number}: {group.num_rows} rows have sequence_id {statistics.min} to "
                 f"{statistics.max}; a row group must hold consecutive ids, pack the sequences again"
             )
-        yield _Group(statistics.min, statistics.max + 1, path, number)
+        yield _Group(statistics.min, statistics.max + 1, path, number, _describe_content(group))
+
+
+def _describe_content(group: pq.RowGroupMetaData) -> str:
+    """What a footer says of the content of a row group, without where it lies.
+
+    The ids in `segments` are hashes of documents, so that their least and greatest say much.
+    """
+    columns = [group.column(index) for index in range(group.num_columns)]
+    sizes = sorted((column.path_in_schema, column.total_compressed_size) for column in columns)
+    ranges = sorted(
+        (column.path_in_schema, str(column.statistics.min), str(column.statistics.max))
+        for column in columns
+        if column.path_in_schema.startswith((*COLUMN_TYPES, "segments"))
+        and column.statistics is not None
+        and column.statistics.has_min_max
+    )
+    return f"{group.num_rows} {sizes} {ranges}"
+
+
+def _digest(texts: Iterable[str]) -> str:
+    found = sha256()
+    for text in texts:
+        found.update(f"{text}\n".encode())
+    return found.hexdigest()[:16]
 
 
 def _check_contiguous(groups: list[_Group], snapshot: Snapshot) -> None:

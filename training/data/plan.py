@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from training.data.batches import Ids, Plan, Segment
 from training.data.permutation import Permutation, derive_seed
 from training.errors import DataError
-
-Ids = npt.NDArray[np.int64]
 
 _BLOCK_ORDER, _PARTIAL_PLACE, _ROW_ORDER = 1, 2, 3
 """Purposes of a derived seed, so that no two shuffles of an epoch share a key."""
@@ -30,20 +29,7 @@ this: at most 256 orders of 4096 ids (8 MiB) are held."""
 
 
 @dataclass(frozen=True)
-class Segment:
-    """Consecutive rows of a batch that come from one block.
-
-    Attributes:
-        block: The block: sequence ids block * block_rows up to (block + 1) * block_rows.
-        ids: Sequence ids in the order of use, int64 (rows,).
-    """
-
-    block: int
-    ids: Ids
-
-
-@dataclass(frozen=True)
-class SamplePlan:
+class SamplePlan(Plan):
     """Which sequence ids form each global batch; a pure function of its fields.
 
     Attributes:
@@ -67,17 +53,7 @@ class SamplePlan:
         for name in ("num_sequences", "global_batch_size", "canonical_shards", "block_rows"):
             if getattr(self, name) < 1:
                 raise DataError(f"the sample plan needs {name} >= 1, not {getattr(self, name)}")
-        if self.global_batch_size % self.canonical_shards:
-            raise DataError(
-                f"train.global_batch_size = {self.global_batch_size} is not a multiple of "
-                f"train.canonical_shards = {self.canonical_shards}: every global batch takes equally many "
-                f"sequences of each shard; set one of them so that it divides"
-            )
-
-    @property
-    def rows_per_shard(self) -> int:
-        """Sequences that a full global batch takes of each shard."""
-        return self.global_batch_size // self.canonical_shards
+        self._check_batch()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -90,80 +66,39 @@ class SamplePlan:
         """Blocks of the split; the last may be partial."""
         return -(-self.num_sequences // self.block_rows)
 
-    def parameters(self) -> dict[str, int]:
+    def parameters(self) -> dict[str, Any]:
         """All that determines the plan, for checkpoints: equal parameters give equal batches."""
         return asdict(self)
-
-    def position(self, step: int) -> tuple[int, int]:
-        """Epoch and batch within the epoch of a global step; all three count from 0."""
-        if step < 0:
-            raise DataError(f"a global step is >= 0, not {step}")
-        return divmod(step, self.steps_per_epoch)
 
     def count_sequences(self, steps: int) -> int:
         """Sequences in the global batches of steps [0, steps)."""
         epochs, batches = divmod(steps, self.steps_per_epoch)
         total = epochs * self.num_sequences
         for shard in range(self.canonical_shards):
-            first, end = self._shard_range(shard)
+            first, end = self.shard_range(shard)
             total += min(batches * self.rows_per_shard, end - first)
         return total
-
-    def shards_of(self, rank: int, world_size: int) -> range:
-        """The canonical shards that a rank owns: rank, rank + world_size, ...
-
-        Raises:
-            DataError: The number of ranks does not divide the shards, or the rank is not one of them.
-        """
-        if world_size < 1 or self.canonical_shards % world_size:
-            fitting = [
-                count for count in range(1, self.canonical_shards + 1) if not self.canonical_shards % count
-            ]
-            raise DataError(
-                f"train.num_ranks = {world_size} does not divide train.canonical_shards = "
-                f"{self.canonical_shards}; use {', '.join(map(str, fitting))} ranks, or a number of "
-                f"canonical shards that is a multiple of {world_size} (this changes the sample plan)"
-            )
-        if not 0 <= rank < world_size:
-            raise DataError(f"rank {rank} is not among the ranks 0 to {world_size - 1}")
-        return range(rank, self.canonical_shards, world_size)
 
     def shard_segments(self, step: int, shard: int) -> Iterator[Segment]:
         """What a global batch takes of one shard, cut where the block changes; nothing if it is used up."""
         epoch, index = self.position(step)
-        first, end = self._shard_range(shard)
+        first, end = self.shard_range(shard)
         start = first + index * self.rows_per_shard
-        return self._segments(epoch, start, min(start + self.rows_per_shard, end))
+        return self.segments(epoch, start, min(start + self.rows_per_shard, end))
 
-    def batch(self, step: int) -> tuple[Ids, ...]:
-        """Sequence ids of the global batch by canonical shard, each int64 (rows,), in order of use."""
-        return tuple(
-            _join([segment.ids for segment in self.shard_segments(step, shard)])
-            for shard in range(self.canonical_shards)
-        )
-
-    def rank_batch(self, step: int, rank: int, world_size: int) -> Ids:
-        """Sequence ids of a rank's part of the global batch, int64 (rows,), in order of use."""
-        return _join(
-            [
-                segment.ids
-                for shard in self.shards_of(rank, world_size)
-                for segment in self.shard_segments(step, shard)
-            ]
-        )
-
-    def _shard_range(self, shard: int) -> tuple[int, int]:
+    def shard_range(self, shard: int) -> tuple[int, int]:
         """The part of the virtual order that a canonical shard holds."""
         first = shard * self.num_sequences // self.canonical_shards
         return first, (shard + 1) * self.num_sequences // self.canonical_shards
 
-    def _segments(self, epoch: int, start: int, end: int) -> Iterator[Segment]:
+    def segments(self, epoch: int, start: int, end: int) -> Iterator[Segment]:
         """The virtual range [start, end) of an epoch as segments of one block each."""
         while start < end:
             block, offset, rows = self._locate(epoch, start)
             take = min(rows - offset, end - start)
             order = _row_order(self.seed, epoch, block, rows, offset, take)
-            yield Segment(block, block * self.block_rows + order)
+            first = block * self.block_rows
+            yield Segment(first, first + rows, first + order)
             start += take
 
     def _locate(self, epoch: int, position: int) -> tuple[int, int, int]:
@@ -201,7 +136,3 @@ def _whole_order(seed: int, epoch: int, block: int, rows: int) -> Ids:
 
 def _order_of(seed: int, epoch: int, block: int, rows: int) -> Permutation:
     return Permutation(rows, derive_seed(seed, epoch, _ROW_ORDER, block))
-
-
-def _join(parts: list[Ids]) -> Ids:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)

@@ -101,15 +101,15 @@ class SequenceReader:
 
     def _assemble(self) -> Iterator[Batch]:
         lanes: dict[int, tuple[int, Any]] = {}
-        length, block_rows = self._layout.sequence_length, self._layout.block_rows
+        length = self._layout.sequence_length
         for planned in self._schedule():
             ids, tokens, counts = [], [], []
             for draw in planned.draws:
                 number, block = lanes.get(draw.lane, (-1, None))
-                if number != draw.segment.block:
+                if number != draw.segment.first:
                     block = next(self._blocks)
-                    lanes[draw.lane] = (draw.segment.block, block)
-                rows = draw.segment.ids - draw.segment.block * block_rows
+                    lanes[draw.lane] = (draw.segment.first, block)
+                rows = draw.segment.ids - draw.segment.first
                 ids.append(draw.segment.ids)
                 tokens.append(block.input_ids[rows])
                 counts.append(block.num_tokens[rows])
@@ -195,13 +195,12 @@ class _ScheduleVentilator(Ventilator):
 
 def _needed_blocks(layout: Layout, schedule: Schedule) -> Iterator[list[RowSlice]]:
     lanes: dict[int, int] = {}
-    size = layout.block_rows
     for planned in schedule():
         for draw in planned.draws:
-            block = draw.segment.block
-            if lanes.get(draw.lane) != block:
-                lanes[draw.lane] = block
-                yield layout.slices(block * size, min((block + 1) * size, layout.num_sequences))
+            first = draw.segment.first
+            if lanes.get(draw.lane) != first:
+                lanes[draw.lane] = first
+                yield layout.slices(first, draw.segment.end)
 
 
 class _BlockWorker(ArrowReaderWorker):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.data.plan import SamplePlan, Segment
+from training.data.batches import Plan, Segment
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Draw:
     """Rows of one block that a batch takes.
 
     Attributes:
-        lane: Stream of blocks it belongs to (a canonical shard); a lane holds one block at a time.
+        lane: Stream of blocks it belongs to (a canonical shard of a table); a lane holds one block at a time.
         segment: The block and the ids taken of it.
     """
 
@@ -36,13 +36,17 @@ Schedule = Callable[[], Iterator[PlannedBatch]]
 another, so that nothing needs to be stored between them."""
 
 
-def training_schedule(plan: SamplePlan, rank: int, world_size: int, start: int, end: int) -> Schedule:
+def training_schedule(plan: Plan, rank: int, world_size: int, start: int, end: int) -> Schedule:
     """A rank's part of the global batches of steps [start, end)."""
     shards = plan.shards_of(rank, world_size)
 
     def batches() -> Iterator[PlannedBatch]:
         for step in range(start, end):
-            draws = (Draw(shard, segment) for shard in shards for segment in plan.shard_segments(step, shard))
+            draws = (
+                Draw(shard * plan.num_tables + segment.table, segment)
+                for shard in shards
+                for segment in plan.shard_segments(step, shard)
+            )
             yield PlannedBatch(step, tuple(draws))
 
     return batches
@@ -62,9 +66,10 @@ def sequential_schedule(
             high = min(low + batch_size, end)
             draws = []
             while low < high:
-                block = low // block_rows
-                stop = min(high, (block + 1) * block_rows)
-                draws.append(Draw(0, Segment(block, np.arange(low, stop, dtype=np.int64))))
+                block = low // block_rows * block_rows
+                block_end = min(block + block_rows, num_sequences)
+                stop = min(high, block_end)
+                draws.append(Draw(0, Segment(block, block_end, np.arange(low, stop, dtype=np.int64))))
                 low = stop  # noqa: PLW2901 - the inner loop walks the batch block by block
             yield PlannedBatch(step, tuple(draws))
 

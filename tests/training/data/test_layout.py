@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.training.tables import random_tokens, write_sequences
-from training.data.layout import read_layout
+from training.data.layout import join_layouts, read_layout
 from training.data.snapshot import DataFile, Snapshot
 from training.errors import DataError
 
@@ -107,3 +107,31 @@ def test_files_that_are_no_parquet_or_not_there_are_named(snapshot: Snapshot) ->
 def test_no_sequences_at_all_is_refused_with_a_remedy(snapshot: Snapshot) -> None:
     with pytest.raises(DataError, match=r"version 0 has no 'train' sequences"):
         read_layout(replace(snapshot, files=()))
+
+
+def test_a_fingerprint_is_that_of_the_content_and_not_of_its_place(tmp_path: Path) -> None:
+    tokens = random_tokens(150, 8, 64)
+    first = read_layout(write_sequences(tmp_path / "first", tokens))
+    again = read_layout(write_sequences(tmp_path / "again", tokens, version=7))
+    assert again.fingerprint == first.fingerprint
+    other = read_layout(write_sequences(tmp_path / "other", random_tokens(150, 8, 64, seed=1)))
+    shorter = read_layout(write_sequences(tmp_path / "shorter", tokens[:149]))
+    padded = read_layout(write_sequences(tmp_path / "padded", tokens, last_num_tokens=3))
+    grouped = read_layout(write_sequences(tmp_path / "grouped", tokens, rows_per_group=8))
+    found = {layout.fingerprint for layout in (first, other, shorter, padded, grouped)}
+    assert len(found) == 5
+    assert join_layouts([first, other]).fingerprint != join_layouts([other, first]).fingerprint
+
+
+def test_joined_tables_lie_behind_each_other_and_keep_their_own_ids(tmp_path: Path) -> None:
+    sizes = (40, 25)
+    layouts = [
+        read_layout(write_sequences(tmp_path / str(size), random_tokens(size, 8, 64), rows_per_file=32))
+        for size in sizes
+    ]
+    joined = join_layouts(layouts)
+    assert joined.num_sequences == 65
+    parts = joined.slices(30, 50)
+    assert [(Path(part.path).parent.name, part.first_id, part.end - part.start) for part in parts] == [
+        ("40", 30, 2), ("40", 32, 8), ("25", 0, 10)
+    ]  # fmt: skip

@@ -135,3 +135,53 @@ def test_idle_workers_look_for_work_at_our_pace() -> None:
 
     assert thread_pool.IO_TIMEOUT_INTERVAL_S == compat.POLL_SECONDS
     assert thread_pool.WorkerThread.run.__globals__["IO_TIMEOUT_INTERVAL_S"] == compat.POLL_SECONDS
+
+
+def test_a_worker_takes_twelve_arguments_of_its_own_and_leaves_the_rest() -> None:
+    """The reader hands two more through, behind Petastorm's."""
+    compat.ArrowReaderWorker(0, print, (*(None,) * 12, "ours", "too"))
+    with pytest.raises(IndexError):
+        compat.ArrowReaderWorker(0, print, (None,) * 10)
+
+
+class ManyWorker(NumberWorker):
+    """Publishes more results for its item than the queue of results holds."""
+
+    def process(self, number: int) -> None:
+        for part in range(50):
+            self.publish_func({"number": np.array([number * 50 + part])})
+
+
+def test_a_full_queue_of_results_holds_its_worker_back_and_does_not_hold_up_the_stop() -> None:
+    before = threading.active_count()
+    pool = compat.ThreadPool(1, results_queue_size=7)
+    pool.start(ManyWorker, None, ventilator=ListVentilator(pool.ventilate, [0, 1]))
+    assert pool.get_results()["number"].tolist() == [0]
+    deadline = time.monotonic() + 60
+    while pool.results_qsize() < 7 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert pool.results_qsize() == 7
+    pool.stop()
+    pool.join()
+    assert threading.active_count() == before
+
+
+class BareReader(compat.Reader):
+    """What our reader sets of Petastorm's, and nothing else: its constructor is not called."""
+
+    def __init__(self, items: list[int]) -> None:
+        self.schema = compat.Unischema("s", [compat.UnischemaField("number", np.int64, (), None, False)])
+        self.ngram = None
+        self.last_row_consumed = self.stopped = False
+        self._results_queue_reader = NumberWorker.new_results_queue_reader()
+        self._workers_pool, self.ventilator = start(items)
+
+
+def test_the_streaming_half_of_the_reader_works_without_its_constructor() -> None:
+    reader = BareReader(list(range(12)))
+    assert [int(row.number[0]) for row in reader] == list(range(12))
+    assert reader.last_row_consumed
+    reader.stop()
+    reader.join()
+    with pytest.raises(RuntimeError, match="has stopped"):
+        next(reader)

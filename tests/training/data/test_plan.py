@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.plan import SamplePlan
@@ -75,8 +76,9 @@ def test_a_block_is_split_only_where_a_shard_ends(plan: SamplePlan, world_size: 
     for shard in range(plan.canonical_shards):
         for step in range(plan.steps_per_epoch):
             for segment in plan.shard_segments(step, shard):
-                readers.setdefault(segment.block, set()).add(shard)
-                assert set((segment.ids // plan.block_rows).tolist()) == {segment.block}
+                readers.setdefault(segment.first, set()).add(shard)
+                assert set((segment.ids // plan.block_rows * plan.block_rows).tolist()) == {segment.first}
+                assert segment.end == min(segment.first + plan.block_rows, plan.num_sequences)
     assert sum(len(shards) - 1 for shards in readers.values()) <= plan.canonical_shards - 1
 
 
@@ -84,7 +86,7 @@ def test_a_block_is_split_only_where_a_shard_ends(plan: SamplePlan, world_size: 
 def test_a_shard_goes_through_a_block_in_one_go(plan: SamplePlan) -> None:
     for shard in range(plan.canonical_shards):
         blocks = [
-            segment.block
+            segment.first
             for step in range(plan.steps_per_epoch)
             for segment in plan.shard_segments(step, shard)
         ]
@@ -113,6 +115,44 @@ def test_the_partial_block_is_not_always_last() -> None:
     assert len(set(first_uses)) > 8
     assert min(first_uses) < 200
     assert max(first_uses) > 700
+
+
+@given(
+    plan=plans(),
+    epochs=st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda pair: pair[0] < pair[1]),
+)
+def test_epochs_differ(plan: SamplePlan, epochs: tuple[int, int]) -> None:
+    """Whatever the blocks and shards; in small plans two orders may be equal by chance, in large ones not."""
+    plan = replace(plan, num_sequences=plan.num_sequences + 40)
+    first, second = ([number for batch in epoch_batches(plan, epoch) for number in batch] for epoch in epochs)
+    assert first != second
+    # Nor does an id stay in its place: of n ids Poisson(1) do, in blocks and rows that are both shuffled.
+    assert sum(a == b for a, b in zip(first, second, strict=True)) < plan.num_sequences / 2
+
+
+@given(
+    sequences=st.integers(10**9, 10**12),
+    shards=st.sampled_from([1, 4, 24]),
+    rows=st.integers(1, 8),
+    block=st.sampled_from([1, 7, 256, 4096, 10**6]),
+    seed=st.integers(0, 2**32 - 1),
+    data=st.data(),
+)
+@settings(max_examples=15)
+def test_any_step_of_a_billion_sequences_takes_memory_for_its_batch_only(
+    sequences: int, shards: int, rows: int, block: int, seed: int, data: st.DataObject
+) -> None:
+    plan = SamplePlan(sequences, seed, shards * rows, shards, block)
+    step = data.draw(st.integers(0, 3 * plan.steps_per_epoch))
+    tracemalloc.start()
+    ids = np.concatenate(plan.batch(step))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(set(ids.tolist())) == len(ids) <= plan.global_batch_size
+    assert ids.min() >= 0
+    assert ids.max() < sequences
+    # Orders of the blocks in use are kept, 256 of 4096 ids at most; a larger block is never ordered whole.
+    assert peak < 256 * 4096 * 8 + 2_000_000
 
 
 def test_a_billion_sequences_need_no_memory() -> None:

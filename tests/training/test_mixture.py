@@ -1,0 +1,147 @@
+"""A mixture through the real stage: two ranks train as one, tables are accounted for, misfits are refused."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.learn import TrainConfig
+from tests.training.tiny import (
+    MODEL,
+    NUM_TRAIN,
+    make_config,
+    make_job,
+    make_mixed,
+    make_snapshots,
+    make_tokenizer,
+)
+from training.data.mixture import MixturePlan
+from training.data.snapshot import Snapshot
+from training.errors import DataError, TrainingError
+from training.loop import train_rank
+from training.metrics import combine_hashes, hash_ids, read_metrics
+from training.sources import open_sources
+from training.stage import TrainResult, train_model
+from training.storage import Folder
+
+SIZES = ((40, 7), (23, 8))
+MIXTURE = {"weight": 2, "lakes": [{"lake": "a", "weight": 1}, {"lake": "b", "weight": 1}]}
+
+
+def config_of(mixture: dict[str, Any] = MIXTURE, **changes: Any) -> TrainConfig:
+    return make_config(mixture=mixture, **changes)
+
+
+@dataclass
+class Place:
+    folder: Path
+    tokenizer: Path
+    train: Snapshot
+    validation: Snapshot
+    mixed: list[Snapshot]
+    lines: list[str] = field(default_factory=list)
+
+    def run(self, spark: SparkSession, config: TrainConfig) -> TrainResult:
+        return train_model(
+            spark,
+            MODEL,
+            config,
+            self.train,
+            self.validation,
+            self.tokenizer,
+            self.folder / "checkpoints",
+            self.folder / "model",
+            self.lines.append,
+            self.mixed,
+        )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("mixture")
+    tokenizer = make_tokenizer(folder / "tokenizer")
+    mixed = [make_mixed(folder / f"mixed-{size}", tokenizer, size, seed) for size, seed in SIZES]
+    return Place(folder, tokenizer, *make_snapshots(folder / "sequences", tokenizer), mixed)
+
+
+def test_two_ranks_train_as_one_and_every_table_is_accounted_for(
+    spark: SparkSession, place: Place, tmp_path: Path
+) -> None:
+    result = place.run(spark, config_of(num_ranks=2))
+    assert result.sequences_used == result.sequences_planned == 160
+    assert [table["sequences"] for table in result.tables] == [80, 40, 40]
+    assert [table["passes"] for table in result.tables] == [80 / NUM_TRAIN, 1, 40 / 23]
+    assert [table["table"] for table in result.tables] == [
+        place.train.table,
+        *(one.table for one in place.mixed),
+    ]
+    assert any("50.0% of each batch from" in line and "75 sequences" in line for line in place.lines)
+
+    job = make_job(tmp_path, config_of(), mixed=SIZES)
+    train_rank(job)
+    alone = read_metrics(Folder(job.checkpoint_dir))
+    found = read_metrics(Folder(str(place.folder / "checkpoints")))
+    for name in ("step", "ids_hash", "tokens", "planned_by_table"):
+        assert [line[name] for line in found] == [line[name] for line in alone], name
+    assert [line["loss"] for line in found] == pytest.approx([line["loss"] for line in alone], rel=1e-4)
+
+    assert isinstance(job.plan, MixturePlan)
+    for line in found:
+        ids = np.concatenate(job.plan.batch(line["step"] - 1))
+        assert line["ids_hash"] == combine_hashes(hash_ids(ids))
+        assert line["planned_by_table"] == [len(own) for own in job.plan.by_table(ids)]
+
+    # The checkpoint belongs to these tables, versions, contents and weights; told on the driver.
+    heavier = {"weight": 3, "lakes": MIXTURE["lakes"]}
+    with pytest.raises(DataError, match=r"plan.ratio: \[2, 1, 1\] there, \[3, 1, 1\] here"):
+        place.run(spark, config_of(heavier, num_ranks=2))
+    newer = replace(place, mixed=[place.mixed[0], replace(place.mixed[1], version=3)])
+    with pytest.raises(DataError, match=r"mixture.2.version: 0 there, 3 here"):
+        newer.run(spark, config_of(num_ranks=2))
+    other = make_mixed(tmp_path / "other", place.tokenizer, 23, seed=9)
+    changed = replace(place, mixed=[place.mixed[0], replace(other, table=place.mixed[1].table)])
+    with pytest.raises(DataError, match=r"mixture.2.content: '\w+' there, '\w+' here"):
+        changed.run(spark, config_of(num_ranks=2))
+    with pytest.raises(DataError, match=r"mixture.1.table: .* there, None here"):
+        replace(place, mixed=[]).run(spark, make_config(num_ranks=2))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tokenizer_hash": "f" * 64}, r"have tokenizer_hash \w{64}, but .* version 0 f{64}; all tables"),
+        ({"sequence_length": 32}, r"have sequence_length 16, but .* 32; all tables"),
+        ({"vocab_size": 299}, r"have vocab_size 300, but .* 299; all tables"),
+        ({"files": ()}, "has no 'train' sequences"),
+    ],
+)
+def test_tables_that_do_not_go_together_are_refused_with_both_values(
+    place: Place, change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        open_sources(config_of(), place.train, [place.mixed[0], replace(place.mixed[1], **change)])
+
+
+def test_a_lake_that_is_there_twice_by_another_name_is_refused(place: Place, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(place.train.table, target_is_directory=True)
+    again = replace(place.train, table=f"{link}{os.sep}")
+    with pytest.raises(DataError, match=r"twice .*change its weight"):
+        open_sources(config_of(), place.train, [place.mixed[0], again])
+    with pytest.raises(DataError, match="names 2 lakes, but the sequences of 1"):
+        open_sources(config_of(), place.train, place.mixed[:1])
+
+
+def test_a_bad_step_names_the_sequences_of_each_table(tmp_path: Path) -> None:
+    config = config_of(learning_rate=1e38, min_learning_rate=1e38, clip_norm=1e30)
+    job = make_job(tmp_path, config, mixed=SIZES)
+    with pytest.raises(TrainingError) as caught:
+        train_rank(job)
+    for number in (1, 2):
+        assert f" of {tmp_path / f'mixed-{number}'}" in str(caught.value)
