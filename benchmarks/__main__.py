@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable
 
-from benchmarks import main_job, strategies
-
-BENCHMARKS: dict[str, Callable[[list[str]], int]] = {
-    "main_job": main_job.main,
-    "strategies": strategies.main,
-}
+BENCHMARKS = ("main_job", "strategies", "launch", "loader", "recovery", "peers")
+"""Modules of this folder; each has a `main`."""
 
 
 def main(argv: list[str]) -> int:
     """Runs the benchmark named first, else the main job, with the rest of the arguments."""
-    if argv and not argv[0].startswith("-"):
-        if argv[0] not in BENCHMARKS:
-            sys.stderr.write(f"there is no benchmark {argv[0]!r}; there are: {', '.join(BENCHMARKS)}\n")
-            return 2
-        return BENCHMARKS[argv[0]](argv[1:])
-    return main_job.main(argv)
+    name, rest = (argv[0], argv[1:]) if argv and not argv[0].startswith("-") else (BENCHMARKS[0], argv)
+    if name not in BENCHMARKS:
+        sys.stderr.write(f"there is no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}\n")
+        return 2
+    code: int = importlib.import_module(f"benchmarks.{name}").main(rest)
+    return code
 
 
 if __name__ == "__main__":

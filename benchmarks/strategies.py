@@ -51,7 +51,10 @@ def main(argv: list[str]) -> int:
     spark = open_session(session, "strategies")
     for _ in range(options.rounds):
         for name in options.only.split(","):
+            began = time.perf_counter()
             row = measure(spark, VARIANTS[name], options.ranks, options.steps)
+            took = time.perf_counter() - began
+            sys.stderr.write(f"{name}: {row['step_ms']:.1f} ms a step, {took:.0f} s with its launch\n")
             if name not in rows or row["step_ms"] < rows[name]["step_ms"]:
                 rows[name] = row
     spark.stop()

@@ -31,16 +31,17 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapsho
     """
     catalog = Catalog(lake)
     packed, made = _packed(catalog, lake, catalog.info(_TABLE, version).version)
+    place = lake.location
     missing = [name for name, kind in _MADE.items() if not isinstance(made.get(name), kind)]
     if missing:
         raise InputError(
-            f"version {packed} of table {_TABLE!r} of the lake {lake.location} does not say its "
-            f"{', '.join(missing)}, as packing does; pack the tokens again: ringlake pack --lake {lake.location}"
+            f"version {packed} of table {_TABLE!r} of the lake {place} does not say its "
+            f"{', '.join(missing)}, as packing does; pack the tokens again: ringlake pack --lake {place}"
         )
     if not catalog.info(_TABLE, packed).rows:
         raise InputError(
-            f"table {_TABLE!r} (version {packed}) of the lake {lake.location} has no rows, so there is nothing "
-            f"to train on; see what became of them: ringlake status {lake.location}"
+            f"table {_TABLE!r} (version {packed}) of the lake {place} has no rows, so there is nothing "
+            f"to train on; see what became of them: ringlake status {place}"
         )
     return Snapshot(
         table=lake.table(_TABLE),
@@ -59,8 +60,9 @@ def _packed(catalog: Catalog, lake: Lake, version: int) -> tuple[int, dict[str, 
     packed = [
         (number, made) for number, _, made in commits if made.get("stage") == "pack" and number <= version
     ]
-    where = f"table {_TABLE!r} of the lake {lake.location}"
-    remedy = f"pack the tokens again: ringlake pack --lake {lake.location}"
+    place = lake.location
+    where = f"table {_TABLE!r} of the lake {place}"
+    remedy = f"pack the tokens again: ringlake pack --lake {place}"
     if not packed:
         raise InputError(f"{where} has no version that packing wrote, up to version {version}; {remedy}")
     number, made = packed[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class Plan(ABC):
     def shard_segments(self, step: int, shard: int) -> Iterator[Segment]:
         """What a global batch takes of one shard, cut where the block changes."""
 
-    @property
+    @cached_property
     def rows_per_shard(self) -> int:
         """Sequences that a full global batch takes of each shard."""
         return self.global_batch_size // self.canonical_shards

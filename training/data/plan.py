@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ class SamplePlan(Plan):
                 raise DataError(f"the sample plan needs {name} >= 1, not {getattr(self, name)}")
         self._check_batch()
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Global batches in an epoch; the last may be smaller."""
         longest = -(-self.num_sequences // self.canonical_shards)
@@ -96,18 +96,19 @@ class SamplePlan(Plan):
         while start < end:
             block, offset, rows = self._locate(epoch, start)
             take = min(rows - offset, end - start)
-            order = _row_order(self.seed, epoch, block, rows, offset, take)
             first = block * self.block_rows
-            yield Segment(first, first + rows, first + order)
+            if rows <= _MAX_CACHED_ROWS:
+                ids = _whole_block(self.seed, epoch, block, rows, self.block_rows)[offset : offset + take]
+            else:
+                ids = first + _order_of(self.seed, epoch, block, rows)(np.arange(offset, offset + take))
+            yield Segment(first, first + rows, ids)
             start += take
 
     def _locate(self, epoch: int, position: int) -> tuple[int, int, int]:
         """Block, row offset in its shuffled order, and rows of the block at a virtual position."""
         num_full, tail = divmod(self.num_sequences, self.block_rows)
         if tail:
-            # The partial block takes any place in the order, so that no ids are always the last ones.
-            place = derive_seed(self.seed, epoch, _PARTIAL_PLACE) % (num_full + 1)
-            tail_start = place * self.block_rows
+            tail_start = _partial_place(self.seed, epoch, num_full) * self.block_rows
             if tail_start <= position < tail_start + tail:
                 return num_full, position - tail_start, tail
             if position >= tail_start + tail:
@@ -122,16 +123,18 @@ def _block_at(seed: int, epoch: int, num_full: int, turn: int) -> int:
     return int(Permutation(num_full, derive_seed(seed, epoch, _BLOCK_ORDER))(np.array(turn)))
 
 
-def _row_order(seed: int, epoch: int, block: int, rows: int, offset: int, take: int) -> Ids:
-    """Rows offset to offset + take of a block's shuffled order."""
-    if rows <= _MAX_CACHED_ROWS:
-        return _whole_order(seed, epoch, block, rows)[offset : offset + take]
-    return _order_of(seed, epoch, block, rows)(np.arange(offset, offset + take))
+@lru_cache(maxsize=256)
+def _partial_place(seed: int, epoch: int, num_full: int) -> int:
+    """Full blocks before the partial one: it takes any place, so that no ids are always the last ones."""
+    return derive_seed(seed, epoch, _PARTIAL_PLACE) % (num_full + 1)
 
 
 @lru_cache(maxsize=256)
-def _whole_order(seed: int, epoch: int, block: int, rows: int) -> Ids:
-    return _order_of(seed, epoch, block, rows)(np.arange(rows))
+def _whole_block(seed: int, epoch: int, block: int, rows: int, block_rows: int) -> Ids:
+    """The ids of a block in its shuffled order; the slices that segments take of it cannot be written to."""
+    ids = block * block_rows + _order_of(seed, epoch, block, rows)(np.arange(rows))
+    ids.flags.writeable = False
+    return ids
 
 
 def _order_of(seed: int, epoch: int, block: int, rows: int) -> Permutation:

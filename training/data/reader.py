@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import tee
 from typing import Any
 
 import numpy as np
@@ -27,12 +29,19 @@ from training.data.petastorm_compat import (
     UnischemaField,
     Ventilator,
 )
-from training.data.schedule import Schedule
+from training.data.schedule import PlannedBatch, Schedule
 from training.errors import DataError
 from training.storage import arrow_filesystem
 
 NUM_WORKERS = 2
 """Reading threads a rank: decoding releases the GIL, and two hide the latency of one file behind another."""
+
+RUN_BYTES = 512 * 1024
+"""Tokens that are gathered at once, for as many batches as that makes: small enough for a core's cache."""
+
+MAX_OPEN_FILES = 16
+"""Files that a reading thread keeps open: to open one and parse its footer takes a good part of the time
+that reading a row group takes."""
 
 BLOCKS_AHEAD_PER_LANE = 1
 """Blocks read ahead for each lane, beside the one in use."""
@@ -75,9 +84,10 @@ class SequenceReader:
     def __init__(self, layout: Layout, schedule: Schedule, vocab_size: int) -> None:
         self.wait_seconds = 0.0
         self._layout = layout
-        self._schedule = schedule
-        self._blocks = _BlockReader(layout, schedule, vocab_size)
-        self._batches = self._assemble()
+        # The plan is walked once: what looks ahead for blocks leaves its batches to what assembles them.
+        ahead, planned = tee(schedule())
+        self._blocks = _BlockReader(layout, _needed_blocks(layout, ahead), _count_lanes(schedule), vocab_size)
+        self._batches = self._assemble(planned)
 
     def __enter__(self) -> SequenceReader:
         return self
@@ -99,26 +109,46 @@ class SequenceReader:
         self.wait_seconds += time.perf_counter() - begin
         return batch
 
-    def _assemble(self) -> Iterator[Batch]:
-        lanes: dict[int, tuple[int, Any]] = {}
+    def _assemble(self, schedule: Iterator[PlannedBatch]) -> Iterator[Batch]:
         length = self._layout.sequence_length
-        for planned in self._schedule():
-            ids, tokens, counts = [], [], []
-            for draw in planned.draws:
+        lanes: dict[int, tuple[int, Any]] = {}
+        for run in _runs(schedule, RUN_BYTES // (4 * length)):
+            sizes = [len(draw.segment.ids) for draw in run[0].draws]
+            shape = (len(run), sum(sizes))
+            ids, counts = np.empty(shape, np.int64), np.empty(shape, np.int32)
+            tokens = np.empty((*shape, length), np.int32)
+            begin = 0
+            for place, (draw, size) in enumerate(zip(run[0].draws, sizes, strict=True)):
                 number, block = lanes.get(draw.lane, (-1, None))
                 if number != draw.segment.first:
                     block = next(self._blocks)
                     lanes[draw.lane] = (draw.segment.first, block)
-                rows = draw.segment.ids - draw.segment.first
-                ids.append(draw.segment.ids)
-                tokens.append(block.input_ids[rows])
-                counts.append(block.num_tokens[rows])
-            yield Batch(
-                step=planned.step,
-                sequence_ids=np.concatenate(ids) if ids else np.empty(0, np.int64),
-                input_ids=np.concatenate(tokens) if tokens else np.empty((0, length), np.int32),
-                num_tokens=np.concatenate(counts) if counts else np.empty(0, np.int32),
-            )
+                drawn = np.stack([planned.draws[place].segment.ids for planned in run])
+                rows, part = drawn - draw.segment.first, slice(begin, begin + size)
+                ids[:, part] = drawn
+                tokens[:, part] = block.input_ids[rows]
+                counts[:, part] = block.num_tokens[rows]
+                begin += size
+            for position, planned in enumerate(run):
+                yield Batch(planned.step, ids[position], tokens[position], counts[position])
+
+
+def _runs(schedule: Iterator[PlannedBatch], max_rows: int) -> Iterator[list[PlannedBatch]]:
+    """Consecutive batches that take equally many rows of the same blocks: a gather serves all of a run."""
+    run: list[PlannedBatch] = []
+    shape: list[tuple[int, int, int]] = []
+    for planned in schedule:
+        own = [(draw.lane, draw.segment.first, len(draw.segment.ids)) for draw in planned.draws]
+        size = sum(rows for _, _, rows in own)
+        # A lane that changes its block within a batch has to do so in every batch.
+        alone = len({lane for lane, _, _ in own}) < len(own)
+        if run and (alone or own != shape or (len(run) + 1) * max(1, size) > max_rows):
+            yield run
+            run = []
+        run.append(planned)
+        shape = [] if alone else own
+    if run:
+        yield run
 
 
 class _BlockReader(Reader):
@@ -128,7 +158,9 @@ class _BlockReader(Reader):
     here, so only the streaming half of the class is set up: pool, ventilator and results queue reader.
     """
 
-    def __init__(self, layout: Layout, schedule: Schedule, vocab_size: int) -> None:
+    def __init__(
+        self, layout: Layout, needs: Iterator[list[RowSlice]], num_lanes: int, vocab_size: int
+    ) -> None:
         self.schema = Unischema(
             "sequences",
             [
@@ -143,11 +175,9 @@ class _BlockReader(Reader):
         self.last_row_consumed = False
         self.stopped = False
         self._results_queue_reader = _BlockWorker.new_results_queue_reader()
-        first = next(schedule(), None)
-        num_lanes = len({draw.lane for draw in first.draws}) if first else 0
         ahead = max(NUM_WORKERS, num_lanes * BLOCKS_AHEAD_PER_LANE)
         self._workers_pool = ThreadPool(NUM_WORKERS, results_queue_size=NUM_WORKERS * ahead)
-        self.ventilator = _ScheduleVentilator(self._workers_pool.ventilate, layout, schedule, ahead)
+        self.ventilator = _ScheduleVentilator(self._workers_pool.ventilate, needs, ahead)
         # The first twelve are Petastorm's, in its order; its file system, pieces, shuffling stay unused.
         petastorm_arguments = (
             *(None, list(layout.paths), self.schema, None, None, self.cache),
@@ -167,11 +197,9 @@ class _ScheduleVentilator(Ventilator):
     schedule's.
     """
 
-    def __init__(
-        self, ventilate: Callable[..., None], layout: Layout, schedule: Schedule, ahead: int
-    ) -> None:
+    def __init__(self, ventilate: Callable[..., None], needs: Iterator[list[RowSlice]], ahead: int) -> None:
         super().__init__(ventilate)
-        self._needs = _needed_blocks(layout, schedule)
+        self._needs = needs
         self._ahead = ahead
         self._finished = False
 
@@ -193,9 +221,14 @@ class _ScheduleVentilator(Ventilator):
         self._finished = True
 
 
-def _needed_blocks(layout: Layout, schedule: Schedule) -> Iterator[list[RowSlice]]:
+def _count_lanes(schedule: Schedule) -> int:
+    first = next(schedule(), None)
+    return len({draw.lane for draw in first.draws}) if first else 0
+
+
+def _needed_blocks(layout: Layout, schedule: Iterator[PlannedBatch]) -> Iterator[list[RowSlice]]:
     lanes: dict[int, int] = {}
-    for planned in schedule():
+    for planned in schedule:
         for draw in planned.draws:
             first = draw.segment.first
             if lanes.get(draw.lane) != first:
@@ -209,10 +242,11 @@ class _BlockWorker(ArrowReaderWorker):
     def __init__(self, worker_id: int, publish: Callable[[Any], None], arguments: tuple[Any, ...]) -> None:
         super().__init__(worker_id, publish, arguments)
         self._sequence_length, self._vocab_size = arguments[-2], arguments[-1]
+        self._open = lru_cache(MAX_OPEN_FILES)(_open_file)
 
     def process(self, slices: list[RowSlice]) -> None:
         """Publish `input_ids` (rows, sequence_length) and `num_tokens` (rows,) of a block."""
-        parts = [_read_rows(part, self._sequence_length, self._vocab_size) for part in slices]
+        parts = [_read_rows(part, self._open, self._sequence_length, self._vocab_size) for part in slices]
         tokens, counts = zip(*parts, strict=True)
         self.publish_func(
             {
@@ -223,16 +257,35 @@ class _BlockWorker(ArrowReaderWorker):
 
 
 def _read_rows(
-    part: RowSlice, length: int, vocab_size: int
+    part: RowSlice, open_file: Callable[[str], pq.ParquetFile], length: int, vocab_size: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    filesystem, path = arrow_filesystem(part.path)
-    place = f"{part.path}, row group {part.row_group}"
     try:
-        with filesystem.open_input_file(path) as handle, pq.ParquetFile(handle) as file:
-            table = file.read_row_group(part.row_group, columns=list(COLUMN_TYPES), use_threads=False)
+        file = open_file(part.path)
+        table = file.read_row_group(part.row_group, columns=list(COLUMN_TYPES), use_threads=False)
     except (OSError, pa.ArrowException) as error:
+        place = f"{part.path}, row group {part.row_group}"
         raise DataError(f"{place} cannot be read: {' '.join(str(error).split())}") from None
-    table = table.slice(part.start, part.end - part.start).combine_chunks()
+    return _checked(table, part, length, vocab_size)
+
+
+def _open_file(location: str) -> pq.ParquetFile:
+    filesystem, path = arrow_filesystem(location)
+    return pq.ParquetFile(filesystem.open_input_file(path))
+
+
+def _checked(
+    table: pa.Table, part: RowSlice, length: int, vocab_size: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Tokens (rows, length) and their numbers (rows,) of what was read of a row group.
+
+    A thread that computes beside this one gets the interpreter's lock whenever a call here gives it up, and
+    keeps it for milliseconds: so there are few such calls.
+    """
+    place = f"{part.path}, row group {part.row_group}"
+    if part.end - part.start < table.num_rows:
+        table = table.slice(part.start, part.end - part.start)
+    if any(column.num_chunks != 1 for column in table.columns):
+        table = table.combine_chunks()
     ids = table.column("sequence_id").to_numpy()
     if not np.array_equal(ids, np.arange(part.first_id, part.first_id + len(ids))):
         raise DataError(f"{place}: rows are not in order of sequence_id from {part.first_id}; pack again")
@@ -243,7 +296,8 @@ def _read_rows(
             f"{place}: num_tokens must lie in 1 to {length}, but is {int(counts.min())} to "
             f"{int(counts.max())}"
         )
-    if tokens.size and not (int(tokens.min()) >= 0 and int(tokens.max()) < vocab_size):
+    # As unsigned numbers the negative ones are the largest.
+    if tokens.size and int(tokens.view(np.uint32).max()) >= vocab_size:
         raise DataError(
             f"{place}: token ids {int(tokens.min())} to {int(tokens.max())} do not fit a vocabulary of "
             f"{vocab_size}; the table was made with another tokenizer, tokenize again"
@@ -253,10 +307,11 @@ def _read_rows(
 
 def _matrix(column: pa.ListArray, length: int, place: str) -> npt.NDArray[np.int32]:
     """A list column as a matrix over the same memory; every list must have the same length."""
-    lengths = np.diff(column.offsets.to_numpy())
+    offsets = column.offsets.to_numpy()
+    lengths = np.diff(offsets)
     if column.null_count or np.any(lengths != length):
         odd = lengths[lengths != length]
         found = f"{int(odd[0])} tokens" if odd.size else "a null"
         raise DataError(f"{place}: a row of input_ids has {found}, but sequences have {length}")
-    values: npt.NDArray[np.int32] = column.flatten().to_numpy(zero_copy_only=True)
-    return values.reshape(-1, length)
+    values: npt.NDArray[np.int32] = column.values.to_numpy(zero_copy_only=True)
+    return values[offsets[0] : offsets[-1]].reshape(-1, length)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from training.data.batches import Plan, Segment
 
 
-@dataclass(frozen=True)
-class Draw:
+class Draw(NamedTuple):
     """Rows of one block that a batch takes.
 
     Attributes:
@@ -23,8 +22,7 @@ class Draw:
     segment: Segment
 
 
-@dataclass(frozen=True)
-class PlannedBatch:
+class PlannedBatch(NamedTuple):
     """The draws of one batch of a rank, in order of use; `step` numbers it."""
 
     step: int

@@ -180,3 +180,12 @@ def test_rows_out_of_order_in_a_group_are_refused(tmp_path: Path) -> None:
     ids = [*range(30), 31, 30]
     with pytest.raises(DataError, match="row group 1: rows are not in order of sequence_id from 16"):
         read_all(change(tmp_path, "sequence_id", pa.array(ids, pa.int64())))
+
+
+def test_a_lane_that_takes_the_same_blocks_in_every_batch_reads_them_each_time(tmp_path: Path) -> None:
+    small = read_layout(write_sequences(tmp_path, TOKENS[:2], rows_per_group=1))
+    plan = SamplePlan(2, seed=1, global_batch_size=2, canonical_shards=1, block_rows=1)
+    with SequenceReader(small, training_schedule(plan, 0, 1, 0, 12), VOCAB) as reader:
+        for batch in reader:
+            assert batch.sequence_ids.tolist() == plan.batch(batch.step)[0].tolist()
+            np.testing.assert_array_equal(batch.input_ids, expected_rows(batch.sequence_ids))
