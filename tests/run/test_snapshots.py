@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from hashlib import sha256
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from conf.model import RunConfig
 from pipelines.errors import InputError
@@ -61,6 +62,13 @@ def write_sequences(spark: SparkSession, lake: Lake, tokenizer_hash: str, num_tr
     return write_table(
         spark, lake, "sequences", frame.sort("split", "sequence_id"), {"stage": "pack", **made}, settings
     )
+
+
+def rewrite(frame: DataFrame, lake: Lake, noted: dict[str, Any]) -> None:
+    """Replaces the table as another program could, with notes as packing leaves them."""
+    writer = frame.coalesce(1).write.format("delta").mode("overwrite").partitionBy("split")
+    options = {"overwriteSchema": "true", "userMetadata": json.dumps(noted)}
+    writer.options(**options).save(str(lake.table("sequences")))
 
 
 @pytest.fixture(scope="module")
@@ -140,14 +148,8 @@ def test_other_token_types_are_refused_with_version_and_both_types(spark: SparkS
     path = str(lake.table("sequences"))
     wide = spark.read.format("delta").load(path)
     wide = wide.withColumn("input_ids", wide.input_ids.cast("array<bigint>"))
-    noted = (
-        '{"stage": "pack", "sequence_length": 16, "vocab_size": 300, "tokenizer_hash": "'
-        + take_snapshot(lake, "train").tokenizer_hash
-        + '"}'
-    )
-    wide.coalesce(1).write.format("delta").mode("overwrite").partitionBy("split").option(
-        "overwriteSchema", "true"
-    ).option("userMetadata", noted).save(path)
+    noted = {"stage": "pack", **NOTED, "tokenizer_hash": take_snapshot(lake, "train").tokenizer_hash}
+    rewrite(wide, lake, noted)
     with pytest.raises(
         DataError, match=rf"{path} version 1: .*'input_ids' must be list<item: int32>, but is list<.*int64>"
     ):
@@ -229,17 +231,17 @@ def test_notes_of_other_writers_do_not_disturb_and_missing_ones_are_named(
     note = "spark.databricks.delta.commitInfo.userMetadata"
     spark.conf.set(note, "{ not JSON")
     try:
-        sql(spark, lake, "ALTER TABLE {} SET TBLPROPERTIES ('owner' = 'somebody')")
+        sql(spark, lake, "ALTER TABLE {} SET TBLPROPERTIES ('remark' = 'by hand')")
     finally:
         spark.conf.unset(note)
     assert Catalog(lake).version("sequences") == 1
     assert take_snapshot(lake, "train").version == 0
     assert Catalog(lake).info("sequences").metadata == {}
     frame = spark.read.format("delta").option("versionAsOf", 0).load(str(lake.table("sequences")))
-    write_table(spark, lake, "sequences", frame.limit(0), {"stage": "pack", **NOTED})
+    rewrite(frame.limit(0), lake, {"stage": "pack", **NOTED})
     with pytest.raises(InputError, match=r"version 2\) of the lake .* has no rows"):
         take_snapshot(lake, "train")
-    write_table(spark, lake, "sequences", frame, {"stage": "pack", "vocab_size": "many"})
+    rewrite(frame, lake, {"stage": "pack", "vocab_size": "many"})
     with pytest.raises(
         InputError, match=r"version 3 .*does not say its sequence_length, vocab_size, tokenizer_hash"
     ):
