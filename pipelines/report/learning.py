@@ -114,4 +114,20 @@ def _figures(details: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         (label, form(number))
         for key, (label, form) in FIGURES.items()
         if (number := finite(details.get(key))) is not None
-    )
+    ) + _mixture(details.get("tables"))
+
+
+def _mixture(tables: Any) -> tuple[tuple[str, str], ...]:
+    """What a mixture took of each table, see `training.sources.Sources.account`; nothing for one table."""
+    if not isinstance(tables, list) or len(tables) < 2:
+        return ()
+    rows = []
+    for table in tables:
+        sequences, passes, weight = (finite(table.get(key)) for key in ("sequences", "passes", "weight"))
+        if sequences is None or passes is None or weight is None:
+            continue
+        taken = f"{text.count(int(sequences))} sequences, {text.decimal(passes, 2)} passes"
+        rows.append(
+            (f"of {table.get('table')}, version {table.get('version')}", f"{taken}, weight {weight:g}")
+        )
+    return tuple(rows)

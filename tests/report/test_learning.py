@@ -43,6 +43,20 @@ def test_curves_take_the_steps_that_have_a_value(tmp_path: Path) -> None:
     assert result.figures == (("parameters", "10"), ("steps", "5"))
 
 
+def test_what_a_mixture_took_of_each_table_is_shown(tmp_path: Path) -> None:
+    one = {"table": "/a", "version": 3, "weight": 2.0, "sequences": 1234, "passes": 0.5}
+    other = {"table": "/b", "version": 0, "weight": 0.5, "sequences": 308, "passes": 2.25}
+    result = training(Lake.at(tmp_path), run(steps=5, tables=[one, other, {"table": "/c"}]))
+    assert result is not None
+    assert result.figures[1:] == (
+        ("of /a, version 3", "1,234 sequences, 0.50 passes, weight 2"),
+        ("of /b, version 0", "308 sequences, 2.25 passes, weight 0.5"),
+    )
+    alone = training(Lake.at(tmp_path), run(steps=5, tables=[one]))
+    assert alone is not None
+    assert alone.figures == (("steps", "5"),)
+
+
 def test_a_file_outside_the_lake_is_not_read(tmp_path: Path) -> None:
     path = write(tmp_path / "elsewhere" / "metrics.jsonl", '{"step": 1, "loss": 5.5}')
     (tmp_path / "lake").mkdir()
