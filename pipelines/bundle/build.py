@@ -106,10 +106,8 @@ def submit_command(made: dict[str, str], *, deploy_mode: str, arguments: str) ->
         ]
         if sysconfig.get_config_var("Py_ENABLE_SHARED"):
             # The interpreter looks for its own library where it was built, unless told.
-            lines += [
-                f"--conf spark.{place}.LD_LIBRARY_PATH=./environment/lib"
-                for place in ("executorEnv", "yarn.appMasterEnv")
-            ]
+            places = ["executorEnv", *(["yarn.appMasterEnv"] if deploy_mode == "cluster" else [])]
+            lines += [f"--conf spark.{place}.LD_LIBRARY_PATH=./environment/lib" for place in places]
         if deploy_mode == "cluster":
             lines.append(f"--conf spark.yarn.appMasterEnv.PYSPARK_PYTHON={python}")
     lines += [f"--jars {made['jars']}", f"--py-files {made['code']}", f"{made['main']} {arguments}"]
