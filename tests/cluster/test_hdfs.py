@@ -131,6 +131,7 @@ def test_a_lease_is_held_by_one_and_taken_over_when_its_holder_is_gone(folder: F
     assert not folder.exists(LOCK_FILE)
 
 
-def test_a_lake_that_cannot_be_reached_is_one_clear_error() -> None:
-    with pytest.raises(EnvironmentProblem, match=r"the lake hdfs://\S+ cannot be written to"):
-        Lake.at("hdfs://127.0.0.1:1/lake").create()
+def test_a_lake_that_cannot_be_written_is_one_clear_error(folder: Folder) -> None:
+    folder.write("file", b"in the way")
+    with pytest.raises(EnvironmentProblem, match=r"the lake hdfs://\S+/file/lake cannot be written to"):
+        Lake.at(f"{folder.location}/file/lake").create()

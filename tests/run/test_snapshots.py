@@ -43,7 +43,6 @@ from training.identity import check_interrupted
 from training.job import TrainJob, settings_identity
 from training.loop import train_rank
 from training.sources import open_sources
-from training.storage import Folder
 
 NOTED = {"sequence_length": LENGTH, "vocab_size": VOCAB_SIZE, "tokenizer_hash": "0" * 64}
 
@@ -68,23 +67,24 @@ def rewrite(frame: DataFrame, lake: Lake, noted: dict[str, Any]) -> None:
     """Replaces the table as another program could, with notes as packing leaves them."""
     writer = frame.coalesce(1).write.format("delta").mode("overwrite").partitionBy("split")
     options = {"overwriteSchema": "true", "userMetadata": json.dumps(noted)}
-    writer.options(**options).save(str(lake.table("sequences")))
+    writer.options(**options).save(lake.table("sequences"))
 
 
 @pytest.fixture(scope="module")
 def packed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake = Lake.at(tmp_path_factory.mktemp("packed") / "lake")
     lake.create()
-    tokenizer = make_tokenizer(lake.tokenizers / "draft")
+    tokenizers = lake.tokenizers.local_path
+    tokenizer = make_tokenizer(tokenizers / "draft")
     digest = sha256((tokenizer / "tokenizer.json").read_bytes()).hexdigest()
-    tokenizer.rename(lake.tokenizers / digest[:16])
+    tokenizer.rename(tokenizers / digest[:16])
     assert write_sequences(spark, lake, digest) == 0
     return lake
 
 
 @pytest.fixture
 def lake(packed: Lake, tmp_path: Path) -> Lake:
-    shutil.copytree(packed.root, tmp_path / "lake")
+    shutil.copytree(packed.root.local_path, tmp_path / "lake")
     return Lake.at(tmp_path / "lake")
 
 
@@ -136,7 +136,7 @@ def test_a_table_that_packing_never_wrote_is_refused(spark: SparkSession, tmp_pa
     lake = Lake.at(tmp_path / "lake")
     spark.range(3).selectExpr(
         "'train' split", "id sequence_id", "array(1L, 2L) input_ids", "2 num_tokens", "array() segments"
-    ).drop("segments").write.format("delta").partitionBy("split").save(str(lake.table("sequences")))
+    ).drop("segments").write.format("delta").partitionBy("split").save(lake.table("sequences"))
     with pytest.raises(
         InputError, match="no version that packing wrote, up to version 0; pack the tokens again"
     ):
@@ -145,7 +145,7 @@ def test_a_table_that_packing_never_wrote_is_refused(spark: SparkSession, tmp_pa
 
 def test_other_token_types_are_refused_with_version_and_both_types(spark: SparkSession, lake: Lake) -> None:
     """A table that another release of ringlake might have packed: it says it is packed, but has longs."""
-    path = str(lake.table("sequences"))
+    path = lake.table("sequences")
     wide = spark.read.format("delta").load(path)
     wide = wide.withColumn("input_ids", wide.input_ids.cast("array<bigint>"))
     noted = {"stage": "pack", **NOTED, "tokenizer_hash": take_snapshot(lake, "train").tokenizer_hash}
@@ -170,9 +170,9 @@ def test_an_interrupted_training_does_not_start_anew_on_another_version(
         train=sources.layout,
         validation=read_layout(take_snapshot(lake, "validation")),
         vocab_size=VOCAB_SIZE,
-        tokenizer_dir=str(lake.tokenizers / first.tokenizer_hash[:16]),
-        checkpoint_dir=str(lake.checkpoints / "interrupted"),
-        model_dir=str(lake.model),
+        tokenizer_dir=lake.tokenizers.child(first.tokenizer_hash[:16]).location,
+        checkpoint_dir=lake.checkpoints.child("interrupted").location,
+        model_dir=lake.model.location,
         source=sources.identity,
     )
     with monkeypatch.context() as patch:
@@ -181,9 +181,7 @@ def test_an_interrupted_training_does_not_start_anew_on_another_version(
             train_rank(job)
 
     assert write_sequences(spark, lake, first.tokenizer_hash, num_train=60) == 1
-    context = Context(
-        RunConfig(lake=str(lake.root), model=MODEL, train=config), lake, Console(), _spark=spark
-    )
+    context = Context(RunConfig(lake=lake.location, model=MODEL, train=config), lake, Console(), _spark=spark)
     with pytest.raises(
         DataError,
         match=rf"interrupted at step 4 of 20, .*: {lake.table('sequences')} was at version 0, now it is at "
@@ -192,7 +190,7 @@ def test_an_interrupted_training_does_not_start_anew_on_another_version(
         LEARN_STAGES[0].execute(context, {})
     # Neither a finished training nor other settings are in the way of a new one.
     wanted = settings_identity(MODEL, config) | {"table": first.table, "version": 1}
-    folder = Folder(str(lake.checkpoints / "interrupted"))
+    folder = lake.checkpoints.child("interrupted")
     with pytest.raises(DataError, match="interrupted at step 4"):
         check_interrupted(folder, wanted, 20)
     check_interrupted(folder, wanted, 4)
@@ -237,7 +235,7 @@ def test_notes_of_other_writers_do_not_disturb_and_missing_ones_are_named(
     assert Catalog(lake).version("sequences") == 1
     assert take_snapshot(lake, "train").version == 0
     assert Catalog(lake).info("sequences").metadata == {}
-    frame = spark.read.format("delta").option("versionAsOf", 0).load(str(lake.table("sequences")))
+    frame = spark.read.format("delta").option("versionAsOf", 0).load(lake.table("sequences"))
     rewrite(frame.limit(0), lake, {"stage": "pack", **NOTED})
     with pytest.raises(InputError, match=r"version 2\) of the lake .* has no rows"):
         take_snapshot(lake, "train")
