@@ -74,9 +74,9 @@ class _Lease:
         }
         return json.dumps(value).encode()
 
-    def _read(self) -> dict[str, Any] | None:
+    def _read(self, name: str = LOCK_FILE) -> dict[str, Any] | None:
         try:
-            value = json.loads(self._folder.read(LOCK_FILE))
+            value = json.loads(self._folder.read(name))
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
@@ -113,7 +113,7 @@ class _Lease:
             self._folder.rename(LOCK_FILE, aside)
         except FileNotFoundError:
             return
-        if json.loads(self._folder.read(aside) or b"{}") != expired:
+        if self._read(aside) != expired:
             with contextlib.suppress(FileExistsError):
                 self._folder.rename(aside, LOCK_FILE)
                 return

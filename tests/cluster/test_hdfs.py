@@ -131,6 +131,13 @@ def test_a_lease_is_held_by_one_and_taken_over_when_its_holder_is_gone(folder: F
     assert not folder.exists(LOCK_FILE)
 
 
+def test_a_damaged_lease_is_taken_over(folder: Folder) -> None:
+    folder.write(LOCK_FILE, b'{"token": "cut sh')
+    with held_by_lease(folder, expire_seconds=1):
+        assert b'"token"' in folder.read(LOCK_FILE)
+    assert folder.names() == []
+
+
 def test_a_lake_that_cannot_be_written_is_one_clear_error(folder: Folder) -> None:
     folder.write("file", b"in the way")
     with pytest.raises(EnvironmentProblem, match=r"the lake hdfs://\S+/file/lake cannot be written to"):
