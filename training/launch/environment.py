@@ -51,26 +51,22 @@ def count_threads(requested: int | Literal["auto"], local_size: int) -> int:
     return max(1, cores // local_size)
 
 
-def rank_environment(
+def start_environment(
     info: RankInfo,
-    rendezvous: Rendezvous,
     *,
     threads: int,
     stall_seconds: int,
     gpus: Sequence[str],
-    gpus_shared: bool = False,
     base: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """All variables of a rank process.
+    """The variables that a rank process starts with: all that is known before the ranks meet.
 
     Args:
         info: Its place.
-        rendezvous: Where the ranks meet.
         threads: CPU threads it computes with.
         stall_seconds: A collective that waits longer than this ends the rank. Horovod's own default is never.
         gpus: Ids of the GPUs that Spark gave the task; Spark itself does not set CUDA_VISIBLE_DEVICES. Empty:
             the variable stays as it is.
-        gpus_shared: Whether any GPU of the job has more than one rank (spark.task.resource.gpu.amount < 1).
         base: Variables to start from instead of this process's own.
     """
     environment = dict(os.environ if base is None else base)
@@ -91,20 +87,35 @@ def rank_environment(
         HOROVOD_CROSS_SIZE=str(info.cross_size),
         HOROVOD_CONTROLLER="gloo",
         HOROVOD_CPU_OPERATIONS="gloo",
-        HOROVOD_GLOO_RENDEZVOUS_ADDR=rendezvous.address,
-        HOROVOD_GLOO_RENDEZVOUS_PORT=str(rendezvous.port),
-        HOROVOD_GLOO_IFACE=rendezvous.interface,
         HOROVOD_GLOO_TIMEOUT_SECONDS=str(GLOO_TIMEOUT_SECONDS),
         HOROVOD_STALL_CHECK_TIME_SECONDS=str(max(1, stall_seconds // 2)),
         HOROVOD_STALL_SHUTDOWN_TIME_SECONDS=str(stall_seconds),
-        # Without the sign NCCL takes every interface whose name begins like this.
-        NCCL_SOCKET_IFNAME=f"={rendezvous.interface}",
         **{STALL_VARIABLE: str(stall_seconds)},
     )
-    backend = "nccl" if gpus and not gpus_shared else "gloo"
-    environment[BACKEND_VARIABLE] = backend
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-    if backend == "gloo":
-        environment["HOROVOD_CYCLE_TIME"] = str(CPU_CYCLE_MILLISECONDS)
     return environment
+
+
+def meeting_variables(
+    rendezvous: Rendezvous, *, gpus: Sequence[str], gpus_shared: bool = False
+) -> dict[str, str]:
+    """The variables that follow from the meeting; Horovod reads them when it is initialised.
+
+    Args:
+        rendezvous: Where the ranks meet.
+        gpus: Ids of the GPUs that Spark gave the task.
+        gpus_shared: Whether any GPU of the job has more than one rank (spark.task.resource.gpu.amount < 1).
+    """
+    backend = "nccl" if gpus and not gpus_shared else "gloo"
+    variables = {
+        "HOROVOD_GLOO_RENDEZVOUS_ADDR": rendezvous.address,
+        "HOROVOD_GLOO_RENDEZVOUS_PORT": str(rendezvous.port),
+        "HOROVOD_GLOO_IFACE": rendezvous.interface,
+        # Without the sign NCCL takes every interface whose name begins like this.
+        "NCCL_SOCKET_IFNAME": f"={rendezvous.interface}",
+        BACKEND_VARIABLE: backend,
+    }
+    if backend == "gloo":
+        variables["HOROVOD_CYCLE_TIME"] = str(CPU_CYCLE_MILLISECONDS)
+    return variables

@@ -9,7 +9,7 @@ from functools import partial
 from training.errors import RankFailedError
 from training.launch import network
 from training.launch.channel import Message
-from training.launch.environment import Rendezvous, count_threads, rank_environment
+from training.launch.environment import Rendezvous, count_threads, meeting_variables, start_environment
 from training.launch.failures import explain
 from training.launch.job import Job
 from training.launch.options import Options
@@ -45,15 +45,15 @@ def run_local(payload: bytes, num_ranks: int, options: Options, job: Job) -> dic
         rendezvous = Rendezvous(address, server.port, network.interface_of(address))
         try:
             for info in places:
-                environment = rank_environment(
+                environment = start_environment(
                     info,
-                    rendezvous,
                     threads=count_threads(options.threads_per_rank, info.local_size),
                     stall_seconds=options.stall_seconds,
                     gpus=(),
                 )
                 send = route_output(partial(job.on_message, info.rank), stream=options.stream_output)
-                process = RankProcess(payload, environment, rank=info.rank, host=info.host, send=send)
+                process = RankProcess(environment, rank=info.rank, host=info.host, send=send)
+                process.give(payload, meeting_variables(rendezvous, gpus=()))
                 thread = threading.Thread(target=_watch, args=(process, info, job, results), daemon=True)
                 ranks.append((process, thread))
                 thread.start()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from training.launch.channel import Message
@@ -54,9 +54,10 @@ def route_output(send: Callable[[Message], object], *, stream: bool) -> Callable
 class RankProcess:
     """One rank process in a process group of its own.
 
+    It imports torch and Horovod at once and waits for what it shall run: `give` comes when all have met.
+
     Args:
-        payload: The pickled function and its arguments.
-        environment: All of its variables.
+        environment: The variables that it starts with.
         rank: Its rank, for messages.
         host: Its host, for messages.
         send: Takes 'output', 'log' and 'event' messages.
@@ -64,7 +65,6 @@ class RankProcess:
 
     def __init__(
         self,
-        payload: bytes,
         environment: dict[str, str],
         *,
         rank: int,
@@ -106,7 +106,6 @@ class RankProcess:
                 (self._pump, (process.stderr.fileno(), "stderr")),
                 (self._pump_events, (event_read,)),
                 (self._read_result, (result_read,)),
-                (self._feed, (payload,)),
             )
         ]
         for thread in self._threads:
@@ -116,6 +115,18 @@ class RankProcess:
     def pid(self) -> int:
         """Its process id, which is its process group's too."""
         return self._process.pid
+
+    def give(self, payload: bytes, variables: Mapping[str, str]) -> None:
+        """Have it run a function.
+
+        Args:
+            payload: The pickled function and its arguments.
+            variables: Environment variables that it sets before.
+        """
+        head = json.dumps(dict(variables)).encode() + b"\n"
+        thread = threading.Thread(target=self._feed, args=(head, payload), daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def stop(self) -> None:
         """End it and everything it started, unless it has ended by itself; from any thread."""
@@ -149,9 +160,10 @@ class RankProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _feed(self, payload: bytes) -> None:
+    def _feed(self, head: bytes, payload: bytes) -> None:
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
+            pipe.write(head)
             pipe.write(payload)
 
     def _read_result(self, descriptor: int) -> None:

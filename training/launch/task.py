@@ -12,7 +12,7 @@ from typing import Any
 
 from training.launch import network
 from training.launch.channel import Connection, Endpoint, connect
-from training.launch.environment import Rendezvous, count_threads, rank_environment
+from training.launch.environment import Rendezvous, count_threads, meeting_variables, start_environment
 from training.launch.failures import Failure
 from training.launch.options import Options
 from training.launch.process import RankProcess, route_output
@@ -64,14 +64,25 @@ def _run_rank(
     """The rank's pickled value; None if it failed or was told to stop."""
     options = settings.options
     address = _own_address(settings, info)
+    environment = start_environment(
+        info,
+        threads=count_threads(options.threads_per_rank, info.local_size),
+        stall_seconds=options.stall_seconds,
+        gpus=gpus,
+    )
+    send = route_output(line.send, stream=options.stream_output)
+    # It imports torch and Horovod while the tasks meet.
+    process = RankProcess(environment, rank=info.rank, host=info.host, send=send)
     server = None
-    if info.rank == 0:
-        # Only here: the other tasks need not pay for importing Horovod.
-        from training.launch.rendezvous import RendezvousServer
-
-        server = RendezvousServer(address, options.ports)
+    outcome = None
     try:
+        if info.rank == 0:
+            # Only here: the other tasks need not pay for importing Horovod.
+            from training.launch.rendezvous import RendezvousServer
+
+            server = RendezvousServer(address, options.ports)
         orders = _Orders(line)
+        orders.hold(process)
         port = server.port if server else None
         line.send({"type": "hello", "host": info.host, "address": address, "port": port, "gpus": gpus})
         ranks = orders.wait_for_meeting()
@@ -79,17 +90,12 @@ def _run_rank(
             return None
         if server:
             server.start(places, {str(rank["address"]) for rank in ranks})
-        environment = rank_environment(
-            info,
+        variables = meeting_variables(
             Rendezvous(ranks[0]["address"], ranks[0]["port"], network.interface_of(address)),
-            threads=count_threads(options.threads_per_rank, info.local_size),
-            stall_seconds=options.stall_seconds,
             gpus=gpus,
             gpus_shared=shares_gpus([rank["host"] for rank in ranks], [rank["gpus"] for rank in ranks]),
         )
-        send = route_output(line.send, stream=options.stream_output)
-        process = RankProcess(settings.payload, environment, rank=info.rank, host=info.host, send=send)
-        orders.hold(process)
+        process.give(settings.payload, variables)
         outcome = process.wait()
         if outcome.failure:
             line.send({"type": "failure", **outcome.failure.as_message()})
@@ -99,6 +105,9 @@ def _run_rank(
         orders.ended.wait()
         return outcome.value
     finally:
+        if outcome is None:
+            process.stop()
+            process.wait()
         if server:
             server.close()
 

@@ -1,13 +1,16 @@
 """The rank process: `python -m training.launch.worker`, fresh for every job.
 
-It reads the training function (cloudpickled by the driver, shipped inside the Spark job) from standard
-input, runs it and writes one result to a pipe. It dies with the task that started it.
+It imports what nearly every function needs while the tasks still meet. Then it reads from standard input the
+variables that follow from the meeting and the training function (cloudpickled by the driver, shipped inside
+the Spark job), runs it and writes one result to a pipe. It dies with the task that started it.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -26,9 +29,11 @@ def main() -> NoReturn:
     """Run the function on standard input and end the process."""
     _die_with_parent()
     watch_horovod()
+    _import_early()
     try:
         import cloudpickle  # type: ignore[import-untyped]
 
+        os.environ.update(json.loads(sys.stdin.buffer.readline()))
         function, arguments, keywords = cloudpickle.loads(sys.stdin.buffer.read())
         payload = b"ok\n" + _pickle_value(function(*arguments, **keywords))
     except SystemExit as error:
@@ -40,6 +45,12 @@ def main() -> NoReturn:
     # Exit handlers that the function's libraries registered run; a hanging teardown cannot stall the job.
     atexit._run_exitfuncs()
     end_with(payload, 0)
+
+
+def _import_early() -> None:
+    """Import torch and Horovod, which takes seconds; what goes wrong here, the function shall meet itself."""
+    with contextlib.suppress(Exception):
+        import horovod.torch  # noqa: F401
 
 
 def _pickle_value(value: Any) -> bytes:

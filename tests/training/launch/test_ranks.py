@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.launch.environment import Rendezvous, count_threads, rank_environment
+from training.launch.environment import Rendezvous, count_threads, meeting_variables, start_environment
 from training.launch.ranks import RankInfo, assign_ranks, current_backend, current_rank, shares_gpus
 
 
@@ -47,14 +47,13 @@ def test_laws(hosts: list[str]) -> None:
 
 def test_a_process_knows_its_place_from_the_environment_it_is_given() -> None:
     place = RankInfo(3, 4, 1, 2, 1, 2, "node-7")
-    environment = rank_environment(
+    environment = start_environment(
         place,
-        Rendezvous("10.0.0.1", 1234, "eth0"),
         threads=3,
         stall_seconds=60,
         gpus=["2", "5"],
         base={"HOROVOD_TIMELINE": "left over from another job", "LANG": "C"},
-    )
+    ) | meeting_variables(Rendezvous("10.0.0.1", 1234, "eth0"), gpus=["2", "5"])
     assert current_rank(environment) == place
     assert "HOROVOD_TIMELINE" not in environment
     assert environment["LANG"] == "C"
@@ -70,15 +69,13 @@ def test_a_process_knows_its_place_from_the_environment_it_is_given() -> None:
     ("gpus", "shared", "backend"), [((), False, "gloo"), (("2",), False, "nccl"), (("2",), True, "gloo")]
 )
 def test_nccl_is_for_ranks_with_gpus_of_their_own(gpus: tuple[str, ...], shared: bool, backend: str) -> None:
-    environment = rank_environment(
+    environment = start_environment(
         RankInfo(0, 2, 0, 2, 0, 1, "a"),
-        Rendezvous("127.0.0.1", 1, "lo"),
         threads=1,
         stall_seconds=60,
         gpus=gpus,
-        gpus_shared=shared,
         base={"CUDA_VISIBLE_DEVICES": "0,1"},
-    )
+    ) | meeting_variables(Rendezvous("127.0.0.1", 1, "lo"), gpus=gpus, gpus_shared=shared)
     assert current_backend(environment) == backend
     assert environment["CUDA_VISIBLE_DEVICES"] == (",".join(gpus) or "0,1")
 
