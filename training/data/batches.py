@@ -63,8 +63,20 @@ class Plan(ABC):
         """Sequences in the global batches of steps [0, steps)."""
 
     @abstractmethod
-    def shard_segments(self, step: int, shard: int) -> Iterator[Segment]:
-        """What a global batch takes of one shard, cut where the block changes."""
+    def shard_segments(self, step: int, shard: int, steps: int = 1) -> Iterator[Segment]:
+        """What the global batches of steps [step, step + steps) take of one shard.
+
+        Segments are in order of use, batch after batch, and cut where the block changes. Several steps have
+        to be alike (`steps_alike`).
+        """
+
+    def steps_alike(self, step: int, shard: int) -> int:
+        """Global batches from this one on that take equally many rows of the same block of a shard.
+
+        At least 1; a plan may count fewer than there are. What reads many batches at once asks for it.
+        """
+        del step, shard
+        return 1
 
     @cached_property
     def rows_per_shard(self) -> int:

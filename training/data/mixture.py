@@ -101,13 +101,13 @@ class MixturePlan(Plan):
             for table in range(self.num_tables)
         )
 
-    def shard_segments(self, step: int, shard: int) -> Iterator[Segment]:
-        """What a global batch takes of one shard: table by table, cut where the block or the pass changes."""
+    def shard_segments(self, step: int, shard: int, steps: int = 1) -> Iterator[Segment]:
+        """What global batches take of one shard: table by table, cut where the block or the pass changes."""
         self.position(step)
-        draws = step * self.rows_per_shard
+        draws, end_draws = step * self.rows_per_shard, (step + steps) * self.rows_per_shard
         for table in range(self.num_tables):
             first = self._cycle.count(shard, draws, table)
-            end = self._cycle.count(shard, draws + self.rows_per_shard, table)
+            end = self._cycle.count(shard, end_draws, table)
             yield from self._table_segments(table, shard, first, end)
 
     def by_table(self, ids: Ids) -> list[Ids]:

@@ -79,12 +79,19 @@ class SamplePlan(Plan):
             total += min(batches * self.rows_per_shard, end - first)
         return total
 
-    def shard_segments(self, step: int, shard: int) -> Iterator[Segment]:
-        """What a global batch takes of one shard, cut where the block changes; nothing if it is used up."""
-        epoch, index = self.position(step)
-        first, end = self.shard_range(shard)
-        start = first + index * self.rows_per_shard
-        return self.segments(epoch, start, min(start + self.rows_per_shard, end))
+    def shard_segments(self, step: int, shard: int, steps: int = 1) -> Iterator[Segment]:
+        """What global batches take of one shard, cut where the block changes; nothing if it is used up."""
+        epoch, start, end = self._rest_of_shard(step, shard)
+        return self.segments(epoch, start, min(start + steps * self.rows_per_shard, end))
+
+    def steps_alike(self, step: int, shard: int) -> int:
+        """Global batches from this one on that take their rows of the block that this one begins with."""
+        epoch, start, end = self._rest_of_shard(step, shard)
+        if start >= end:
+            return 1
+        _, offset, rows = self._locate(epoch, start)
+        left = min(rows - offset, end - start, _MAX_CACHED_ROWS)
+        return max(1, left // self.rows_per_shard)
 
     def shard_range(self, shard: int) -> tuple[int, int]:
         """The part of the virtual order that a canonical shard holds."""
@@ -103,6 +110,12 @@ class SamplePlan(Plan):
                 ids = first + _order_of(self.seed, epoch, block, rows)(np.arange(offset, offset + take))
             yield Segment(first, first + rows, ids)
             start += take
+
+    def _rest_of_shard(self, step: int, shard: int) -> tuple[int, int, int]:
+        """Epoch of a step, where its rows of a shard begin in the virtual order, and where the shard ends."""
+        epoch, index = self.position(step)
+        first, end = self.shard_range(shard)
+        return epoch, first + index * self.rows_per_shard, end
 
     def _locate(self, epoch: int, position: int) -> tuple[int, int, int]:
         """Block, row offset in its shuffled order, and rows of the block at a virtual position."""

@@ -8,7 +8,7 @@ batch first needs it. Between two batches at most one block a lane and the read-
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import tee
@@ -29,7 +29,7 @@ from training.data.petastorm_compat import (
     UnischemaField,
     Ventilator,
 )
-from training.data.schedule import PlannedBatch, Schedule
+from training.data.schedule import Run, Schedule
 from training.errors import DataError
 from training.storage import arrow_filesystem
 
@@ -84,7 +84,7 @@ class SequenceReader:
     def __init__(self, layout: Layout, schedule: Schedule, vocab_size: int) -> None:
         self.wait_seconds = 0.0
         self._layout = layout
-        # The plan is walked once: what looks ahead for blocks leaves its batches to what assembles them.
+        # The plan is walked once: what looks ahead for blocks leaves its runs to what assembles them.
         ahead, planned = tee(schedule())
         self._blocks = _BlockReader(layout, _needed_blocks(layout, ahead), _count_lanes(schedule), vocab_size)
         self._batches = self._assemble(planned)
@@ -109,46 +109,45 @@ class SequenceReader:
         self.wait_seconds += time.perf_counter() - begin
         return batch
 
-    def _assemble(self, schedule: Iterator[PlannedBatch]) -> Iterator[Batch]:
-        length = self._layout.sequence_length
+    def _assemble(self, schedule: Iterator[Run]) -> Iterator[Batch]:
         lanes: dict[int, tuple[int, Any]] = {}
-        for run in _runs(schedule, RUN_BYTES // (4 * length)):
-            sizes = [len(draw.segment.ids) for draw in run[0].draws]
-            shape = (len(run), sum(sizes))
-            ids, counts = np.empty(shape, np.int64), np.empty(shape, np.int32)
-            tokens = np.empty((*shape, length), np.int32)
-            begin = 0
-            for place, (draw, size) in enumerate(zip(run[0].draws, sizes, strict=True)):
-                number, block = lanes.get(draw.lane, (-1, None))
-                if number != draw.segment.first:
+        for run in schedule:
+            blocks = []
+            for lane, segment in run.draws:
+                number, block = lanes.get(lane, (-1, None))
+                if number != segment.first:
                     block = next(self._blocks)
-                    lanes[draw.lane] = (draw.segment.first, block)
-                drawn = np.stack([planned.draws[place].segment.ids for planned in run])
-                rows, part = drawn - draw.segment.first, slice(begin, begin + size)
-                ids[:, part] = drawn
-                tokens[:, part] = block.input_ids[rows]
-                counts[:, part] = block.num_tokens[rows]
-                begin += size
-            for position, planned in enumerate(run):
-                yield Batch(planned.step, ids[position], tokens[position], counts[position])
+                    lanes[lane] = (segment.first, block)
+                blocks.append(block)
+            yield from _batches_of(run, blocks, self._layout.sequence_length)
 
 
-def _runs(schedule: Iterator[PlannedBatch], max_rows: int) -> Iterator[list[PlannedBatch]]:
-    """Consecutive batches that take equally many rows of the same blocks: a gather serves all of a run."""
-    run: list[PlannedBatch] = []
-    shape: list[tuple[int, int, int]] = []
-    for planned in schedule:
-        own = [(draw.lane, draw.segment.first, len(draw.segment.ids)) for draw in planned.draws]
-        size = sum(rows for _, _, rows in own)
-        # A lane that changes its block within a batch has to do so in every batch.
-        alone = len({lane for lane, _, _ in own}) < len(own)
-        if run and (alone or own != shape or (len(run) + 1) * max(1, size) > max_rows):
-            yield run
-            run = []
-        run.append(planned)
-        shape = [] if alone else own
-    if run:
-        yield run
+def _batches_of(run: Run, blocks: Sequence[Any], length: int) -> Iterator[Batch]:
+    """The batches of a run, gathered several at once.
+
+    Args:
+        run: The run.
+        blocks: The block of each of its draws.
+        length: Tokens in a sequence.
+    """
+    drawn = [draw.segment.ids.reshape(run.steps, -1) for draw in run.draws]
+    rows = sum(ids.shape[1] for ids in drawn)
+    at_once = max(1, RUN_BYTES // (4 * length * max(1, rows)))
+    for begin in range(0, run.steps, at_once):
+        steps = min(at_once, run.steps - begin)
+        ids, counts = np.empty((steps, rows), np.int64), np.empty((steps, rows), np.int32)
+        tokens = np.empty((steps, rows, length), np.int32)
+        low = 0
+        for draw, block, of_draw in zip(run.draws, blocks, drawn, strict=True):
+            part = of_draw[begin : begin + steps]
+            place = slice(low, low + part.shape[1])
+            within = part - draw.segment.first
+            ids[:, place] = part
+            tokens[:, place] = block.input_ids[within]
+            counts[:, place] = block.num_tokens[within]
+            low = place.stop
+        for number in range(steps):
+            yield Batch(run.step + begin + number, ids[number], tokens[number], counts[number])
 
 
 class _BlockReader(Reader):
@@ -226,14 +225,13 @@ def _count_lanes(schedule: Schedule) -> int:
     return len({draw.lane for draw in first.draws}) if first else 0
 
 
-def _needed_blocks(layout: Layout, schedule: Iterator[PlannedBatch]) -> Iterator[list[RowSlice]]:
+def _needed_blocks(layout: Layout, schedule: Iterator[Run]) -> Iterator[list[RowSlice]]:
     lanes: dict[int, int] = {}
-    for planned in schedule:
-        for draw in planned.draws:
-            first = draw.segment.first
-            if lanes.get(draw.lane) != first:
-                lanes[draw.lane] = first
-                yield layout.slices(first, draw.segment.end)
+    for run in schedule:
+        for lane, segment in run.draws:
+            if lanes.get(lane) != segment.first:
+                lanes[lane] = segment.first
+                yield layout.slices(segment.first, segment.end)
 
 
 class _BlockWorker(ArrowReaderWorker):
