@@ -10,7 +10,6 @@ be told, prints a line, waits for a line, and measures. There are no worker proc
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
@@ -29,42 +28,47 @@ MARK = "@ "
 Batches = Iterator[Any]
 """Arrays or CPU tensors of (8, 1024) tokens; the last ones of an epoch may have fewer rows."""
 
+Reader = Callable[[Path, int, int, int, int], Batches]
+"""Takes the folder, the rank, the number of ranks, the first epoch and the one after the last."""
 
-def ringlake(folder: Path, rank: int, world_size: int, epoch: int) -> Batches:
-    from training.data.layout import Layout, read_layout
+MANY_EPOCHS = 10**6
+"""More than a measurement reads."""
+
+
+def ringlake(folder: Path, rank: int, world_size: int, first: int, end: int) -> Batches:
+    from training.data.layout import read_layout
     from training.data.plan import SamplePlan
     from training.data.reader import SequenceReader
     from training.data.schedule import training_schedule
     from training.data.snapshot import DataFile, Snapshot
 
-    if folder not in _OPEN:
-        described = json.loads((folder / "snapshot.json").read_text())
-        files = tuple(DataFile(**file) for file in described.pop("files"))
-        _OPEN[folder] = (read_layout(Snapshot(**described, files=files)), described["vocab_size"])
-    layout: Layout = _OPEN[folder][0]
+    described = json.loads((folder / "snapshot.json").read_text())
+    files = tuple(DataFile(**file) for file in described.pop("files"))
+    layout = read_layout(Snapshot(**described, files=files))
     # A batch of the plan is a global one: 8 rows for each rank. Four canonical shards are the default.
     plan = SamplePlan(layout.num_sequences, SEED, BATCH * world_size, 4, layout.block_rows)
     steps = plan.steps_per_epoch
-    schedule = training_schedule(plan, rank, world_size, epoch * steps, (epoch + 1) * steps)
-    with SequenceReader(layout, schedule, _OPEN[folder][1]) as reader:
+    schedule = training_schedule(plan, rank, world_size, first * steps, end * steps)
+    with SequenceReader(layout, schedule, described["vocab_size"]) as reader:
         for batch in reader:
             yield batch.input_ids
 
 
-def pyarrow_loop(folder: Path, rank: int, world_size: int, epoch: int) -> Batches:
+def pyarrow_loop(folder: Path, rank: int, world_size: int, first: int, end: int) -> Batches:
     import pyarrow.parquet as pq
 
     described = json.loads((folder / "snapshot.json").read_text())
     opened = [pq.ParquetFile(file["path"]) for file in described["files"]]
     groups = [(file, number) for file in opened for number in range(file.num_row_groups)]
-    generator = np.random.default_rng((SEED, epoch))
-    generator.shuffle(groups)
-    for file, number in groups[rank::world_size]:
-        column = file.read_row_group(number, columns=["input_ids"], use_threads=False)["input_ids"]
-        rows = column.combine_chunks().flatten().to_numpy().reshape(-1, LENGTH)
-        order = generator.permutation(len(rows))
-        for low in range(0, len(rows), BATCH):
-            yield rows[order[low : low + BATCH]]
+    for epoch in range(first, end):
+        generator = np.random.default_rng((SEED, epoch))
+        turns = generator.permutation(len(groups))[rank::world_size]
+        for file, number in (groups[turn] for turn in turns):
+            column = file.read_row_group(number, columns=["input_ids"], use_threads=False)["input_ids"]
+            rows = column.combine_chunks().flatten().to_numpy().reshape(-1, LENGTH)
+            order = generator.permutation(len(rows))
+            for low in range(0, len(rows), BATCH):
+                yield rows[order[low : low + BATCH]]
 
 
 def numpy_memmap(folder: Path, rank: int, world_size: int, epoch: int) -> Batches:
@@ -74,7 +78,7 @@ def numpy_memmap(folder: Path, rank: int, world_size: int, epoch: int) -> Batche
         yield rows[order[low : low + BATCH]]
 
 
-def petastorm(folder: Path, rank: int, world_size: int, epoch: int) -> Batches:
+def petastorm(folder: Path, rank: int, world_size: int, first: int, end: int) -> Batches:
     from petastorm import make_batch_reader
 
     described = json.loads((folder / "snapshot.json").read_text())
@@ -86,8 +90,8 @@ def petastorm(folder: Path, rank: int, world_size: int, epoch: int) -> Batches:
         workers_count=2,
         shuffle_row_groups=True,
         shuffle_rows=True,
-        seed=SEED + epoch,
-        num_epochs=1,
+        seed=SEED + first,
+        num_epochs=end - first,
         cur_shard=rank if world_size > 1 else None,
         shard_count=world_size if world_size > 1 else None,
     ) as reader:
@@ -151,19 +155,29 @@ def litdata(folder: Path, rank: int, world_size: int, epoch: int) -> Batches:
     yield from _OPEN[key]
 
 
+def each_epoch(read_epoch: Callable[[Path, int, int, int], Batches]) -> Reader:
+    """For what is started anew in every epoch."""
+
+    def read(folder: Path, rank: int, world_size: int, first: int, end: int) -> Batches:
+        for epoch in range(first, end):
+            yield from read_epoch(folder, rank, world_size, epoch)
+
+    return read
+
+
 _OPEN: dict[Any, Any] = {}
 """What a reader keeps from one epoch to the next."""
 
-READERS: dict[str, Callable[[Path, int, int, int], Batches]] = {
+READERS: dict[str, Reader] = {
     "ringlake": ringlake,
     "pyarrow": pyarrow_loop,
-    "numpy": numpy_memmap,
+    "numpy": each_epoch(numpy_memmap),
     "petastorm": petastorm,
-    "streaming": streaming,
-    "webdataset": webdataset,
-    "litdata": litdata,
+    "streaming": each_epoch(streaming),
+    "webdataset": each_epoch(webdataset),
+    "litdata": each_epoch(litdata),
 }
-"""Each gives the batches of a rank's part of one epoch, in an order of that epoch's own."""
+"""Each gives the batches of a rank's part of the epochs [first, end), every epoch in an order of its own."""
 
 
 def write_streaming(tokens: Any, folder: Path) -> None:
@@ -226,14 +240,9 @@ def content(batches: Batches) -> dict[str, int]:
 
 def read(name: str, folder: Path, rank: int, world_size: int, seconds: float, rounds: int) -> None:
     """Check, say so, wait, measure, say so."""
-
-    def epochs(first: int) -> Batches:
-        for epoch in itertools.count(first):
-            yield from READERS[name](folder, rank, world_size, epoch)
-
-    print(MARK + json.dumps(content(READERS[name](folder, rank, world_size, 0))), flush=True)
+    print(MARK + json.dumps(content(READERS[name](folder, rank, world_size, 0, 1))), flush=True)
     sys.stdin.readline()
-    batches = epochs(1)
+    batches = READERS[name](folder, rank, world_size, 1, MANY_EPOCHS)
     print(MARK + json.dumps([measure(batches, seconds) for _ in range(rounds)]), flush=True)
     # Threads and shared memory of the libraries would have their say at the end, too.
     os._exit(0)

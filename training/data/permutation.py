@@ -7,10 +7,13 @@ It is evaluated for any positions on its own, so no shuffled list of a billion i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isqrt
 
 import numpy as np
 import numpy.typing as npt
+
+_Words = npt.NDArray[np.uint64]
 
 MAX_SIZE = 2**62
 """Largest n: keeps every intermediate value inside 64 bits."""
@@ -31,7 +34,10 @@ def derive_seed(*parts: int) -> int:
     The finaliser is splitmix64's (Steele, Lea and Flood, OOPSLA 2014), chained over the parts, so that
     neighbouring values give unrelated seeds and the order of the parts matters.
     """
-    state = len(parts)
+    return _chain(len(parts), parts)
+
+
+def _chain(state: int, parts: Sequence[int]) -> int:
     for part in parts:
         if part < 0:
             raise ValueError(f"a seed is made of integers >= 0, not {part}")
@@ -62,9 +68,7 @@ class Permutation:
             raise ValueError(f"a permutation needs 1 <= n <= 2**62, not n = {n}")
         self.n = int(n)
         self.seed = int(seed)
-        self._width = isqrt(self.n - 1) + 1
-        self._height = -(-self.n // self._width)
-        self._keys = [derive_seed(self.seed, self.n, number) for number in range(NUM_ROUNDS)]
+        self._keys = derive_seeds(self.seed, self.n, last=range(NUM_ROUNDS))[:, None]
 
     def __call__(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Where each position goes.
@@ -83,25 +87,63 @@ class Permutation:
             raise ValueError(
                 f"positions must lie in [0, {self.n}), not in [{int(given.min())}, {int(given.max())}]"
             )
-        image = self._network(given.astype(np.uint64).reshape(-1))
-        outside = np.flatnonzero(image >= np.uint64(self.n))
-        while outside.size:
-            image[outside] = self._network(image[outside])
-            outside = outside[image[outside] >= np.uint64(self.n)]
-        return image.astype(np.int64).reshape(given.shape)
-
-    def _network(self, values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-        """One pass over the grid: a bijection of [0, width * height)."""
-        moduli = (np.uint64(self._width), np.uint64(self._height))
-        left, right = values % moduli[0], values // moduli[0]
-        for number, key in enumerate(self._keys):
-            left, right = right, (left + _hash(right, key) % moduli[number % 2]) % moduli[number % 2]
-        return left + right * moduli[0]
+        return _walk(self.n, given.astype(np.uint64).reshape(-1), self._keys).reshape(given.shape)
 
 
-def _hash(values: npt.NDArray[np.uint64], key: int) -> npt.NDArray[np.uint64]:
+def derive_seeds(*parts: int, last: Sequence[int]) -> _Words:
+    """`derive_seed(*parts, each)` for each of `last`, integers of 64 bits; uint64 (last,)."""
+    return _fold(np.uint64(_chain(len(parts) + 1, parts)), np.array(last, dtype=np.uint64))
+
+
+def whole_orders(n: int, seeds: _Words) -> npt.NDArray[np.int64]:
+    """Several permutations of 0..n-1 at once, which takes little longer than one where n is small.
+
+    Args:
+        n: Size of the range, 1 to 2**62; all of it is computed.
+        seeds: One for each permutation, uint64.
+
+    Returns:
+        int64 (seeds, n): each row is what `Permutation(n, seed)` makes of 0..n-1.
+    """
+    states = _fold(_fold(np.uint64(3), seeds), np.uint64(n))
+    keys = _fold(states, np.arange(NUM_ROUNDS, dtype=np.uint64)[:, None])
+    positions = np.tile(np.arange(n, dtype=np.uint64), len(seeds))
+    return _walk(n, positions, np.repeat(keys, n, axis=1)).reshape(len(seeds), n)
+
+
+def _walk(n: int, positions: _Words, keys: _Words) -> npt.NDArray[np.int64]:
+    """Images of positions (m,) under the keys (rounds, 1), or (rounds, m) where each has its own."""
+    image = _network(n, positions, keys)
+    outside = np.flatnonzero(image >= np.uint64(n))
+    while outside.size:
+        image[outside] = _network(n, image[outside], keys if keys.shape[1] == 1 else keys[:, outside])
+        outside = outside[image[outside] >= np.uint64(n)]
+    return image.astype(np.int64)
+
+
+def _network(n: int, values: _Words, keys: _Words) -> _Words:
+    """One pass over the grid: a bijection of [0, width * height)."""
+    width = isqrt(n - 1) + 1
+    moduli = (np.uint64(width), np.uint64(-(-n // width)))
+    left, right = values % moduli[0], values // moduli[0]
+    for number, key in enumerate(keys):
+        left, right = right, (left + _hash(right, key) % moduli[number % 2]) % moduli[number % 2]
+    return left + right * moduli[0]
+
+
+def _hash(values: _Words, key: _Words) -> _Words:
     """splitmix64's finaliser of each value, keyed; arithmetic modulo 2**64."""
-    mixed = values * np.uint64(_GOLDEN) + np.uint64(key)
+    return _finalise_words(values * np.uint64(_GOLDEN) + key)
+
+
+def _fold(states: _Words | np.uint64, words: _Words | np.uint64) -> _Words:
+    """One more part of a derived seed, for many seeds at once; one of the two is an array."""
+    with np.errstate(over="ignore"):
+        return _finalise_words((states + np.uint64(_GOLDEN)) ^ words)
+
+
+def _finalise_words(mixed: _Words) -> _Words:
+    """As `_finalise`, in place."""
     mixed ^= mixed >> np.uint64(30)
     mixed *= np.uint64(_MIX_1)
     mixed ^= mixed >> np.uint64(27)

@@ -17,15 +17,18 @@ from typing import Any
 import numpy as np
 
 from training.data.batches import Ids, Plan, Segment
-from training.data.permutation import Permutation, derive_seed
+from training.data.permutation import Permutation, derive_seed, derive_seeds, whole_orders
 from training.errors import DataError
 
 _BLOCK_ORDER, _PARTIAL_PLACE, _ROW_ORDER = 1, 2, 3
 """Purposes of a derived seed, so that no two shuffles of an epoch share a key."""
 
-_MAX_CACHED_ROWS = 4096
-"""A block's order is computed whole and kept while its shard goes through it, unless it is larger than
-this: at most 256 orders of 4096 ids (8 MiB) are held."""
+_WINDOW_ROWS = 2048
+"""The orders of as many blocks as hold so many rows are computed at once, which takes little longer than one
+does, and kept while a shard goes through them. The order of a larger block is computed as it is used."""
+
+_MAX_WINDOWS = 512
+"""Windows that are kept, more than a rank has shards: at most 8 MiB."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,8 @@ class SamplePlan(Plan):
         epoch, start, end = self._rest_of_shard(step, shard)
         if start >= end:
             return 1
-        _, offset, rows = self._locate(epoch, start)
-        left = min(rows - offset, end - start, _MAX_CACHED_ROWS)
+        _, offset, rows, _ = self._locate(epoch, start)
+        left = min(rows - offset, end - start, _WINDOW_ROWS)
         return max(1, left // self.rows_per_shard)
 
     def shard_range(self, shard: int) -> tuple[int, int]:
@@ -101,13 +104,14 @@ class SamplePlan(Plan):
     def segments(self, epoch: int, start: int, end: int) -> Iterator[Segment]:
         """The virtual range [start, end) of an epoch as segments of one block each."""
         while start < end:
-            block, offset, rows = self._locate(epoch, start)
+            block, offset, rows, whole = self._locate(epoch, start)
             take = min(rows - offset, end - start)
             first = block * self.block_rows
-            if rows <= _MAX_CACHED_ROWS:
-                ids = _whole_block(self.seed, epoch, block, rows, self.block_rows)[offset : offset + take]
+            if whole is None:
+                order = Permutation(rows, derive_seed(self.seed, epoch, _ROW_ORDER, block))
+                ids = first + order(np.arange(offset, offset + take))
             else:
-                ids = first + _order_of(self.seed, epoch, block, rows)(np.arange(offset, offset + take))
+                ids = whole[offset : offset + take]
             yield Segment(first, first + rows, ids)
             start += take
 
@@ -117,23 +121,33 @@ class SamplePlan(Plan):
         first, end = self.shard_range(shard)
         return epoch, first + index * self.rows_per_shard, end
 
-    def _locate(self, epoch: int, position: int) -> tuple[int, int, int]:
-        """Block, row offset in its shuffled order, and rows of the block at a virtual position."""
+    def _locate(self, epoch: int, position: int) -> tuple[int, int, int, Ids | None]:
+        """Block, row offset in its shuffled order, rows, and if it is not too large that order's ids."""
         num_full, tail = divmod(self.num_sequences, self.block_rows)
         if tail:
             tail_start = _partial_place(self.seed, epoch, num_full) * self.block_rows
             if tail_start <= position < tail_start + tail:
-                return num_full, position - tail_start, tail
+                whole = _orders_of(self.seed, epoch, self.block_rows, tail, (num_full,))
+                return num_full, position - tail_start, tail, None if whole is None else whole[0]
             if position >= tail_start + tail:
                 position -= tail
         turn, offset = divmod(position, self.block_rows)
-        return _block_at(self.seed, epoch, num_full, turn), offset, self.block_rows
+        size = max(1, _WINDOW_ROWS // self.block_rows)
+        blocks = _blocks_in_turn(self.seed, epoch, num_full, turn // size * size, size)
+        whole = _orders_of(self.seed, epoch, self.block_rows, self.block_rows, blocks)
+        return (
+            blocks[turn % size],
+            offset,
+            self.block_rows,
+            None if whole is None else whole[turn % size],
+        )
 
 
-@lru_cache(maxsize=256)
-def _block_at(seed: int, epoch: int, num_full: int, turn: int) -> int:
-    """The full block whose turn it is."""
-    return int(Permutation(num_full, derive_seed(seed, epoch, _BLOCK_ORDER))(np.array(turn)))
+@lru_cache(_MAX_WINDOWS)
+def _blocks_in_turn(seed: int, epoch: int, num_full: int, turn: int, size: int) -> tuple[int, ...]:
+    """The full blocks whose turns are [turn, turn + size), fewer where they end."""
+    turns = np.arange(turn, min(turn + size, num_full))
+    return tuple(Permutation(num_full, derive_seed(seed, epoch, _BLOCK_ORDER))(turns).tolist())
 
 
 @lru_cache(maxsize=256)
@@ -142,13 +156,15 @@ def _partial_place(seed: int, epoch: int, num_full: int) -> int:
     return derive_seed(seed, epoch, _PARTIAL_PLACE) % (num_full + 1)
 
 
-@lru_cache(maxsize=256)
-def _whole_block(seed: int, epoch: int, block: int, rows: int, block_rows: int) -> Ids:
-    """The ids of a block in its shuffled order; the slices that segments take of it cannot be written to."""
-    ids = block * block_rows + _order_of(seed, epoch, block, rows)(np.arange(rows))
+@lru_cache(_MAX_WINDOWS)
+def _orders_of(seed: int, epoch: int, block_rows: int, rows: int, blocks: tuple[int, ...]) -> Ids | None:
+    """The ids of some blocks of so many rows in their shuffled orders, (blocks, rows); None: too many.
+
+    Segments take slices of it, so it cannot be written to.
+    """
+    if rows > _WINDOW_ROWS:
+        return None
+    seeds = derive_seeds(seed, epoch, _ROW_ORDER, last=blocks)
+    ids = np.array(blocks)[:, None] * block_rows + whole_orders(rows, seeds)
     ids.flags.writeable = False
     return ids
-
-
-def _order_of(seed: int, epoch: int, block: int, rows: int) -> Permutation:
-    return Permutation(rows, derive_seed(seed, epoch, _ROW_ORDER, block))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import tee
+from itertools import islice, tee
 from typing import Any
 
 import numpy as np
@@ -85,8 +85,9 @@ class SequenceReader:
         self.wait_seconds = 0.0
         self._layout = layout
         # The plan is walked once: what looks ahead for blocks leaves its runs to what assembles them.
-        ahead, planned = tee(schedule())
-        self._blocks = _BlockReader(layout, _needed_blocks(layout, ahead), _count_lanes(schedule), vocab_size)
+        first, ahead, planned = tee(schedule(), 3)
+        num_lanes = len({draw.lane for run in islice(first, 1) for draw in run.draws})
+        self._blocks = _BlockReader(layout, _needed_blocks(layout, ahead), num_lanes, vocab_size)
         self._batches = self._assemble(planned)
 
     def __enter__(self) -> SequenceReader:
@@ -218,11 +219,6 @@ class _ScheduleVentilator(Ventilator):
 
     def stop(self) -> None:
         self._finished = True
-
-
-def _count_lanes(schedule: Schedule) -> int:
-    first = next(schedule(), None)
-    return len({draw.lane for draw in first.draws}) if first else 0
 
 
 def _needed_blocks(layout: Layout, schedule: Iterator[Run]) -> Iterator[list[RowSlice]]:

@@ -149,8 +149,8 @@ def test_billions_of_sequences_and_the_longest_cycle_need_little_memory() -> Non
     assert sum(plan.count_by_table(10**10)) == 512 * 10**10
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # The cycle is 8 bytes a draw and table, and as much again three times while it is made.
-    assert peak < 4 * 8 * 3 * MAX_CYCLE + 4_000_000
+    # The cycle is 8 bytes a draw and table, and as much again three times while it is made; windows: 8 MiB.
+    assert peak < 4 * 8 * 3 * MAX_CYCLE + 12_000_000
 
 
 def test_values_are_fixed_for_ever() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from training.data.permutation import MAX_SIZE, Permutation, derive_seed
+from training.data.permutation import MAX_SIZE, Permutation, derive_seed, derive_seeds, whole_orders
 
 SEEDS = st.integers(0, 2**80)
 
@@ -34,6 +34,13 @@ def test_each_position_is_evaluated_on_its_own(n: int, seed: int, data: st.DataO
     assert together == alone
     assert all(0 <= value < n for value in together)
     assert len(set(together)) == len(positions)
+
+
+@given(n=st.integers(1, 300), seeds=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=5))
+def test_several_at_once_are_those_one_by_one(n: int, seeds: list[int]) -> None:
+    together = whole_orders(n, np.array(seeds, np.uint64))
+    assert derive_seeds(2**70, 5, last=seeds).tolist() == [derive_seed(2**70, 5, seed) for seed in seeds]
+    assert together.tolist() == [Permutation(n, seed)(np.arange(n)).tolist() for seed in seeds]
 
 
 def test_values_are_fixed_for_ever() -> None:

@@ -58,9 +58,7 @@ def test_a_run_goes_on_until_a_block_ends() -> None:
     assert sum(run.steps for run in runs) == 1024
 
 
-@given(
-    count=st.integers(1, 400), batch=st.integers(1, 50), block=st.integers(1, 60), world=st.integers(1, 5)
-)
+@given(count=st.integers(1, 400), batch=st.integers(1, 50), block=st.integers(1, 60), world=st.integers(1, 5))
 def test_evaluation_takes_every_id_once_in_order(count: int, batch: int, block: int, world: int) -> None:
     seen: list[int] = []
     for rank in range(world):
