@@ -75,21 +75,27 @@ def gloo_function() -> Times:
 def run_ringlake(spark: Any) -> Times:
     from training.launch import launch
 
-    return launch(horovod_function, RANKS, spark=spark, threads_per_rank=1)[0]
+    times: Times = launch(horovod_function, RANKS, spark=spark, threads_per_rank=1)[0]
+    return times
 
 
 def run_torch_distributor(_spark: Any) -> Times:
     from pyspark.ml.torch.distributor import TorchDistributor
 
-    return TorchDistributor(num_processes=RANKS, local_mode=False, use_gpu=False).run(gloo_function)
+    distributor = TorchDistributor(num_processes=RANKS, local_mode=False, use_gpu=False)
+    times: Times | None = distributor.run(gloo_function)
+    if times is None:
+        raise RuntimeError("TorchDistributor gave back nothing of rank 0")
+    return times
 
 
 def run_horovod_spark(_spark: Any) -> Times:
     import horovod.spark
 
-    return horovod.spark.run(
+    times: list[Times] = horovod.spark.run(
         horovod_function, num_proc=RANKS, use_gloo=True, use_mpi=False, start_timeout=300, verbose=0
-    )[0]
+    )
+    return times[0]
 
 
 LAUNCHERS: dict[str, Callable[[Any], Times]] = {

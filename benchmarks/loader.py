@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -229,7 +229,7 @@ def _write_table(folder: Path, plain: Path) -> None:
     table = TABLES["sequences"]
     schema = table.arrow_schema()
 
-    def rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         source = np.load(plain, mmap_mode="r")
         for batch in batches:
             ids = batch.column("id").to_numpy()

@@ -92,7 +92,7 @@ class Permutation:
 
 def derive_seeds(*parts: int, last: Sequence[int]) -> _Words:
     """`derive_seed(*parts, each)` for each of `last`, integers of 64 bits; uint64 (last,)."""
-    return _fold(np.uint64(_chain(len(parts) + 1, parts)), np.array(last, dtype=np.uint64))
+    return _fold(_words(_chain(len(parts) + 1, parts)), _words(*last))
 
 
 def whole_orders(n: int, seeds: _Words) -> npt.NDArray[np.int64]:
@@ -105,7 +105,7 @@ def whole_orders(n: int, seeds: _Words) -> npt.NDArray[np.int64]:
     Returns:
         int64 (seeds, n): each row is what `Permutation(n, seed)` makes of 0..n-1.
     """
-    states = _fold(_fold(np.uint64(3), seeds), np.uint64(n))
+    states = _fold(_fold(_words(3), seeds), _words(n))
     keys = _fold(states, np.arange(NUM_ROUNDS, dtype=np.uint64)[:, None])
     positions = np.tile(np.arange(n, dtype=np.uint64), len(seeds))
     return _walk(n, positions, np.repeat(keys, n, axis=1)).reshape(len(seeds), n)
@@ -136,10 +136,13 @@ def _hash(values: _Words, key: _Words) -> _Words:
     return _finalise_words(values * np.uint64(_GOLDEN) + key)
 
 
-def _fold(states: _Words | np.uint64, words: _Words | np.uint64) -> _Words:
-    """One more part of a derived seed, for many seeds at once; one of the two is an array."""
-    with np.errstate(over="ignore"):
-        return _finalise_words((states + np.uint64(_GOLDEN)) ^ words)
+def _words(*values: int) -> _Words:
+    return np.array(values, dtype=np.uint64)
+
+
+def _fold(states: _Words, words: _Words) -> _Words:
+    """One more part of a derived seed, for many seeds at once."""
+    return _finalise_words((states + np.uint64(_GOLDEN)) ^ words)
 
 
 def _finalise_words(mixed: _Words) -> _Words:
