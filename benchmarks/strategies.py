@@ -4,7 +4,7 @@ python -m benchmarks strategies                    2 ranks, 100 steps each
 python -m benchmarks strategies --ranks 4 --steps 50 --only ring,ring-overlap
 
 `torch-ddp` is the peer: a loop of a few lines around torch's DistributedDataParallel, nothing of ours in it
-but the model and the launch. `single` is one rank, with one thread as the others, on the same global batch.
+but model, optimizer and launch. `single` is one rank, with one thread as others, on the same global batch.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ def _train_plainly(config: TrainConfig, model_config: ModelConfig) -> dict[str, 
     from torch.nn.parallel import DistributedDataParallel
 
     from training.model import build_model
+    from training.optim import learning_rate, make_optimizer
     from training.strategies.group import join_group
 
     rank, world_size = join_group()
@@ -163,7 +164,8 @@ def _train_plainly(config: TrainConfig, model_config: ModelConfig) -> dict[str, 
         model_config, vocab_size=VOCAB_SIZE, sequence_length=LENGTH, end_id=0, seed=config.seed
     )
     wrapped = DistributedDataParallel(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
+    # The default run file's AdamW, and its schedule: so the loss has to be the ring's.
+    optimizer = make_optimizer(model, config)
     found: dict[str, list[float]] = {"step": [], "losses": []}
     for step in range(config.steps):
         _, tokens = _share(config, step, rank, world_size)
@@ -178,6 +180,8 @@ def _train_plainly(config: TrainConfig, model_config: ModelConfig) -> dict[str, 
                 loss = cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()) * part
                 loss.backward()
             total += float(loss.detach())
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, step)
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
