@@ -70,13 +70,13 @@ class Submission:
         if "environment" not in bundle:
             settings["spark.pyspark.python"] = sys.executable
             settings["spark.yarn.appMasterEnv.PYSPARK_PYTHON"] = sys.executable
+        if mode == "client":
+            settings["spark.pyspark.driver.python"] = sys.executable
         for key, value in settings.items():
             command += ["--conf", f"{key}={value}"]
         command += [*options, "--jars", bundle["jars"], "--py-files", bundle["code"]]
         command += [bundle["main"], *arguments]
         variables = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": str(SPARK_HOME)}
-        if mode == "client":
-            variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
         folder.mkdir(parents=True, exist_ok=True)
         self.lines: list[str] = []
         self._process = subprocess.Popen(

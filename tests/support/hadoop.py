@@ -58,7 +58,8 @@ SETTINGS = {
     # A node that stops answering is given up in seconds, not in ten minutes.
     "yarn.nm.liveness-monitor.expiry-interval-ms": "6000",
     "yarn.resourcemanager.nm.liveness-monitor.interval-ms": "1000",
-    "yarn.am.liveness-monitor.expiry-interval-ms": "60000",
+    # YARN's own limit: a container starts when its node has unpacked an environment of gigabytes.
+    "yarn.am.liveness-monitor.expiry-interval-ms": "600000",
     "yarn.nodemanager.sleep-delay-before-sigkill.ms": "100",
 }
 

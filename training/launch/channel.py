@@ -29,8 +29,8 @@ HANDSHAKE_SECONDS = 10.0
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_PROBES = 3
 """A host that lost power or network closes no connection: after 5 s of silence it is asked every 5 s, and
-three unanswered questions end the line, so within 20 s. Who has something to send asks nothing, and would send it
-again for a quarter of an hour (Linux); what stays unacknowledged for 20 s ends the line as well."""
+three unanswered questions end the line, so within 20 s. Who has something to send asks nothing, and would
+send it again for a quarter of an hour (Linux); what stays unacknowledged for 20 s ends the line as well."""
 
 Message = dict[str, Any]
 

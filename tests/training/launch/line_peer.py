@@ -1,4 +1,7 @@
-"""One end of the line between driver and task, as a process: `python line_peer.py driver ADDRESS | task RANK CHATTY`.
+"""One end of the line between driver and task, as a process.
+
+    python line_peer.py driver ADDRESS
+    python line_peer.py task RANK chatty|silent
 
 It prints a line when the connection stands and one when it has ended.
 """
