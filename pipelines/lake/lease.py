@@ -136,8 +136,14 @@ class _Lease:
                     return
                 self._beat += 1
                 self._folder.replace(LOCK_FILE, self._content())
-            except OSError:
-                continue  # the next renewal may come through; if none does, the lease expires
+            except Exception as error:  # noqa: BLE001 - a client of a file system may raise anything
+                # The next renewal may come through; if none does, the lease expires.
+                print(
+                    f"the lock of the lake {self._folder.location} could not be renewed "
+                    f"({type(error).__name__}: {error}); trying again in {seconds:g} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
     def give_back(self) -> None:
         """Remove the lease if it is still this process's."""

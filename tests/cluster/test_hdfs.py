@@ -138,6 +138,28 @@ def test_a_damaged_lease_is_taken_over(folder: Folder) -> None:
     assert folder.names() == []
 
 
+def test_a_lease_outlives_an_error_of_the_file_system(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original, calls = Folder.replace, []
+
+    def fail_once(self: Folder, name: str, content: bytes) -> None:
+        calls.append(name)
+        if len(calls) == 1:
+            raise RuntimeError("the client has lost its connection")
+        original(self, name, content)
+
+    monkeypatch.setattr(Folder, "replace", fail_once)
+    with held_by_lease(folder, renew_seconds=0.2):
+        deadline = time.monotonic() + 30
+        while b'"beat": 3' not in folder.read(LOCK_FILE) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert b'"beat": 3' in folder.read(LOCK_FILE)
+    assert (
+        "could not be renewed (RuntimeError: the client has lost its connection)" in capsys.readouterr().err
+    )
+
+
 def test_a_lake_that_cannot_be_written_is_one_clear_error(folder: Folder) -> None:
     folder.write("file", b"in the way")
     with pytest.raises(EnvironmentProblem, match=r"the lake hdfs://\S+/file/lake cannot be written to"):

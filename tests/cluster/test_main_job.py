@@ -12,6 +12,7 @@ from pipelines.bundle.build import build_bundle
 from pipelines.lake import Lake, Ledger
 from tests.cluster.conftest import Submission
 from tests.support.hadoop import MiniHadoop
+from training.storage import Folder
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(5400)]
 
@@ -19,12 +20,22 @@ NEEDED_BYTES = 25 * 2**30
 """The archive, and what each NodeManager unpacks of it."""
 
 
+@pytest.fixture(scope="module")
+def bundle(hadoop: MiniHadoop, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The bundle with its environment on HDFS, where each node fetches and unpacks it once for all jobs."""
+    place = tmp_path_factory.mktemp("main-job")
+    free = shutil.disk_usage(place).free
+    assert free > NEEDED_BYTES, f"{free:,} bytes free at {place}, {NEEDED_BYTES:,} needed"
+    folder = Path(os.environ.get("RINGLAKE_BUNDLE", place / "bundle"))
+    made = build_bundle(folder, print, compress=False)
+    packed = Path(made["environment"])
+    with packed.open("rb") as source, Folder(f"{hadoop.uri}/environments").open(packed.name, "wb") as target:
+        shutil.copyfileobj(source, target, 16 * 2**20)
+    return {**made, "environment": f"{hadoop.uri}/environments/{packed.name}"}
+
+
 @pytest.mark.parametrize("mode", ["cluster", "client"])
-def test_the_main_job(mode: str, hadoop: MiniHadoop, tmp_path: Path) -> None:
-    free = shutil.disk_usage(tmp_path).free
-    assert free > NEEDED_BYTES, f"{free:,} bytes free at {tmp_path}, {NEEDED_BYTES:,} needed"
-    folder = Path(os.environ.get("RINGLAKE_BUNDLE", tmp_path / "bundle"))
-    bundle = build_bundle(folder, print, compress=False)
+def test_the_main_job(mode: str, hadoop: MiniHadoop, bundle: dict[str, str], tmp_path: Path) -> None:
     lake = f"{hadoop.uri}/main-job-{mode}"
     before = set(hadoop.nodes())
     arguments = ["run", "conf/runs/python-docs.yaml", "--set", f"lake={lake}", "--set", "train.num_ranks=2"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.learn import TrainConfig
+from tests.training.place import Place
 from tests.training.tiny import (
-    MODEL,
     NUM_TRAIN,
     make_config,
     make_job,
@@ -22,12 +22,10 @@ from tests.training.tiny import (
     make_tokenizer,
 )
 from training.data.mixture import MixturePlan
-from training.data.snapshot import Snapshot
 from training.errors import DataError, TrainingError
 from training.loop import train_rank
 from training.metrics import combine_hashes, hash_ids, read_metrics
 from training.sources import open_sources
-from training.stage import TrainResult, train_model
 from training.storage import Folder
 
 SIZES = ((40, 7), (23, 8))
@@ -36,30 +34,6 @@ MIXTURE = {"weight": 2, "lakes": [{"lake": "a", "weight": 1}, {"lake": "b", "wei
 
 def config_of(mixture: dict[str, Any] = MIXTURE, **changes: Any) -> TrainConfig:
     return make_config(mixture=mixture, **changes)
-
-
-@dataclass
-class Place:
-    folder: Path
-    tokenizer: Path
-    train: Snapshot
-    validation: Snapshot
-    mixed: list[Snapshot]
-    lines: list[str] = field(default_factory=list)
-
-    def run(self, spark: SparkSession, config: TrainConfig) -> TrainResult:
-        return train_model(
-            spark,
-            MODEL,
-            config,
-            self.train,
-            self.validation,
-            self.tokenizer,
-            self.folder / "checkpoints",
-            self.folder / "model",
-            self.lines.append,
-            self.mixed,
-        )
 
 
 @pytest.fixture(scope="module")

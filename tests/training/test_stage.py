@@ -5,43 +5,20 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.learn import TrainConfig
-from tests.training.tiny import MODEL, make_config, make_job, make_snapshots, make_tokenizer
-from training.data.snapshot import Snapshot
+from tests.training.place import Place
+from tests.training.tiny import make_config, make_job, make_snapshots, make_tokenizer
 from training.errors import DataError, NotEnoughSlotsError, RankFailedError
 from training.loop import train_rank
 from training.metrics import read_metrics
-from training.stage import TrainResult, choose_ranks, train_model
+from training.stage import choose_ranks
 from training.storage import Folder
-
-
-@dataclass
-class Place:
-    folder: Path
-    tokenizer: Path
-    train: Snapshot
-    validation: Snapshot
-    lines: list[str] = field(default_factory=list)
-
-    def run(self, spark: SparkSession, config: TrainConfig, say=None) -> TrainResult:  # type: ignore[no-untyped-def]
-        return train_model(
-            spark,
-            MODEL,
-            config,
-            self.train,
-            self.validation,
-            self.tokenizer,
-            self.folder / "checkpoints",
-            self.folder / "model",
-            say or self.lines.append,
-        )
 
 
 @pytest.fixture

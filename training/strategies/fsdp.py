@@ -24,7 +24,7 @@ from training.launch.ranks import current_backend
 from training.launch.stall import StallGuard
 from training.optim import FlatGradients, named_parameters
 from training.strategies.base import ring_bytes
-from training.strategies.group import GroupStrategy, naming_lost_peers
+from training.strategies.group import GroupStrategy, naming_lost_peers, pass_with_nothing
 
 
 class Fsdp(GroupStrategy):
@@ -93,8 +93,7 @@ class Fsdp(GroupStrategy):
         if not self._complete:
             # Every rank must take part in the sum; this one adds nothing to it.
             with self.backward(last=True):
-                nothing = torch.zeros((1, 2), dtype=torch.int64, device=self._device)
-                (self._model(input_ids=nothing, use_cache=False).logits.sum() * 0.0).backward()
+                pass_with_nothing(self._model, self._device)
         self._complete = False
         self.add_numbers(numbers)
         self.sent_bytes += ring_bytes(numbers, self.world_size)
