@@ -105,6 +105,7 @@ def whole_orders(n: int, seeds: _Words) -> npt.NDArray[np.int64]:
     Returns:
         int64 (seeds, n): each row is what `Permutation(n, seed)` makes of 0..n-1.
     """
+    # derive_seed(seed, n, number) has three parts, and their count comes first.
     states = _fold(_fold(_words(3), seeds), _words(n))
     keys = _fold(states, np.arange(NUM_ROUNDS, dtype=np.uint64)[:, None])
     positions = np.tile(np.arange(n, dtype=np.uint64), len(seeds))

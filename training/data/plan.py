@@ -28,7 +28,7 @@ _WINDOW_ROWS = 2048
 does, and kept while a shard goes through them. The order of a larger block is computed as it is used."""
 
 _MAX_WINDOWS = 512
-"""Windows that are kept, more than a rank has shards: at most 8 MiB."""
+"""Windows that are kept, at most 8 MiB. With more shards a rank computes their windows in each run anew."""
 
 
 @dataclass(frozen=True)
