@@ -164,7 +164,7 @@ def _train_plainly(config: TrainConfig, model_config: ModelConfig) -> dict[str, 
         model_config, vocab_size=VOCAB_SIZE, sequence_length=LENGTH, end_id=0, seed=config.seed
     )
     wrapped = DistributedDataParallel(model)
-    # The default run file's AdamW, and its schedule: so the loss has to be the ring's.
+    # The default run file's AdamW, and its schedule. The loss kept here is that of this rank's rows alone.
     optimizer = make_optimizer(model, config)
     found: dict[str, list[float]] = {"step": [], "losses": []}
     for step in range(config.steps):
