@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.common import DOC_ID, LANG, LANG_SCORE, NUM_BYTES, SOURCE, SOURCE_ID, TEXT
+from schemas.common import DOC_ID, LANG, LANG_SCORE, NUM_BYTES, SOURCE, SOURCE_ID, TARGET, TEXT, URL
 from schemas.table import Column, Table
 
 CLEAN = Table(
@@ -13,7 +13,9 @@ CLEAN = Table(
         SOURCE,
         SOURCE_ID,
         TEXT,
+        TARGET,
         NUM_BYTES,
+        URL,
         LANG,
         LANG_SCORE,
         Column("num_words", pa.int64(), "Number of words before redaction, by the profile's splitter."),

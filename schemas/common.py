@@ -18,6 +18,13 @@ TEXT = Column("text", pa.string(), "The document's text, UTF-8.")
 LANG = Column("lang", pa.string(), "Language, ISO 639-1 where it has one; 'und' if undetermined.")
 LANG_SCORE = Column("lang_score", pa.float64(), "Probability of the detected language, 0 to 1.")
 NUM_BYTES = Column("num_bytes", pa.int64(), "Length of the text in UTF-8 bytes.")
+URL = Column("url", pa.string(), "Address the document was found at; null if the source gave none.", True)
+TARGET = Column(
+    "target",
+    pa.string(),
+    "The other side of a parallel pair, for example the text's translation; null for a single text.",
+    True,
+)
 SPLIT = Column("split", pa.string(), "'train' or 'validation'; equal for all members of a duplicate cluster.")
 
 SEGMENTS = pa.list_(

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.common import DOC_ID, LANG, NUM_BYTES, SOURCE, SOURCE_ID, SPLIT, TEXT
+from schemas.common import DOC_ID, LANG, NUM_BYTES, SOURCE, SOURCE_ID, SPLIT, TARGET, TEXT, URL
 from schemas.table import Column, Table
 
 CORPUS = Table(
@@ -13,7 +13,9 @@ CORPUS = Table(
         SOURCE,
         SOURCE_ID,
         TEXT,
+        TARGET,
         NUM_BYTES,
+        URL,
         LANG,
         Column("cluster_size", pa.int64(), "Members of its duplicate cluster, itself included; 1 if unique."),
         SPLIT,

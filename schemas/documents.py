@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.common import DOC_ID, NUM_BYTES, OFFSET, SOURCE, SOURCE_ID, TEXT
+from schemas.common import DOC_ID, NUM_BYTES, OFFSET, SOURCE, SOURCE_ID, TARGET, TEXT, URL
 from schemas.table import Column, Table
 
 DOCUMENTS = Table(
@@ -14,10 +14,19 @@ DOCUMENTS = Table(
         OFFSET,
         SOURCE_ID,
         Column(
-            "kind", pa.string(), "What it is: 'docstring', 'topic', 'readme', 'page', 'record' or 'line'."
+            "kind",
+            pa.string(),
+            "What it is: 'docstring', 'topic', 'readme', 'page', 'record', 'pair' or 'line'.",
         ),
         TEXT,
+        TARGET,
         NUM_BYTES,
+        URL,
+        Column(
+            "metadata",
+            pa.map_(pa.string(), pa.string()),
+            "What else the source says of the document, by name, for example a WARC record's date.",
+        ),
         Column("repaired", pa.bool_(), "Whether NULs or lone surrogates were removed while reading."),
     ),
     key=("doc_id",),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TABLES = (CLEAN, REJECTED)
 
-_INPUT_COLUMNS = ("doc_id", "source", "source_id", "text")
+_INPUT_COLUMNS = ("doc_id", "source", "source_id", "text", "target", "url")
 
 # About what a row takes besides its text; measures are most of it.
 _ROW_BYTES = 2_000
@@ -29,7 +29,8 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
     """Repairs and judges every document once: it becomes a row of `clean` or of `rejected`, never both.
 
     Args:
-        documents: The table `documents`, or any DataFrame with doc_id, source, source_id and text.
+        documents: The table `documents`, or any DataFrame with doc_id, source, source_id, text, target and
+            url.
         config: Profile, thresholds, languages, redaction.
 
     Raises:
@@ -56,10 +57,10 @@ def _cleaner(config: CleanConfig) -> Callable[[Iterable[pa.RecordBatch]], Iterat
         judge = Judge(config)
         rows = TaggedRows(TABLES)
         for batch in batches:
-            for doc_id, source, source_id, text in zip(*_columns(batch), strict=True):
+            for doc_id, source, source_id, text, target, url in zip(*_columns(batch), strict=True):
                 decision = judge.judge(text)
                 if isinstance(decision, Kept):
-                    row = _clean_row(doc_id, source, source_id, decision)
+                    row = _clean_row(doc_id, source, source_id, decision, target, url)
                     rows.add(CLEAN.name, row, len(decision.text) + _ROW_BYTES)
                 else:
                     row = _rejected_row(doc_id, source, source_id, text, decision)
@@ -75,13 +76,17 @@ def _columns(batch: pa.RecordBatch) -> list[list[Any]]:
     return [batch.column(name).to_pylist() for name in _INPUT_COLUMNS]
 
 
-def _clean_row(doc_id: str, source: str, source_id: str | None, decision: Kept) -> tuple[Any, ...]:
+def _clean_row(
+    doc_id: str, source: str, source_id: str | None, decision: Kept, target: str | None, url: str | None
+) -> tuple[Any, ...]:
     return (
         doc_id,
         source,
         source_id,
         decision.text,
+        target,
         len(decision.text.encode()),
+        url,
         decision.language.code,
         decision.language.score,
         decision.num_words,

@@ -184,10 +184,9 @@ def _execute(run_file: str, overrides: list[str], stage: str | None, until: str 
     for name in (stage, until):
         if name is not None and name not in names:
             raise InputError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
-    chosen = [item for item in STAGES if stage in (None, item.name)]
-    if until is not None:
-        chosen = chosen[: names.index(until) + 1]
     context = Context(config, Lake.at(config.lake), Console(), run_file=run_file, overrides=tuple(overrides))
+    chosen = list(STAGES if until is None else STAGES[: names.index(until) + 1])
+    chosen = [item for item in chosen if item.name == stage or (stage is None and item.enabled(context))]
     if stage not in (None, "ingest"):
         context.lake.require()
     run_stages(context, chosen, force=force)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import xxhash
 
@@ -20,9 +21,12 @@ class Document:
     Attributes:
         offset: Byte offset of the record in the decompressed file.
         source_id: The id that the source gave it, as text.
-        kind: 'docstring', 'topic', 'readme', 'page', 'record' or 'line'.
+        kind: 'docstring', 'topic', 'readme', 'page', 'record', 'pair' or 'line'.
         text: The text, free of NULs and lone surrogates.
-        repaired: Whether such characters were removed from text or id.
+        repaired: Whether such characters were removed from any of its texts.
+        url: Address it was found at.
+        target: The other side of a parallel pair.
+        metadata: What else the source says of it.
     """
 
     offset: int
@@ -30,6 +34,9 @@ class Document:
     kind: str
     text: str
     repaired: bool = False
+    url: str | None = None
+    target: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +66,14 @@ class FileFault(Exception):
         self.fault = fault
 
 
-def document_id(source: str, offset: int, text: str) -> str:
-    """The stable id of a document: XXH3-128 over source, offset and text, as 32 hex digits.
+def document_id(source: str, offset: int, text: str, target: str | None = None) -> str:
+    """The stable id of a document: XXH3-128 over source, offset, text and target, as 32 hex digits.
 
-    The three are joined by NUL bytes, which neither a path nor a repaired text contains, so that no two
-    different triples are hashed as the same bytes.
+    They are joined by NUL bytes, which neither a path nor a repaired text contains, so that no two
+    different documents are hashed as the same bytes.
     """
-    return xxhash.xxh3_128_hexdigest(f"{source}\0{offset}\0{text}".encode())
+    parts = [source, str(offset), text, *([] if target is None else [target])]
+    return xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
 
 
 def repair(text: str) -> tuple[str, bool]:

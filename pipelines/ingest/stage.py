@@ -127,8 +127,19 @@ def _add(rows: TaggedRows, file: InputFile, found: Document | Quarantined | Summ
 
 
 def _document_row(source: str, found: Document, num_bytes: int) -> tuple[Any, ...]:
-    doc_id = document_id(source, found.offset, found.text)
-    return (doc_id, source, found.offset, found.source_id, found.kind, found.text, num_bytes, found.repaired)
+    return (
+        document_id(source, found.offset, found.text, found.target),
+        source,
+        found.offset,
+        found.source_id,
+        found.kind,
+        found.text,
+        found.target,
+        num_bytes,
+        found.url,
+        list(found.metadata.items()),
+        found.repaired,
+    )
 
 
 def _quarantine_row(source: str, scope: str, fault: Fault) -> tuple[Any, ...]:

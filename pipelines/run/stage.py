@@ -35,6 +35,7 @@ class Stage:
         execute: Does the work; gets the commit metadata that its tables carry.
         fingerprint: Hash of what it reads besides tables.
         artefacts: Files it leaves besides tables; it runs again if one is gone.
+        enabled: Whether a whole run has this stage; as a command of its own it runs whatever this says.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Stage:
     execute: Callable[[Context, dict[str, Any]], Outcome]
     fingerprint: Callable[[Context], str] = lambda _context: ""
     artefacts: Callable[[Context], list[File]] = lambda _context: []
+    enabled: Callable[[Context], bool] = lambda _context: True
 
     def config(self, context: Context) -> dict[str, BaseModel]:
         """Its sections of the configuration by name."""

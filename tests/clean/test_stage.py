@@ -35,7 +35,10 @@ def documents(spark: SparkSession) -> DataFrame:
             None if i % 7 == 0 else f"id{i}",
             "record",
             text,
+            None,
             len(text.encode()),
+            None,
+            {},
             False,
         )
         for i, text in enumerate(texts)

@@ -80,6 +80,7 @@ def documents() -> list[Row]:
                 "kind": "record",
                 "text": text,
                 "num_bytes": len(text.encode()),
+                "metadata": [],
                 "repaired": False,
             }
         )
