@@ -119,6 +119,12 @@ class PackConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    method: Literal["concat", "best_fit"] = Field(
+        "concat",
+        description="concat cuts one stream of documents evenly; best_fit cuts no document that fits a "
+        "sequence, and pads.",
+    )
+
     sequence_length: int = Field(256, ge=8, le=2**20, description="Tokens in a sequence.")
     seed: int = Field(1, ge=0, lt=2**32, description="Seed of document order and of the global shuffle.")
     rows_per_group: int = Field(

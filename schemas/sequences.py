@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from schemas.common import SEGMENTS, SPLIT
 from schemas.table import Column, Table
+from schemas.token_ids import INPUT_IDS
 
 SEQUENCES = Table(
     name="sequences",
@@ -11,12 +12,17 @@ SEQUENCES = Table(
     columns=(
         SPLIT,
         Column("sequence_id", pa.int64(), "Position in the split's global shuffle: 0 to n-1 without a gap."),
-        Column("input_ids", pa.list_(pa.int32()), "Exactly sequence_length token ids."),
+        Column(
+            "input_ids",
+            INPUT_IDS,
+            "Exactly sequence_length token ids, little-endian, token_bytes (2 or 4) of the commit's metadata "
+            "each.",
+        ),
         Column(
             "num_tokens",
             pa.int32(),
-            "How many of them are text or end-of-document tokens; the rest, in the last packed sequence of a "
-            "split only, is padding with the end-of-document token and carries no loss.",
+            "How many of them are text or end-of-document tokens; the rest is padding with the end-of-document "
+            "token and carries no loss. Packed by concatenation, only the last of a split has padding.",
         ),
         Column(
             "segments",

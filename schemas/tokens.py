@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from schemas.common import DOC_ID, NUM_BYTES, SPLIT
 from schemas.table import Column, Table
+from schemas.token_ids import INPUT_IDS
 
 TOKENS = Table(
     name="tokens",
@@ -11,7 +12,11 @@ TOKENS = Table(
     columns=(
         DOC_ID,
         SPLIT,
-        Column("input_ids", pa.list_(pa.int32()), "Token ids of the whole text."),
+        Column(
+            "input_ids",
+            INPUT_IDS,
+            "Token ids of the whole text, little-endian, token_bytes (2 or 4) of the commit's metadata each.",
+        ),
         Column("num_tokens", pa.int64(), "Number of token ids."),
         NUM_BYTES,
     ),

@@ -16,7 +16,7 @@ from training.data.snapshot import Snapshot
 from training.errors import DataError
 from training.storage import Folder
 
-_SHARED = ("sequence_length", "vocab_size", "tokenizer_hash")
+_SHARED = ("sequence_length", "vocab_size", "tokenizer_hash", "token_bytes")
 """What all tables of a training must have in common."""
 
 

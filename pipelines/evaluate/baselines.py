@@ -14,6 +14,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from schemas.token_ids import flat_ids, token_bytes
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -41,8 +43,8 @@ def baselines(sequences: DataFrame, vocab_size: int) -> list[Baseline]:
         sequences: Columns split, input_ids, num_tokens.
         vocab_size: Number of tokens that could occur.
     """
-    train = pair_counts(sequences.where("split = 'train'")).persist()
-    validation = pair_counts(sequences.where("split = 'validation'")).persist()
+    train = pair_counts(sequences.where("split = 'train'"), vocab_size).persist()
+    validation = pair_counts(sequences.where("split = 'validation'"), vocab_size).persist()
     try:
         return [_unigram(train, validation, vocab_size), _bigram(train, validation, vocab_size)]
     finally:
@@ -50,20 +52,20 @@ def baselines(sequences: DataFrame, vocab_size: int) -> list[Baseline]:
         validation.unpersist()
 
 
-def pair_counts(sequences: DataFrame) -> DataFrame:
+def pair_counts(sequences: DataFrame, vocab_size: int) -> DataFrame:
     """How often each token follows each other: columns previous, token, n (all long)."""
+    size = token_bytes(vocab_size)
     counted = sequences.select("input_ids", "num_tokens").mapInArrow(
-        _count_pairs, "previous bigint, token bigint, n bigint"
+        lambda batches: _count_pairs(batches, size), "previous bigint, token bigint, n bigint"
     )
     return counted.groupBy("previous", "token").agg(F.sum("n").alias("n"))
 
 
-def _count_pairs(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _count_pairs(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        ids = batch.column("input_ids")
-        flat = ids.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
-        offsets = ids.offsets.to_numpy().astype(np.int64) - ids.offsets[0].as_py()
-        lengths = np.diff(offsets)
+        ids, lengths = flat_ids(batch.column("input_ids"), size)
+        flat = ids.astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
         position = np.arange(flat.size) - np.repeat(offsets[:-1], lengths)
         limit = np.repeat(batch.column("num_tokens").to_numpy(), lengths)
         targets = np.flatnonzero((position > 0) & (position < limit))

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from deltalake import QueryBuilder
 
 from pipelines.errors import InputError
 from pipelines.lake.catalog import Catalog
 from pipelines.lake.paths import Lake
+from schemas.token_ids import flat_ids
 
 
 def read_arrow(
@@ -25,7 +27,7 @@ def read_arrow(
     version: int | None = None,
     limit: int = 0,
 ) -> pa.Table:
-    """Rows of a table in memory, in no promised order.
+    """Rows of a table in memory, in no promised order; token ids as lists of numbers.
 
     Args:
         lake: The lake.
@@ -46,7 +48,7 @@ def read_arrow(
     if limit:
         sql += f" LIMIT {limit}"
     try:
-        return pa.table(QueryBuilder().register("t", table).execute(sql).read_all())
+        found = pa.table(QueryBuilder().register("t", table).execute(sql).read_all())
     except Exception as error:
         first = str(error).strip().splitlines()[0]
         condition = "" if where is None else f" WHERE {where}"
@@ -54,6 +56,20 @@ def read_arrow(
             f"table {name!r} cannot be queried{condition}: {first}; "
             f"its columns: {', '.join(field.name for field in table.schema().fields)}"
         ) from error
+    if "input_ids" in found.column_names:
+        size = Catalog(lake).info(name, version).metadata.get("token_bytes")
+        return _with_numbers(found, size) if size in (2, 4) else found
+    return found
+
+
+def _with_numbers(found: pa.Table, size: int) -> pa.Table:
+    """The rows with `input_ids` as numbers instead of bytes."""
+    place = found.schema.get_field_index("input_ids")
+    column = found.column(place).cast(pa.binary()).combine_chunks()
+    ids, lengths = flat_ids(column, size)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(ids))
+    return found.set_column(place, "input_ids", lists)
 
 
 def query(

@@ -1,61 +1,96 @@
-"""Where each document begins in the stream of its split, exactly and without a sort on one task."""
+"""The order of the documents: a hash of (seed, doc_id), cut into buckets that fit a task.
+
+What a bucket needs to know of those before it are sums over a few numbers a document, so that tokens are
+moved once, and no task sees more than one bucket at a time.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Window
+import numpy as np
+import numpy.typing as npt
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-NUM_BUCKETS = 1024
-"""Buckets that the order's hash is cut into; a task sorts one of them. Only 1024 sums reach the driver."""
+Ints = npt.NDArray[np.int64]
 
-_BUCKET_BITS = 10
+BUCKET_TOKENS = 2**20
+"""Tokens that a bucket has on average, unless there would be too many buckets: 2 or 4 MB in memory."""
+
+MAX_BUCKET_BITS = 18
+"""At most 262,144 buckets a split: their sums reach the driver and travel with each task, 2 MB."""
 
 
-def with_positions(tokens: DataFrame, seed: int) -> DataFrame:
-    """The documents with `start`, their first token's position in the stream of their split.
+@dataclass(frozen=True)
+class Streams:
+    """What there is to pack.
 
-    Documents follow each other in the order of a hash of (seed, doc_id), each with its end-of-document
-    token. The hash is cut into buckets by its leading bits: the sums of the buckets give each bucket's
-    offset, and inside a bucket a running sum does the rest. The result depends on the documents and the
-    seed alone.
+    Attributes:
+        tokens: Tokens of each split, end-of-document tokens included.
+        documents: Documents of each split.
+        bucket_bits: Leading bits of the hash that number a bucket.
+    """
+
+    tokens: dict[str, int]
+    documents: dict[str, int]
+    bucket_bits: int
+
+
+def measure(tokens: DataFrame) -> Streams:
+    """Tokens and documents of each split, and with them the number of buckets."""
+    counted = tokens.groupBy("split").agg(
+        F.sum(F.col("num_tokens") + 1).alias("tokens"), F.count("*").alias("documents")
+    )
+    rows = sorted(counted.collect(), key=lambda row: row["split"])
+    sums = {row["split"]: int(row["tokens"]) for row in rows}
+    wanted = max(sums.values(), default=0) // BUCKET_TOKENS
+    return Streams(
+        tokens=sums,
+        documents={row["split"]: int(row["documents"]) for row in rows},
+        bucket_bits=min(MAX_BUCKET_BITS, max(wanted, 1).bit_length()),
+    )
+
+
+def in_buckets(tokens: DataFrame, seed: int, bits: int) -> DataFrame:
+    """The documents with `bucket`, the whole of a bucket in one partition, in the order of the hash.
 
     Args:
-        tokens: Columns split, doc_id, num_tokens and others, which stay.
+        tokens: Columns split, doc_id and others, which stay.
         seed: Seed of the order.
-
-    Returns:
-        The same rows with column start (long).
+        bits: Leading bits of the hash that number a bucket.
     """
     key = F.xxhash64(F.lit(seed), F.col("doc_id"))
-    bucket = F.shiftrightunsigned(key, 64 - _BUCKET_BITS).cast("int")
-    length = F.col("num_tokens") + 1
-    placed = tokens.withColumn("_key", key).withColumn("_bucket", bucket)
-    sums = placed.groupBy("split", "_bucket").agg(F.sum(length).alias("_sum")).collect()
-    offsets: list[tuple[str, int, int]] = []
-    running: dict[str, int] = {}
-    for split, number, total in sorted(tuple(row) for row in sums):
-        offsets.append((split, number, running.get(split, 0)))
-        running[split] = running.get(split, 0) + total
-    base = tokens.sparkSession.createDataFrame(offsets, "split string, _bucket int, _base long")
-    before = (
-        Window.partitionBy("split", "_bucket")
-        .orderBy("_key", "doc_id")
-        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    keyed = tokens.withColumn("key", key).withColumn(
+        "bucket", F.shiftrightunsigned(F.col("key"), 64 - bits).cast("int")
     )
-    start = F.col("_base") + F.sum(length).over(before) - length
+    # The key is a signed number; inside a bucket its sign is the same for all, so its order is the hash's.
     return (
-        placed.join(F.broadcast(base), ["split", "_bucket"])
-        .withColumn("start", start)
-        .drop("_key", "_bucket", "_base")
+        keyed.repartition("split", "bucket")
+        .sortWithinPartitions("split", "bucket", "key", "doc_id")
+        .drop("key")
     )
 
 
-def stream_lengths(tokens: DataFrame) -> dict[str, int]:
-    """Tokens in the stream of each split, end-of-document tokens included."""
-    rows = tokens.groupBy("split").agg(F.sum(F.col("num_tokens") + 1).alias("length")).collect()
-    return {row["split"]: row["length"] for row in rows}
+def bucket_tokens(tokens: DataFrame, seed: int, bits: int) -> dict[str, Ints]:
+    """Tokens of each bucket of each split, end-of-document tokens included: int64 (number of buckets,)."""
+    key = F.xxhash64(F.lit(seed), F.col("doc_id"))
+    bucket = F.shiftrightunsigned(key, 64 - bits).cast("int").alias("bucket")
+    sums = tokens.groupBy("split", bucket).agg(F.sum(F.col("num_tokens") + 1)).collect()
+    return by_bucket([tuple(row) for row in sums], bits)
+
+
+def by_bucket(rows: list[tuple[str, int, int]], bits: int) -> dict[str, Ints]:
+    """Rows (split, bucket, value) as an array of the buckets for each split; 0 where there is none."""
+    found: dict[str, Ints] = {}
+    for split, bucket, value in rows:
+        found.setdefault(split, np.zeros(2**bits, np.int64))[bucket] = value
+    return found
+
+
+def offsets(values: dict[str, Ints]) -> dict[str, Ints]:
+    """The sum of the buckets before each bucket."""
+    return {split: np.cumsum(own) - own for split, own in values.items()}

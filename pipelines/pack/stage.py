@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from conf.data import PackConfig
 from pipelines.errors import InputError
-from pipelines.pack.order import stream_lengths, with_positions
-from pipelines.pack.pieces import PIECES, Joined, cut, group_starts, join
+from pipelines.pack.best_fit import place
+from pipelines.pack.fragments import Documents, Fragments, arrange, cut, join, read_documents
+from pipelines.pack.order import Ints, Streams, bucket_tokens, by_bucket, in_buckets, measure, offsets
 from pipelines.stage import StageOutput
 from schemas import SEQUENCES
+from schemas.token_ids import token_bytes
 from training.data.permutation import Permutation, derive_seed
 
 if TYPE_CHECKING:
@@ -24,50 +26,70 @@ if TYPE_CHECKING:
 _SHUFFLE = 21
 """Purpose of the seed of the global shuffle, so that it is unrelated to other uses of the same seed."""
 
-_PLACED = PIECES.append(pa.field("sequence_id", pa.int64(), nullable=False)).append(
-    pa.field("file", pa.int32(), nullable=False)
+_FRAGMENTS = pa.schema(
+    [
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("sequence_id", pa.int64(), nullable=False),
+        pa.field("file", pa.int32(), nullable=False),
+        pa.field("at", pa.int32(), nullable=False),
+        pa.field("tokens", pa.binary(), nullable=False),
+        pa.field("segments", pa.binary(), nullable=False),
+    ]
 )
 
-Kernel = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+Batches = Iterable[pa.RecordBatch]
+Kernel = Callable[[Batches], Iterator[pa.RecordBatch]]
 
 
-def pack(tokens: DataFrame, config: PackConfig, eod_id: int) -> StageOutput:
-    """Concatenates the documents of each split and cuts the stream into sequences of fixed length.
+def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) -> StageOutput:
+    """Packs the documents of each split into sequences of fixed length.
 
     Every token of every document, and one end-of-document token behind each, lies in exactly one
-    sequence; the last sequence of a split is padded, and its `num_tokens` says how far it is filled.
-    sequence_id is a keyed permutation of the position in the stream, so that neighbours in the stream
-    are not neighbours in training. Rows come sorted, partitioned so that a file holds the sequence_ids
-    k * rows_per_file up to the next multiple.
+    sequence. By concatenation the documents form one stream, which is cut evenly; the last sequence of a
+    split is padded. By best fit no document is cut that fits a sequence; sequences are padded where
+    nothing else fits. `num_tokens` says how far a sequence is filled. sequence_id is a keyed permutation of
+    the position, so that neighbours in the stream are not neighbours in training. Rows come sorted,
+    partitioned so that a file holds the sequence_ids k * rows_per_file up to the next multiple.
 
     Args:
         tokens: Table `tokens`.
         config: The section `pack`.
         eod_id: Token that ends a document.
+        vocab_size: Entries of the tokenizer; decides the bytes of a token id.
 
     Raises:
         InputError: There are no documents.
     """
-    lengths = stream_lengths(tokens)
-    if not lengths:
+    streams = measure(tokens)
+    if not streams.tokens:
         raise InputError("there are no tokens to pack: the corpus is empty")
-    length = config.sequence_length
-    counts = {split: -(-total // length) for split, total in sorted(lengths.items())}
+    length, bits = config.sequence_length, streams.bucket_bits
+    form = (eod_id, token_bytes(vocab_size))
+    counts, bases = (_plan_stream if config.method == "concat" else _plan_best_fit)(tokens, config, streams)
     first_file, num_files = {}, 0
     for split, count in counts.items():
         first_file[split] = num_files
         num_files += -(-count // config.rows_per_file)
-    placed = with_positions(tokens.select("split", "doc_id", "input_ids", "num_tokens"), config.seed)
-    pieces = placed.mapInArrow(
-        _cutter(config, eod_id, counts, first_file), from_arrow_schema(_PLACED)
-    ).repartitionById(num_files, F.col("file"))
-    sequences = pieces.sortWithinPartitions("sequence_id", "at").mapInArrow(
-        _joiner(length, eod_id), SEQUENCES.spark_schema()
+    label = _labeller(config, counts, first_file)
+    cutter = (_stream_cutter if config.method == "concat" else _best_fitter)(length, form, bases, label)
+    columns = tokens.select("split", "doc_id", "input_ids")
+    fragments = (
+        in_buckets(columns, config.seed, bits)
+        .mapInArrow(cutter, from_arrow_schema(_FRAGMENTS))
+        .repartitionById(num_files, F.col("file"))
     )
-    padding = {split: counts[split] * length - total for split, total in lengths.items()}
+    sequences = fragments.sortWithinPartitions("sequence_id", "at").mapInArrow(
+        _joiner(length, form), SEQUENCES.spark_schema()
+    )
+    padding = {split: counts[split] * length - total for split, total in streams.tokens.items()}
     return StageOutput(
         tables={SEQUENCES.name: sequences},
-        details={"sequences_by_split": counts, "padding_tokens": padding, "num_files": num_files},
+        details={
+            "method": config.method,
+            "sequences_by_split": counts,
+            "padding_tokens": padding,
+            "num_files": num_files,
+        },
     )
 
 
@@ -78,6 +100,9 @@ def write_settings(config: PackConfig) -> dict[str, str]:
         "parquet.block.row.count.limit": str(config.rows_per_group),
         # The limit in bytes must not cut a row group short.
         "parquet.block.size": str(max(128 * 2**20, 2 * config.rows_per_group * row_bytes)),
+        # No two sequences are alike. Statistics of their beginnings are enough to tell contents apart.
+        "parquet.enable.dictionary#input_ids": "false",
+        "parquet.statistics.truncate.length": "64",
         # Without concurrent writers, Spark sorts a task's rows by the partition column, the split. That
         # sort interleaves the rows once it spills to disk; each task writes one split and needs none.
         "spark.sql.maxConcurrentOutputFileWriters": "2",
@@ -85,60 +110,163 @@ def write_settings(config: PackConfig) -> dict[str, str]:
     }
 
 
-def packed_documents(sequences: DataFrame) -> int:
-    """Number of documents whose beginning lies in the sequences; each has exactly one."""
+def packed_totals(sequences: DataFrame) -> tuple[int, int]:
+    """Documents whose beginning lies in the sequences (each has exactly one), and tokens without padding."""
     begins = F.size(F.filter("segments", lambda segment: segment["doc_start"] == 0))
-    row = sequences.agg(F.sum(begins)).first()
-    return int((row[0] if row is not None else 0) or 0)
+    row = sequences.agg(F.sum(begins), F.sum("num_tokens")).first()
+    return (int(row[0] or 0), int(row[1] or 0)) if row is not None else (0, 0)
 
 
-def _cutter(config: PackConfig, eod_id: int, counts: dict[str, int], first_file: dict[str, int]) -> Kernel:
-    def kernel(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        shuffles = {
-            split: Permutation(count, derive_seed(config.seed, _SHUFFLE)) for split, count in counts.items()
-        }
+def _plan_stream(
+    tokens: DataFrame, config: PackConfig, streams: Streams
+) -> tuple[dict[str, int], dict[str, Ints]]:
+    """Sequences of each split, and the position in the stream at which each bucket begins."""
+    counts = {split: -(-total // config.sequence_length) for split, total in streams.tokens.items()}
+    return counts, offsets(bucket_tokens(tokens, config.seed, streams.bucket_bits))
+
+
+def _plan_best_fit(
+    tokens: DataFrame, config: PackConfig, streams: Streams
+) -> tuple[dict[str, int], dict[str, Ints]]:
+    """Sequences of each split, and the number of each bucket's first one: places the lengths alone."""
+    length = config.sequence_length
+
+    def count(batches: Batches) -> Iterator[pa.RecordBatch]:
+        for (split, bucket), parts in _by_bucket(batches):
+            lengths = np.concatenate([part.column("num_tokens").to_numpy() for part in parts]) + 1
+            values = [[split], [bucket], [place(lengths, length).num_sequences]]
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(values[0]), pa.array(values[1], pa.int32()), pa.array(values[2], pa.int64())],
+                names=["split", "bucket", "sequences"],
+            )
+
+    columns = tokens.select("split", "doc_id", "num_tokens")
+    counted = in_buckets(columns, config.seed, streams.bucket_bits).mapInArrow(
+        count, "split string, bucket int, sequences long"
+    )
+    found = by_bucket([tuple(row) for row in counted.collect()], streams.bucket_bits)
+    return {split: int(found[split].sum()) for split in streams.tokens}, offsets(found)
+
+
+def _labeller(
+    config: PackConfig, counts: dict[str, int], first_file: dict[str, int]
+) -> Callable[[str, Fragments], pa.RecordBatch]:
+    """What turns fragments of a split into rows: with their place in the shuffle and their file."""
+    shuffles: dict[str, Permutation] = {}
+
+    def label(split: str, fragments: Fragments) -> pa.RecordBatch:
+        if split not in shuffles:
+            shuffles[split] = Permutation(counts[split], derive_seed(config.seed, _SHUFFLE))
+        ids = shuffles[split](fragments.position)
+        return pa.RecordBatch.from_arrays(
+            [
+                pa.DictionaryArray.from_arrays(np.zeros(len(ids), np.int32), [split]).dictionary_decode(),
+                pa.array(ids),
+                pa.array((first_file[split] + ids // config.rows_per_file).astype(np.int32)),
+                pa.array(fragments.at.astype(np.int32)),
+                fragments.tokens,
+                fragments.segments,
+            ],
+            schema=_FRAGMENTS,
+        )
+
+    return label
+
+
+def _stream_cutter(
+    length: int, form: tuple[int, int], bases: dict[str, Ints], label: Callable[..., pa.RecordBatch]
+) -> Kernel:
+    def convert(batches: Batches) -> Iterator[pa.RecordBatch]:
+        last, position = None, 0
         for batch in batches:
-            if not batch.num_rows:
-                continue
-            pieces = cut(batch, config.sequence_length, eod_id)
-            position = pieces.column("position").to_numpy()
-            splits = np.asarray(pieces.column("split").to_pylist())
-            ids = np.zeros(len(position), dtype=np.int64)
-            file = np.zeros(len(position), dtype=np.int32)
-            for split, shuffle in shuffles.items():
-                mine = splits == split
-                ids[mine] = shuffle(position[mine])
-                file[mine] = first_file[split] + ids[mine] // config.rows_per_file
-            yield pa.RecordBatch.from_arrays([*pieces.columns, pa.array(ids), pa.array(file)], schema=_PLACED)
+            for key, part in _runs(batch):
+                documents = read_documents(part, *form)
+                if key != last:
+                    last, position = key, int(bases[key[0]][key[1]])
+                ends = position + np.cumsum(documents.lengths)
+                yield label(key[0], cut(documents, ends - documents.lengths, length))
+                position = int(ends[-1])
 
-    return kernel
+    return convert
 
 
-def _joiner(sequence_length: int, eod_id: int) -> Kernel:
-    def kernel(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _best_fitter(
+    length: int, form: tuple[int, int], bases: dict[str, Ints], label: Callable[..., pa.RecordBatch]
+) -> Kernel:
+    def convert(batches: Batches) -> Iterator[pa.RecordBatch]:
+        for (split, bucket), parts in _by_bucket(batches):
+            read = [read_documents(part, *form) for part in parts]
+            documents = Documents(
+                np.concatenate([part.doc_ids for part in read]),
+                np.concatenate([part.tokens for part in read]),
+                np.concatenate([part.lengths for part in read]),
+            )
+            placement = place(documents.lengths, length)
+            yield label(split, arrange(documents, placement, int(bases[split][bucket])))
+
+    return convert
+
+
+def _runs(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, int], pa.RecordBatch]]:
+    """The parts of a sorted batch that belong to one (split, bucket) each."""
+    if not batch.num_rows:
+        return
+    split = batch.column("split").dictionary_encode()
+    codes, buckets = split.indices.to_numpy(), batch.column("bucket").to_numpy()
+    heads = np.flatnonzero((np.diff(codes) != 0) | (np.diff(buckets) != 0)) + 1
+    names = split.dictionary.to_pylist()
+    for first, end in zip([0, *heads.tolist()], [*heads.tolist(), batch.num_rows], strict=True):
+        yield (names[codes[first]], int(buckets[first])), batch.slice(first, end - first)
+
+
+def _by_bucket(batches: Batches) -> Iterator[tuple[tuple[str, int], list[pa.RecordBatch]]]:
+    """The parts of each (split, bucket), which may reach over several batches, together."""
+    last, parts = None, []
+    for batch in batches:
+        for key, part in _runs(batch):
+            if last is not None and key != last:
+                yield last, parts
+                parts = []
+            last = key
+            parts.append(part)
+    if last is not None:
+        yield last, parts
+
+
+def _joiner(length: int, form: tuple[int, int]) -> Kernel:
+    def convert(batches: Batches) -> Iterator[pa.RecordBatch]:
         rest: pa.RecordBatch | None = None
         for batch in batches:
             if not batch.num_rows:
                 continue
-            pieces = batch if rest is None else pa.concat_batches([rest, batch])
+            fragments = batch if rest is None else pa.concat_batches([rest, batch])
+            heads = _heads(fragments)
             # The last sequence may go on in the next batch.
-            last = int(group_starts(pieces)[-1])
-            rest = pieces.slice(last)
+            last = int(heads[-1])
+            rest = fragments.slice(last)
             if last:
-                yield _rows(join(pieces.slice(0, last), sequence_length, eod_id))
+                yield _rows(fragments.slice(0, last), heads[:-1], length, form)
         if rest is not None:
-            yield _rows(join(rest, sequence_length, eod_id))
+            yield _rows(rest, np.zeros(1, np.int64), length, form)
 
-    return kernel
+    return convert
 
 
-def _rows(joined: Joined) -> pa.RecordBatch:
-    columns = {
-        "split": joined.split,
-        "sequence_id": joined.sequence_id,
-        "input_ids": joined.input_ids,
-        "num_tokens": joined.num_tokens,
-        "segments": joined.segments,
+def _heads(fragments: pa.RecordBatch) -> Ints:
+    """Indices at which a sequence begins, in fragments of one split sorted by sequence_id."""
+    ids = fragments.column("sequence_id").to_numpy()
+    return np.concatenate([[0], np.flatnonzero(np.diff(ids)) + 1])
+
+
+def _rows(fragments: pa.RecordBatch, heads: Ints, length: int, form: tuple[int, int]) -> pa.RecordBatch:
+    input_ids, num_tokens, segments = join(fragments, heads, length, *form)
+    places = pa.array(heads)
+    columns: dict[str, Any] = {
+        "split": fragments.column("split").take(places),
+        "sequence_id": fragments.column("sequence_id").take(places),
+        "input_ids": input_ids,
+        "num_tokens": num_tokens,
+        "segments": segments,
     }
     schema = SEQUENCES.arrow_schema()
     return pa.RecordBatch.from_arrays(

@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 
 from pipelines.clean.stage import clean
 from pipelines.dedup.stage import dedup
-from pipelines.errors import AccountingError
+from pipelines.errors import AccountingError, InputError
 from pipelines.ingest.discover import discover, fingerprint
 from pipelines.ingest.stage import ingest
 from pipelines.lake import read_table, write_table
-from pipelines.pack.stage import pack, packed_documents, write_settings
+from pipelines.pack.stage import pack, packed_totals, write_settings
 from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
 from pipelines.run.progress import SparkProgress
@@ -25,9 +25,13 @@ from pipelines.run.stage import Outcome, Stage
 from pipelines.stage import StageOutput
 from pipelines.tokenize.stage import tokenize
 from pipelines.tokenize.train import train_tokenizer
+from schemas.token_ids import token_bytes
 from training.storage import Folder
 
 Metadata = dict[str, Any]
+
+_TOKENS_MADE = ("tokenizer_hash", "vocab_size", "eod_id", "token_bytes")
+"""What tokenizing notes with the commit of `tokens`, and packing with that of `sequences`."""
 
 
 def _ingest(context: Context, metadata: Metadata) -> Outcome:
@@ -88,6 +92,7 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
             "tokenizer_hash": info.sha256,
             "vocab_size": info.vocab_size,
             "eod_id": info.eod_id,
+            "token_bytes": token_bytes(info.vocab_size),
         }
         versions = _write(context, output, metadata | made)
     rows = _rows(context, versions)
@@ -102,28 +107,32 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
     tokens = context.input("tokens")
     source = context.catalog.info("tokens", metadata["inputs"]["tokens"])
     config = context.config.pack
-    made = {name: source.metadata[name] for name in ("tokenizer_hash", "vocab_size", "eod_id")}
+    if "token_bytes" not in source.metadata:
+        raise InputError(
+            f"table 'tokens' (version {source.version}) of the lake {context.lake.location} is of another "
+            f"release, whose token ids are stored in another way; tokenize again: "
+            f"ringlake tokenize --lake {context.lake.location}"
+        )
+    made = {name: source.metadata[name] for name in _TOKENS_MADE}
     made |= {
         "sequence_length": config.sequence_length,
         "rows_per_group": config.rows_per_group,
     }
     with _watched(context, "pack", "Pack the tokens into shuffled sequences"):
-        output = pack(tokens, config, made["eod_id"])
+        output = pack(tokens, config, made["eod_id"], made["vocab_size"])
         versions = _write(context, output, metadata | made, write_settings(config))
         sequences = read_table(context.spark, context.lake, "sequences", versions["sequences"])
-        documents = packed_documents(sequences)
-        packed = sequences.agg(F.sum("num_tokens")).first()
+        documents, packed = packed_totals(sequences)
         given = tokens.agg(F.sum("num_tokens") + F.count("*")).first()
-    assert packed is not None
     assert given is not None
-    if packed[0] != given[0]:
+    if packed != given[0]:
         raise AccountingError(
-            f"pack: {given[0]} tokens (end-of-document tokens included) went in, {packed[0]} came out; "
+            f"pack: {given[0]} tokens (end-of-document tokens included) went in, {packed} came out; "
             "the run is not recorded as done. Please report this with the run file"
         )
     tally = Tally(rows_in=source.rows, rows_out=documents)
     details = {
-        "tokens": int(packed[0]),
+        "tokens": packed,
         "sequences": _rows(context, versions)["sequences"],
     }
     return Outcome(versions, tally, output.details | made | details)

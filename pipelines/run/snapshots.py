@@ -10,7 +10,7 @@ from training.data.snapshot import Snapshot
 
 _TABLE = "sequences"
 
-_MADE = {"sequence_length": int, "vocab_size": int, "tokenizer_hash": str}
+_MADE = {"sequence_length": int, "vocab_size": int, "tokenizer_hash": str, "token_bytes": int}
 """What packing notes with the commit, and training needs to know."""
 
 
@@ -51,6 +51,7 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapsho
         sequence_length=made["sequence_length"],
         vocab_size=made["vocab_size"],
         tokenizer_hash=made["tokenizer_hash"],
+        token_bytes=made["token_bytes"],
     )
 
 

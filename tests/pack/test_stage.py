@@ -14,10 +14,13 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.data import PackConfig
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, write_table
-from pipelines.pack.stage import pack, packed_documents, write_settings
+from pipelines.pack import order
+from pipelines.pack.stage import pack, packed_totals, write_settings
+from tests.support.token_ids import numbers, stored
 
 CONFIG = PackConfig(sequence_length=16, rows_per_group=8, rows_per_file=32, seed=3)
-SCHEMA = "doc_id string, split string, input_ids array<int>, num_tokens long, num_bytes long"
+BEST_FIT = CONFIG.model_copy(update={"method": "best_fit"})
+SCHEMA = "doc_id string, split string, input_ids binary, num_tokens long, num_bytes long"
 
 
 def _tokens(spark: SparkSession, partitions: int, count: int = 200) -> tuple[DataFrame, dict[str, list[int]]]:
@@ -26,7 +29,7 @@ def _tokens(spark: SparkSession, partitions: int, count: int = 200) -> tuple[Dat
         f"{n:032x}": [random_.randrange(1, 99) for _ in range(random_.randrange(60))] for n in range(count)
     }
     rows = [
-        (doc_id, "validation" if number % 7 == 0 else "train", ids, len(ids), len(ids))
+        (doc_id, "validation" if number % 7 == 0 else "train", stored(ids), len(ids), len(ids))
         for number, (doc_id, ids) in enumerate(docs.items())
     ]
     random_.shuffle(rows)
@@ -34,19 +37,55 @@ def _tokens(spark: SparkSession, partitions: int, count: int = 200) -> tuple[Dat
 
 
 def _rows(tokens: DataFrame, config: PackConfig = CONFIG) -> list[dict[str, Any]]:
-    frame = pack(tokens, config, eod_id=0).tables["sequences"]
+    frame = pack(tokens, config, eod_id=0, vocab_size=99).tables["sequences"]
     rows = [row.asDict(recursive=True) for row in frame.collect()]
+    for row in rows:
+        row["input_ids"] = numbers(row["input_ids"])
     return sorted(rows, key=lambda row: (row["split"], row["sequence_id"]))
 
 
-def test_equal_rows_on_any_partitioning(spark: SparkSession) -> None:
-    expected = _rows(_tokens(spark, 1)[0])
-    assert _rows(_tokens(spark, 7)[0]) == expected
+@pytest.fixture
+def small_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Buckets of a few documents, so that small tables have many."""
+    monkeypatch.setattr(order, "BUCKET_TOKENS", 300)
 
 
-def test_every_document_is_found_again_in_its_split(spark: SparkSession) -> None:
+@pytest.mark.usefixtures("small_buckets")
+@pytest.mark.parametrize("config", [CONFIG, BEST_FIT], ids=["concat", "best_fit"])
+def test_equal_rows_on_any_partitioning(spark: SparkSession, config: PackConfig) -> None:
+    expected = _rows(_tokens(spark, 1)[0], config)
+    assert _rows(_tokens(spark, 7)[0], config) == expected
+
+
+def test_concatenation_is_the_same_with_any_buckets(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, _ = _tokens(spark, 3)
+    expected = _rows(tokens)
+    monkeypatch.setattr(order, "BUCKET_TOKENS", 40)
+    assert _rows(tokens) == expected
+
+
+@pytest.mark.usefixtures("small_buckets")
+def test_best_fit_cuts_no_document_that_fits_and_counts_its_padding(spark: SparkSession) -> None:
+    tokens, docs = _tokens(spark, 2)
+    output = pack(tokens, BEST_FIT, 0, 99)
+    rows = _rows(tokens, BEST_FIT)
+    parts = [part for row in rows for part in row["segments"]]
+    cut = [part for part in parts if part["end"] - part["start"] < 16 and part["doc_start"] % 16]
+    assert cut == []
+    assert len(parts) == sum(-(-(len(ids) + 1) // 16) for ids in docs.values())
+    padding = {
+        split: sum(16 - row["num_tokens"] for row in rows if row["split"] == split)
+        for split in ("train", "validation")
+    }
+    assert output.details["padding_tokens"] == padding
+
+
+@pytest.mark.parametrize("config", [CONFIG, BEST_FIT], ids=["concat", "best_fit"])
+def test_every_document_is_found_again_in_its_split(spark: SparkSession, config: PackConfig) -> None:
     tokens, docs = _tokens(spark, 4)
-    rows = _rows(tokens)
+    rows = _rows(tokens, config)
     pieces: dict[str, dict[int, list[int]]] = {doc_id: {} for doc_id in docs}
     for row in rows:
         for part in row["segments"]:
@@ -61,8 +100,10 @@ def test_every_document_is_found_again_in_its_split(spark: SparkSession) -> None
     for split in ("train", "validation"):
         ids = [row["sequence_id"] for row in rows if row["split"] == split]
         assert ids == list(range(len(ids)))
-        assert sum(row["num_tokens"] < 16 for row in rows if row["split"] == split) <= 1
-    assert packed_documents(pack(tokens, CONFIG, 0).tables["sequences"]) == len(docs)
+        if config.method == "concat":
+            assert sum(row["num_tokens"] < 16 for row in rows if row["split"] == split) <= 1
+    totals = packed_totals(pack(tokens, config, 0, 99).tables["sequences"])
+    assert totals == (len(docs), sum(len(ids) + 1 for ids in docs.values()))
 
 
 def test_another_seed_is_another_order_and_neighbours_are_parted(spark: SparkSession) -> None:
@@ -82,7 +123,7 @@ def test_files_hold_ranges_in_whole_row_groups(spark: SparkSession, tmp_path: Pa
     lake = Lake.at(tmp_path)
     lake.create()
     tokens, _ = _tokens(spark, 3)
-    frame = pack(tokens, CONFIG, 0).tables["sequences"]
+    frame = pack(tokens, CONFIG, 0, 99).tables["sequences"]
     version = write_table(spark, lake, "sequences", frame, {}, write_settings(CONFIG))
     ranges = []
     for file in Catalog(lake).active_files("sequences", version, {"split": "train"}):
@@ -104,7 +145,7 @@ def test_rows_stay_in_order_where_sorts_spill(spark: SparkSession, tmp_path: Pat
     settings = spark.sparkContext._jsc.sc().conf()
     settings.set("spark.shuffle.spill.numElementsForceSpillThreshold", "10")
     try:
-        frame = pack(_tokens(spark, 2)[0], CONFIG, 0).tables["sequences"]
+        frame = pack(_tokens(spark, 2)[0], CONFIG, 0, 99).tables["sequences"]
         version = write_table(spark, lake, "sequences", frame, {}, write_settings(CONFIG))
     finally:
         settings.remove("spark.shuffle.spill.numElementsForceSpillThreshold")
@@ -116,9 +157,9 @@ def test_rows_stay_in_order_where_sorts_spill(spark: SparkSession, tmp_path: Pat
 
 
 def test_tiny_and_empty_inputs(spark: SparkSession) -> None:
-    one = spark.createDataFrame([("a" * 32, "train", [5, 6, 7], 3, 3)], SCHEMA)
+    one = spark.createDataFrame([("a" * 32, "train", stored([5, 6, 7]), 3, 3)], SCHEMA)
     assert [row["input_ids"][:5] for row in _rows(one)] == [[5, 6, 7, 0, 0]]
-    empty_text = spark.createDataFrame([("a" * 32, "train", [], 0, 0)], SCHEMA)
+    empty_text = spark.createDataFrame([("a" * 32, "train", stored([]), 0, 0)], SCHEMA)
     assert [(row["num_tokens"], set(row["input_ids"])) for row in _rows(empty_text)] == [(1, {0})]
     with pytest.raises(InputError, match="no tokens to pack"):
-        pack(spark.createDataFrame([], SCHEMA), CONFIG, 0)
+        pack(spark.createDataFrame([], SCHEMA), CONFIG, 0, 99)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.token_ids import INPUT_IDS
 from training.data.snapshot import DataFile, Snapshot
 from training.errors import DataError
 from training.storage import arrow_filesystem
@@ -19,7 +20,7 @@ from training.storage import arrow_filesystem
 FOOTER_THREADS = 16
 """Footers read at the same time: they are small, so latency rules, most of all on object stores."""
 
-COLUMN_TYPES = {"sequence_id": pa.int64(), "input_ids": pa.list_(pa.int32()), "num_tokens": pa.int32()}
+COLUMN_TYPES = {"sequence_id": pa.int64(), "input_ids": INPUT_IDS, "num_tokens": pa.int32()}
 """What training reads of a sequence; `segments` stays unread."""
 
 
@@ -52,6 +53,7 @@ class Layout:
         file_numbers: Index into paths for each row group; int32.
         row_groups: Number of each row group in its file; int32.
         sequence_length: Tokens in a sequence.
+        token_bytes: Bytes of a stored token id, 2 or 4.
         bases: What is added to the sequence ids of each file to make them unique among several tables; int64.
         fingerprint: Hash of what the footers say of the content: row groups, their rows, and the size and
             range of each column. Another content has another one, however its table and version are called.
@@ -62,6 +64,7 @@ class Layout:
     file_numbers: npt.NDArray[np.int32]
     row_groups: npt.NDArray[np.int32]
     sequence_length: int
+    token_bytes: int
     bases: npt.NDArray[np.int64]
     fingerprint: str
 
@@ -132,6 +135,7 @@ def read_layout(snapshot: Snapshot) -> Layout:
         file_numbers=np.array([numbers[group.path] for group in groups], dtype=np.int32),
         row_groups=np.array([group.number for group in groups], dtype=np.int32),
         sequence_length=snapshot.sequence_length,
+        token_bytes=snapshot.token_bytes,
         bases=np.zeros(len(paths), dtype=np.int64),
         fingerprint=_digest(group.content for group in groups),
     )
@@ -141,7 +145,7 @@ def join_layouts(layouts: Sequence[Layout]) -> Layout:
     """Several tables as one: the ids of each go on where those of the one before end.
 
     Args:
-        layouts: Layouts of one sequence length.
+        layouts: Layouts of one sequence length and one type of token ids.
     """
     ends = np.cumsum([layout.num_sequences for layout in layouts])
     bases = [0, *ends[:-1].tolist()]
@@ -155,6 +159,7 @@ def join_layouts(layouts: Sequence[Layout]) -> Layout:
         ).astype(np.int32),
         row_groups=np.concatenate([layout.row_groups for layout in layouts]),
         sequence_length=layouts[0].sequence_length,
+        token_bytes=layouts[0].token_bytes,
         bases=np.concatenate([layout.bases + base for layout, base in pairs]),
         fingerprint=_digest(layout.fingerprint for layout in layouts),
     )
@@ -182,13 +187,11 @@ def _read_footer(file: DataFile) -> list[_Group]:
 def _check_columns(path: str, schema: pa.Schema) -> None:
     for name, wanted in COLUMN_TYPES.items():
         found = schema.field(name).type if name in schema.names else None
-        same = found is not None and (
-            found.value_type == wanted.value_type
-            if pa.types.is_list(found) and pa.types.is_list(wanted)
-            else found == wanted
-        )
-        if not same:
-            raise DataError(f"{path}: column {name!r} must be {wanted}, but is {found or 'missing'}")
+        if found != wanted:
+            raise DataError(
+                f"{path}: column {name!r} must be {wanted}, but is {found or 'missing'}; another release "
+                f"wrote it, tokenize and pack again"
+            )
 
 
 def _groups(path: str, metadata: pq.FileMetaData, column: int) -> Iterator[_Group]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.token_ids import TokenIds, flat_ids, token_type
 from training.data.layout import COLUMN_TYPES, Layout, RowSlice
 from training.data.petastorm_compat import (
     ArrowReaderWorker,
@@ -54,13 +55,13 @@ class Batch:
     Attributes:
         step: Number of the batch in its schedule.
         sequence_ids: int64 (rows,), in order of use; there may be no rows at all.
-        input_ids: int32 (rows, sequence_length).
+        input_ids: uint16 or uint32 (rows, sequence_length), as stored: who computes widens what it needs.
         num_tokens: int32 (rows,): tokens of a row that are not padding.
     """
 
     step: int
     sequence_ids: npt.NDArray[np.int64]
-    input_ids: npt.NDArray[np.int32]
+    input_ids: TokenIds
     num_tokens: npt.NDArray[np.int32]
 
 
@@ -120,24 +121,25 @@ class SequenceReader:
                     block = next(self._blocks)
                     lanes[lane] = (segment.first, block)
                 blocks.append(block)
-            yield from _batches_of(run, blocks, self._layout.sequence_length)
+            yield from _batches_of(run, blocks, self._layout)
 
 
-def _batches_of(run: Run, blocks: Sequence[Any], length: int) -> Iterator[Batch]:
+def _batches_of(run: Run, blocks: Sequence[Any], layout: Layout) -> Iterator[Batch]:
     """The batches of a run, gathered several at once.
 
     Args:
         run: The run.
         blocks: The block of each of its draws.
-        length: Tokens in a sequence.
+        layout: Length and type of the sequences.
     """
+    length, dtype = layout.sequence_length, token_type(layout.token_bytes)
     drawn = [draw.segment.ids.reshape(run.steps, -1) for draw in run.draws]
     rows = sum(ids.shape[1] for ids in drawn)
-    at_once = max(1, RUN_BYTES // (4 * length * max(1, rows)))
+    at_once = max(1, RUN_BYTES // (dtype.itemsize * length * max(1, rows)))
     for begin in range(0, run.steps, at_once):
         steps = min(at_once, run.steps - begin)
         ids, counts = np.empty((steps, rows), np.int64), np.empty((steps, rows), np.int32)
-        tokens = np.empty((steps, rows, length), np.int32)
+        tokens = np.empty((steps, rows, length), dtype)
         low = 0
         for draw, block, of_draw in zip(run.draws, blocks, drawn, strict=True):
             part = of_draw[begin : begin + steps]
@@ -164,7 +166,13 @@ class _BlockReader(Reader):
         self.schema = Unischema(
             "sequences",
             [
-                UnischemaField("input_ids", np.int32, (layout.sequence_length,), None, False),
+                UnischemaField(
+                    "input_ids",
+                    token_type(layout.token_bytes).type,
+                    (layout.sequence_length,),
+                    None,
+                    False,
+                ),
                 UnischemaField("num_tokens", np.int32, (), None, False),
             ],
         )
@@ -185,7 +193,7 @@ class _BlockReader(Reader):
         )
         self._workers_pool.start(
             _BlockWorker,
-            (*petastorm_arguments, layout.sequence_length, vocab_size),
+            (*petastorm_arguments, layout.sequence_length, layout.token_bytes, vocab_size),
             ventilator=self.ventilator,
         )
 
@@ -235,12 +243,12 @@ class _BlockWorker(ArrowReaderWorker):
 
     def __init__(self, worker_id: int, publish: Callable[[Any], None], arguments: tuple[Any, ...]) -> None:
         super().__init__(worker_id, publish, arguments)
-        self._sequence_length, self._vocab_size = arguments[-2], arguments[-1]
+        self._form: tuple[int, int, int] = arguments[-3:]
         self._open = lru_cache(MAX_OPEN_FILES)(_open_file)
 
     def process(self, slices: list[RowSlice]) -> None:
         """Publish `input_ids` (rows, sequence_length) and `num_tokens` (rows,) of a block."""
-        parts = [_read_rows(part, self._open, self._sequence_length, self._vocab_size) for part in slices]
+        parts = [_read_rows(part, self._open, *self._form) for part in slices]
         tokens, counts = zip(*parts, strict=True)
         self.publish_func(
             {
@@ -251,15 +259,19 @@ class _BlockWorker(ArrowReaderWorker):
 
 
 def _read_rows(
-    part: RowSlice, open_file: Callable[[str], pq.ParquetFile], length: int, vocab_size: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    part: RowSlice,
+    open_file: Callable[[str], pq.ParquetFile],
+    length: int,
+    token_bytes: int,
+    vocab_size: int,
+) -> tuple[TokenIds, npt.NDArray[np.int32]]:
     try:
         file = open_file(part.path)
         table = file.read_row_group(part.row_group, columns=list(COLUMN_TYPES), use_threads=False)
     except (OSError, pa.ArrowException) as error:
         place = f"{part.path}, row group {part.row_group}"
         raise DataError(f"{place} cannot be read: {' '.join(str(error).split())}") from None
-    return _checked(table, part, length, vocab_size)
+    return _checked(table, part, length, token_bytes, vocab_size)
 
 
 def _open_file(location: str) -> pq.ParquetFile:
@@ -268,8 +280,8 @@ def _open_file(location: str) -> pq.ParquetFile:
 
 
 def _checked(
-    table: pa.Table, part: RowSlice, length: int, vocab_size: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    table: pa.Table, part: RowSlice, length: int, token_bytes: int, vocab_size: int
+) -> tuple[TokenIds, npt.NDArray[np.int32]]:
     """Tokens (rows, length) and their numbers (rows,) of what was read of a row group.
 
     A thread that computes beside this one gets the interpreter's lock whenever a call here gives it up, and
@@ -283,15 +295,15 @@ def _checked(
     ids = table.column("sequence_id").to_numpy()
     if not np.array_equal(ids, np.arange(part.first_id, part.first_id + len(ids))):
         raise DataError(f"{place}: rows are not in order of sequence_id from {part.first_id}; pack again")
-    tokens = _matrix(table.column("input_ids").chunk(0), length, place)
+    tokens = _matrix(table.column("input_ids").chunk(0), length, token_bytes, place)
     counts = table.column("num_tokens").to_numpy()
     if len(counts) and not (int(counts.min()) >= 1 and int(counts.max()) <= length):
         raise DataError(
             f"{place}: num_tokens must lie in 1 to {length}, but is {int(counts.min())} to "
             f"{int(counts.max())}"
         )
-    # As unsigned numbers the negative ones are the largest.
-    if tokens.size and int(tokens.view(np.uint32).max()) >= vocab_size:
+    # Ids of two bytes cannot exceed the largest vocabulary that has such: one look is saved.
+    if vocab_size < 2 ** (8 * token_bytes) and tokens.size and int(tokens.max()) >= vocab_size:
         raise DataError(
             f"{place}: token ids {int(tokens.min())} to {int(tokens.max())} do not fit a vocabulary of "
             f"{vocab_size}; the table was made with another tokenizer, tokenize again"
@@ -299,13 +311,13 @@ def _checked(
     return tokens, counts
 
 
-def _matrix(column: pa.ListArray, length: int, place: str) -> npt.NDArray[np.int32]:
-    """A list column as a matrix over the same memory; every list must have the same length."""
-    offsets = column.offsets.to_numpy()
-    lengths = np.diff(offsets)
-    if column.null_count or np.any(lengths != length):
-        odd = lengths[lengths != length]
-        found = f"{int(odd[0])} tokens" if odd.size else "a null"
-        raise DataError(f"{place}: a row of input_ids has {found}, but sequences have {length}")
-    values: npt.NDArray[np.int32] = column.values.to_numpy(zero_copy_only=True)
-    return values[offsets[0] : offsets[-1]].reshape(-1, length)
+def _matrix(column: pa.BinaryArray, length: int, token_bytes: int, place: str) -> TokenIds:
+    """A binary column as a matrix over the same memory; every value must hold `length` token ids."""
+    try:
+        values, lengths = flat_ids(column, token_bytes)
+    except ValueError as error:
+        raise DataError(f"{place}: {error}") from None
+    if np.any(lengths != length):
+        odd = int(lengths[lengths != length][0])
+        raise DataError(f"{place}: a row of input_ids has {odd} tokens, but sequences have {length}")
+    return values.reshape(-1, length)

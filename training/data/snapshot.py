@@ -30,6 +30,7 @@ class Snapshot:
         sequence_length: Tokens in each sequence.
         vocab_size: Size of the tokenizer's vocabulary.
         tokenizer_hash: SHA-256 of the tokenizer.json that made the tokens.
+        token_bytes: Bytes of a stored token id, 2 or 4.
     """
 
     table: str
@@ -39,6 +40,7 @@ class Snapshot:
     sequence_length: int
     vocab_size: int
     tokenizer_hash: str
+    token_bytes: int
 
     @property
     def num_sequences(self) -> int:

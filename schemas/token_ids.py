@@ -1,0 +1,69 @@
+"""Token ids as `tokens` and `sequences` store them: a binary value a row.
+
+Delta has no unsigned types, and a list costs four bytes a token and its lengths; a binary value is one copy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+TokenIds = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+"""Token ids as they are stored."""
+
+INPUT_IDS = pa.binary()
+"""Ids one after another, little-endian, of `token_bytes` bytes each."""
+
+
+def token_bytes(vocab_size: int) -> int:
+    """Bytes of a token id: 2 if every id of the vocabulary fits, else 4."""
+    return 2 if vocab_size <= 2**16 else 4
+
+
+def token_type(num_bytes: int) -> np.dtype[np.uint16] | np.dtype[np.uint32]:
+    """The type of token ids of so many bytes."""
+    return np.dtype(f"<u{num_bytes}")
+
+
+def flat_ids(column: pa.BinaryArray, num_bytes: int) -> tuple[TokenIds, npt.NDArray[np.int64]]:
+    """The ids of all rows, one after another in the column's own memory, and the number of each row's ids.
+
+    Args:
+        column: Rows of `input_ids`, none of them null.
+        num_bytes: Bytes of an id.
+
+    Raises:
+        ValueError: A row is null or does not hold whole ids.
+    """
+    dtype = token_type(num_bytes)
+    if not len(column):
+        return np.empty(0, dtype), np.empty(0, np.int64)
+    _, offsets_buffer, values = column.buffers()
+    offsets = np.frombuffer(offsets_buffer, np.int32)[column.offset : column.offset + len(column) + 1]
+    sizes = np.diff(offsets).astype(np.int64)
+    if column.null_count or np.any(sizes % num_bytes):
+        raise ValueError(f"a row of input_ids is null or does not hold whole ids of {num_bytes} bytes")
+    first, end = int(offsets[0]), int(offsets[-1])
+    if first == end:
+        return np.empty(0, dtype), sizes
+    return np.frombuffer(values, dtype, (end - first) // num_bytes, first), sizes // num_bytes
+
+
+def binary_ids(ids: TokenIds, lengths: npt.NDArray[np.int64]) -> pa.BinaryArray:
+    """Rows of `input_ids` over the memory of the ids.
+
+    Args:
+        ids: The ids of all rows, one after another.
+        lengths: Number of each row's ids.
+
+    Raises:
+        ValueError: They have more than the 2 GiB that a column of a batch can hold.
+    """
+    size = ids.itemsize
+    if ids.nbytes > 2**31 - 1:
+        raise ValueError(f"{ids.nbytes} bytes of token ids are more than a batch holds (2 GiB)")
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths * size, out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(ids))]
+    return pa.Array.from_buffers(pa.binary(), len(lengths), buffers)
