@@ -223,6 +223,7 @@ def _write_table(folder: Path, plain: Path) -> None:
     from pipelines.pack.stage import write_settings
     from pipelines.session import open_session
     from schemas import TABLES
+    from schemas.token_ids import binary_ids, token_bytes
 
     rows_per_file = GROUPS_PER_FILE * ROWS_PER_GROUP
     config = PackConfig(sequence_length=LENGTH, rows_per_group=ROWS_PER_GROUP, rows_per_file=rows_per_file)
@@ -233,12 +234,10 @@ def _write_table(folder: Path, plain: Path) -> None:
         source = np.load(plain, mmap_mode="r")
         for batch in batches:
             ids = batch.column("id").to_numpy()
-            values = pa.array(source[ids].astype(np.int32).reshape(-1))
-            offsets = pa.array(np.arange(len(ids) + 1, dtype=np.int32) * LENGTH)
             columns = {
                 "split": pa.array(["train"] * len(ids)),
                 "sequence_id": pa.array(ids),
-                "input_ids": pa.ListArray.from_arrays(offsets, values),
+                "input_ids": binary_ids(source[ids].reshape(-1), np.full(len(ids), LENGTH, np.int64)),
                 "num_tokens": pa.array(np.full(len(ids), LENGTH, np.int32)),
                 "segments": pa.array([[]] * len(ids), schema.field("segments").type),
             }
@@ -261,6 +260,7 @@ def _write_table(folder: Path, plain: Path) -> None:
         "sequence_length": LENGTH,
         "vocab_size": VOCAB_SIZE,
         "tokenizer_hash": "",
+        "token_bytes": token_bytes(VOCAB_SIZE),
         "files": [asdict(f) for f in Catalog(lake).active_files("sequences", version, {"split": "train"})],
     }
     (folder / "snapshot.json").write_text(json.dumps(snapshot), encoding="utf-8")

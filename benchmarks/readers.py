@@ -65,7 +65,9 @@ def pyarrow_loop(folder: Path, rank: int, world_size: int, first: int, end: int)
         turns = generator.permutation(len(groups))[rank::world_size]
         for file, number in (groups[turn] for turn in turns):
             column = file.read_row_group(number, columns=["input_ids"], use_threads=False)["input_ids"]
-            rows = column.combine_chunks().flatten().to_numpy().reshape(-1, LENGTH)
+            _, offsets, values = column.combine_chunks().chunk(0).buffers()
+            first = int(np.frombuffer(offsets, np.int32)[0])
+            rows = np.frombuffer(values, np.uint16, len(column) * LENGTH, first).reshape(-1, LENGTH)
             order = generator.permutation(len(rows))
             for low in range(0, len(rows), BATCH):
                 yield rows[order[low : low + BATCH]]
@@ -96,8 +98,9 @@ def petastorm(folder: Path, rank: int, world_size: int, first: int, end: int) ->
         shard_count=world_size if world_size > 1 else None,
     ) as reader:
         for group in reader:
-            for low in range(0, len(group.input_ids), BATCH):
-                yield group.input_ids[low : low + BATCH]
+            rows = np.stack([np.frombuffer(row, np.uint16) for row in group.input_ids])
+            for low in range(0, len(rows), BATCH):
+                yield rows[low : low + BATCH]
 
 
 def streaming(folder: Path, rank: int, world_size: int, epoch: int) -> Batches:

@@ -121,6 +121,10 @@ class TrainConfig(BaseModel):
         "fp32",
         description="What the model computes in; weights, gradients and optimizer stay in float32.",
     )
+    document_mask: bool = Field(
+        False,
+        description="Keep the documents of a sequence apart: attention does not cross them, positions restart.",
+    )
     compile: bool = Field(False, description="Compile the model with torch.compile.")
     activation_checkpointing: bool = Field(
         False, description="Compute activations twice instead of keeping them: less memory, slower steps."

@@ -13,6 +13,7 @@ import torch
 from training.data.layout import Layout
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
+from training.document_mask import keeps_apart
 from training.job import EvaluateJob
 from training.launch.events import emit
 from training.loss import IGNORED, shift_targets, sum_nats
@@ -20,7 +21,7 @@ from training.model import load_model
 from training.precision import autocast
 from training.storage import Folder
 from training.strategies import Strategy, make_strategy
-from training.tokens import TOKENIZER_FILE, token_byte_lengths
+from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
 
 PROGRESS_BATCHES = 10
 """Batches of rank 0 between two lines of progress."""
@@ -62,6 +63,7 @@ def score(
     strategy: Strategy,
     byte_lengths: npt.NDArray[np.int64] | None = None,
     *,
+    document_end: int | None = None,
     precision: str = "fp32",
     shows_progress: bool = False,
 ) -> Score:
@@ -75,6 +77,7 @@ def score(
         batch_size: Sequences that are computed at once.
         strategy: Its ranks divide the sequences.
         byte_lengths: Bytes of each token, (vocab_size,); None to leave bytes out.
+        document_end: Token that ends a document, where attention must not cross documents; else None.
         precision: What the model computes in, see `training.precision`.
         shows_progress: Whether rank 0 says how far it is.
     """
@@ -91,7 +94,7 @@ def score(
             targets = shift_targets(ids, torch.from_numpy(batch.num_tokens.astype(np.int64)).to(device))
             real = targets[targets != IGNORED]
             with autocast(precision, device):
-                nats_of_batch = sum_nats(model, ids, targets)
+                nats_of_batch = sum_nats(model, ids, targets, document_end)
             numbers[0] += float(nats_of_batch)
             numbers[1] += real.numel()
             numbers[2] += int(table[real].sum()) if table is not None else 0
@@ -117,5 +120,6 @@ def evaluate_rank(job: EvaluateJob) -> Score:
         job.batch_size,
         strategy,
         lengths,
+        document_end=end_of_document_id(job.model_dir) if keeps_apart(model) else None,
         shows_progress=True,
     )

@@ -16,6 +16,7 @@ from training.data.mixture import MixturePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
 from training.device import peak_tflops
+from training.document_mask import keep_apart
 from training.errors import DataError, TrainingError
 from training.evaluate import score
 from training.export import export_model
@@ -63,6 +64,10 @@ class _Trainer:
             end_id=end_of_document_id(job.tokenizer_dir),
             seed=job.config.seed,
         )
+        end_id = end_of_document_id(job.tokenizer_dir)
+        self._document_end = end_id if job.config.document_mask else None
+        if job.config.document_mask:
+            keep_apart(self._model, end_id)
         self._optimizer = make_optimizer(self._model, job.config)
         self._checkpoints = Folder(job.checkpoint_dir)
         fresh = TrainingState(loss_scale=LossScale.of(job.config.precision))
@@ -74,7 +79,13 @@ class _Trainer:
         speed_up(self._model, job.config)
         full_targets = job.plan.global_batch_size * (job.train.sequence_length - 1)
         self._stepper = Stepper(
-            self._model, self._optimizer, self._strategy, job.config, full_targets, self._state.loss_scale
+            self._model,
+            self._optimizer,
+            self._strategy,
+            job.config,
+            full_targets,
+            self._state.loss_scale,
+            self._document_end,
         )
         self._stepper.rate_scale = self._state.steering.rate_scale
         self._flops = flops_per_token(self._model, job.train.sequence_length - 1)
@@ -197,6 +208,7 @@ class _Trainer:
             self._config.micro_batch_size,
             self._strategy,
             self._byte_lengths,
+            document_end=self._document_end,
             precision=self._config.precision,
         )
         self._model.train()

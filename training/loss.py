@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from training.document_mask import document_inputs
+
 IGNORED = -100
 
 
@@ -25,15 +27,21 @@ def shift_targets(input_ids: torch.Tensor, num_tokens: torch.Tensor) -> torch.Te
     return targets.masked_fill(positions[None, :] >= num_tokens[:, None], IGNORED)
 
 
-def sum_nats(model: Any, input_ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def sum_nats(
+    model: Any, input_ids: torch.Tensor, targets: torch.Tensor, document_end: int | None = None
+) -> torch.Tensor:
     """Sum of -ln p over the targets, a float32 scalar with gradient.
 
     Args:
         model: A causal language model of transformers.
         input_ids: int64 (rows, L).
         targets: int64 (rows, L-1), from `shift_targets`.
+        document_end: Id of the token that ends a document, to keep documents apart (see `document_mask`);
+            None lets attention cross them.
     """
-    logits = model(input_ids=input_ids[:, :-1], use_cache=False).logits
+    given = input_ids[:, :-1]
+    apart = {} if document_end is None else document_inputs(given, document_end)
+    logits = model(input_ids=given, use_cache=False, **apart).logits
     return functional.cross_entropy(
         logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
     )

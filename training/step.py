@@ -73,6 +73,7 @@ class Stepper:
         full_targets: Targets of a full global batch; the loss is divided by it before the gradients are
             added up, so that their scale does not depend on the number of ranks.
         loss_scale: Where the factor on the loss stands; it changes with precision fp16 only.
+        document_end: Token that ends a document, where attention must not cross documents; else None.
 
     Attributes:
         rate_scale: What the schedule's learning rate is multiplied by.
@@ -87,6 +88,7 @@ class Stepper:
         config: TrainConfig,
         full_targets: int,
         loss_scale: LossScale,
+        document_end: int | None = None,
     ) -> None:
         self._optimizer, self._strategy = optimizer, strategy
         self._config, self._full_targets = config, full_targets
@@ -95,6 +97,7 @@ class Stepper:
         self._gradients = strategy.flat_gradients(parameters)
         self._model = strategy.prepare(model, self._gradients)
         self._loss_scale = loss_scale
+        self._document_end = document_end
         self.rate_scale = 1.0
         numbers = torch.empty(_NUM_NUMBERS, dtype=torch.float64)
         self.ring_bytes = sum(ring_bytes(tensor, strategy.world_size) for tensor in [*parameters, numbers])
@@ -172,7 +175,7 @@ class Stepper:
             lengths = torch.from_numpy(batch.num_tokens[low : low + size].astype(np.int64)).to(self._device)
             with self._strategy.backward(last=low + size >= len(batch.sequence_ids)):
                 with autocast(self._config.precision, self._device):
-                    loss = sum_nats(self._model, ids, shift_targets(ids, lengths))
+                    loss = sum_nats(self._model, ids, shift_targets(ids, lengths), self._document_end)
                 (loss / (self._full_targets / scale)).backward()
             nats += loss.detach()
         targets = int(batch.num_tokens.sum()) - len(batch.num_tokens)

@@ -1,4 +1,4 @@
-"""What training needs to know of a byte-level BPE: bytes of each token, and the end-of-document token.
+"""What training needs to know of a byte-level tokenizer: bytes of each token, and the end-of-document token.
 
 Only the JSON files are read; no tokenizer code runs.
 """
@@ -23,7 +23,7 @@ MAX_TOKENIZER_BYTES = 256 << 20
 
 
 def token_byte_lengths(tokenizer_json: str | Path) -> npt.NDArray[np.int64]:
-    """UTF-8 bytes that each token of a byte-level BPE stands for, int64 (vocab_size,); special tokens: 0.
+    """UTF-8 bytes that each token of a byte-level tokenizer stands for, int64 (vocab_size,); special tokens: 0.
 
     In the byte-level alphabet (Radford et al., 2019, section 2.2) every character of an entry is one byte.
 
@@ -31,18 +31,23 @@ def token_byte_lengths(tokenizer_json: str | Path) -> npt.NDArray[np.int64]:
         tokenizer_json: Path or URL of the tokenizer.json.
 
     Raises:
-        DataError: The file is no byte-level BPE, or its ids have gaps.
+        DataError: The file is no byte-level BPE or Unigram, or its ids have gaps.
     """
     path = str(tokenizer_json)
     parent, _, name = path.rpartition("/")
     tree = _read_json(Folder(parent or "."), name)
     model = tree.get("model") or {}
-    if model.get("type") != "BPE" or "ByteLevel" not in json.dumps(tree.get("decoder")):
+    if model.get("type") not in ("BPE", "Unigram") or "ByteLevel" not in json.dumps(tree.get("decoder")):
         raise DataError(
-            f"{path} is a {model.get('type')!r} tokenizer; bits per byte need a byte-level BPE (model BPE, "
-            f"decoder ByteLevel)"
+            f"{path} is a {model.get('type')!r} tokenizer; bits per byte need a byte-level BPE or Unigram "
+            f"(decoder ByteLevel)"
         )
-    lengths = {int(number): len(entry) for entry, number in model.get("vocab", {}).items()}
+    vocab = model.get("vocab", {})
+    # A unigram model lists [piece, score] in the order of the ids.
+    entries = (
+        vocab.items() if isinstance(vocab, dict) else ((item[0], number) for number, item in enumerate(vocab))
+    )
+    lengths = {int(number): len(entry) for entry, number in entries}
     for token in tree.get("added_tokens", []):
         lengths[int(token["id"])] = 0 if token.get("special") else len(str(token["content"]).encode())
     if sorted(lengths) != list(range(len(lengths))):

@@ -70,10 +70,14 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("validation-fraction", "dedup.validation_fraction", float, "Share of documents held out."),
     ),
     "tokenize": (
+        Flag("model", "tokenize.model", str, "What is trained: bpe or unigram."),
         Flag("vocab-size", "tokenize.vocab_size", int, "Entries of the vocabulary."),
         Flag("tokenizer", "tokenize.tokenizer", str, "Existing tokenizer.json or folder to use."),
     ),
-    "pack": (Flag("sequence-length", "pack.sequence_length", int, "Tokens in a sequence."),),
+    "pack": (
+        Flag("sequence-length", "pack.sequence_length", int, "Tokens in a sequence."),
+        Flag("method", "pack.method", str, "concat, or best_fit, which cuts fewer documents and pads."),
+    ),
     "train": (
         Flag("steps", "train.steps", int, "Optimizer steps."),
         Flag("num-ranks", "train.num_ranks", int, "Training processes; as many slots must be free."),
@@ -103,7 +107,7 @@ HELP = {
     "clean": "Repair and judge the documents: tables clean and rejected.\n\n"
     "A rejected document keeps the rule, the value measured and the threshold. Profiles: {profiles}.",
     "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.",
-    "tokenize": "Train a byte-level BPE on the training split and encode the corpus: table tokens.",
+    "tokenize": "Train a byte-level BPE or Unigram on the training split and encode the corpus: table tokens.",
     "pack": "Pack tokens into shuffled fixed-length sequences: table sequences.",
     "train": "Train the model in a barrier stage of this Spark application, from the last checkpoint on.",
     "evaluate": "Score the model beside a unigram and a bigram baseline: evaluation.json.",

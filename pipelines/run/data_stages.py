@@ -23,7 +23,7 @@ from pipelines.run.context import Context
 from pipelines.run.progress import SparkProgress
 from pipelines.run.stage import Outcome, Stage
 from pipelines.stage import StageOutput
-from pipelines.tokenize.stage import tokenize
+from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
 from pipelines.tokenize.train import train_tokenizer
 from schemas.token_ids import token_bytes
 from training.storage import Folder
@@ -87,14 +87,16 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
         folder = tokenizer_folder(context, info.sha256)
         if not folder.is_folder():
             folder.replace_by(info.folder)
-        output = tokenize(corpus, info.folder / "tokenizer.json", context.config.tokenize)
+        output = tokenize(
+            corpus, info.folder / "tokenizer.json", context.config.tokenize, context.console.say
+        )
         made = {
             "tokenizer_hash": info.sha256,
             "vocab_size": info.vocab_size,
             "eod_id": info.eod_id,
             "token_bytes": token_bytes(info.vocab_size),
         }
-        versions = _write(context, output, metadata | made)
+        versions = _write(context, output, metadata | made, WRITE_SETTINGS)
     rows = _rows(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("corpus", metadata["inputs"]["corpus"]).rows,

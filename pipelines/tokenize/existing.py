@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tokenizers import AddedToken
 
 from pipelines.errors import InputError
 from pipelines.stage import Say
@@ -23,7 +26,9 @@ from pipelines.tokenize.folder import (
 _PROBE = "Café №1:\n\tx = {'日本': 0.5}  # 🙂 ≠ ok"
 
 
-def adopt(source: Path, end_token: str | None, folder: Path, say: Say) -> TokenizerInfo:
+def adopt(
+    source: Path, end_token: str | None, folder: Path, say: Say, special_tokens: Sequence[str] = ()
+) -> TokenizerInfo:
     """Checks a tokenizer and copies it to `folder`.
 
     Truncation and padding that it may bring along are taken out: they would cut documents in silence.
@@ -33,6 +38,7 @@ def adopt(source: Path, end_token: str | None, folder: Path, say: Say) -> Tokeni
         end_token: The token that ends a document; None: the eos_token of its configuration.
         folder: Where the copy goes.
         say: Prints what a person should know of it.
+        special_tokens: Special tokens that it gets besides its own.
 
     Raises:
         InputError: It cannot be read or has no token that ends a document.
@@ -56,6 +62,11 @@ def adopt(source: Path, end_token: str | None, folder: Path, say: Say) -> Tokeni
     written = json.loads(text)
     if written.get("truncation") is not None or written.get("padding") is not None:
         say(f"{file}: its truncation and padding are left out, so that whole documents are encoded")
+        text = tokenizer.to_str()
+    if special_tokens:
+        tokenizer.add_special_tokens(
+            [AddedToken(token, special=True, normalized=False) for token in special_tokens]
+        )
         text = tokenizer.to_str()
     if tokenizer.decode(tokenizer.encode(_PROBE, add_special_tokens=False).ids) != _PROBE:
         say(f"{file}: this tokenizer does not give every text back as it was (it normalises)")

@@ -79,6 +79,11 @@ def token_id(tokenizer: Tokenizer, token: str, origin: str) -> int:
     return int(found)
 
 
+def highest_id(tokenizer: Tokenizer) -> int:
+    """The largest token id of a tokenizer, added tokens included."""
+    return int(max(tokenizer.get_vocab(with_added_tokens=True).values()))
+
+
 def write_folder(
     folder: Path, tokenizer_json: str, end_token: str, settings: Mapping[str, Any] | None = None
 ) -> TokenizerInfo:
@@ -113,7 +118,7 @@ def write_folder(
     return TokenizerInfo(
         folder=folder,
         sha256=hashlib.sha256(tokenizer_json.encode()).hexdigest(),
-        vocab_size=max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1,
+        vocab_size=highest_id(tokenizer) + 1,
         eod_id=token_id(tokenizer, end_token, str(folder)),
     )
 

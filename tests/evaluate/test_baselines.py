@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipelines.evaluate.baselines import baselines
+from tests.support.token_ids import stored
 
 VOCAB = 12
 
@@ -18,6 +19,10 @@ def _sequences(seed: int, count: int) -> list[tuple[list[int], int]]:
     rows = [([min(int(random_.expovariate(0.5)), VOCAB - 1) for _ in range(9)], 9) for _ in range(count)]
     rows[-1] = (rows[-1][0], 4)
     return rows
+
+
+def as_stored(rows: list[tuple[list[int], int]]) -> list[tuple[bytearray, int]]:
+    return [(stored(ids), real) for ids, real in rows]
 
 
 def _pairs(rows: list[tuple[list[int], int]]) -> list[tuple[int, int]]:
@@ -50,8 +55,10 @@ def _kneser_ney(train: list[tuple[int, int]], held_out: list[tuple[int, int]]) -
 def test_both_equal_a_direct_computation(spark: SparkSession) -> None:
     train, held_out = _sequences(1, 40), _sequences(2, 15)
     held_out[0] = ([11, 0, 11, 11, 10, 9, 11, 8, 10], 9)
-    rows = [("train", *row) for row in train] + [("validation", *row) for row in held_out]
-    frame = spark.createDataFrame(rows, "split string, input_ids array<int>, num_tokens int").repartition(3)
+    rows = [("train", *row) for row in as_stored(train)] + [
+        ("validation", *row) for row in as_stored(held_out)
+    ]
+    frame = spark.createDataFrame(rows, "split string, input_ids binary, num_tokens int").repartition(3)
     unigram, bigram = baselines(frame, VOCAB)
     expected = _pairs(held_out)
     assert unigram.targets == bigram.targets == len(expected) == 14 * 8 + 3
@@ -61,9 +68,9 @@ def test_both_equal_a_direct_computation(spark: SparkSession) -> None:
 
 def test_a_bigram_knows_more_than_a_unigram_on_a_chain(spark: SparkSession) -> None:
     chain = [(list(range(9)), 9)] * 20
-    rows = [("train", *row) for row in chain] + [("validation", *row) for row in chain]
+    rows = [(split, *row) for split in ("train", "validation") for row in as_stored(chain)]
     unigram, bigram = baselines(
-        spark.createDataFrame(rows, "split string, input_ids array<int>, num_tokens int"), VOCAB
+        spark.createDataFrame(rows, "split string, input_ids binary, num_tokens int"), VOCAB
     )
     # Every pair occurs 20 times, none once: no discount, so the chain is certain.
     assert bigram.nats == pytest.approx(0, abs=1e-9)

@@ -59,7 +59,7 @@ def test_columns_that_are_not_the_schemas_are_refused(spark: SparkSession, lake:
 
 def test_settings_hold_for_one_write_and_set_the_row_groups(spark: SparkSession, lake: Lake) -> None:
     frame = spark.range(100).selectExpr(
-        "'train' split", "id sequence_id", "array(1, 2) input_ids", "2 num_tokens",
+        "'train' split", "id sequence_id", "X'01000200' input_ids", "2 num_tokens",
         "array(named_struct('doc_id', 'a', 'start', 0, 'end', 2, 'doc_start', 0L)) segments",
     ).coalesce(1)  # fmt: skip
     version = write_table(spark, lake, "sequences", frame, {}, {"parquet.block.row.count.limit": "30"})

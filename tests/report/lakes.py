@@ -149,14 +149,14 @@ def packed(root: Path) -> Lake:
     put(lake, "duplicates", [_duplicate(n, row, kept[0]) for n, row in enumerate(removed)])
     outputs = {"corpus": 0, "duplicates": 0}
     record(lake, "dedup", 2, inputs={"clean": 0}, outputs=outputs, rows_in=28, rows_out=20, rows_duplicate=8)
-    made = {"tokenizer_hash": "ab", "vocab_size": 512, "eod_id": 0}
+    made = {"tokenizer_hash": "ab", "vocab_size": 512, "eod_id": 0, "token_bytes": 2}
     put(lake, "tokens", [_tokens(row) for row in corpus], made)
     record(lake, "tokenize", 3, inputs={"corpus": 0}, outputs={"tokens": 0}, rows_in=20, rows_out=20)
     sequences = [
         {
             "split": split,
             "sequence_id": number,
-            "input_ids": [1] * 8,
+            "input_ids": bytes([1, 0] * 8),
             "num_tokens": 8,
             "segments": [{"doc_id": corpus[0]["doc_id"], "start": 0, "end": 8, "doc_start": 0}],
         }
@@ -242,7 +242,11 @@ def _duplicate(number: int, row: Row, kept: Row) -> Row:
 
 
 def _tokens(row: Row) -> Row:
-    return _only(row, "tokens") | {"split": row["split"], "input_ids": [1, 2, 3], "num_tokens": 3}
+    return _only(row, "tokens") | {
+        "split": row["split"],
+        "input_ids": bytes([1, 0, 2, 0, 3, 0]),
+        "num_tokens": 3,
+    }
 
 
 def _only(row: Row, table: str) -> Row:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from conf.model import RunConfig
 from pipelines.errors import InputError
@@ -22,6 +23,7 @@ from pipelines.run.context import Context
 from pipelines.run.learn_stages import LEARN_STAGES
 from pipelines.run.snapshots import take_snapshot
 from schemas import SEQUENCES
+from tests.support.token_ids import stored
 from tests.training.tables import random_tokens
 from tests.training.test_resume import Crash, crash_at
 from tests.training.tiny import (
@@ -44,7 +46,7 @@ from training.job import TrainJob, settings_identity
 from training.loop import train_rank
 from training.sources import open_sources
 
-NOTED = {"sequence_length": LENGTH, "vocab_size": VOCAB_SIZE, "tokenizer_hash": "0" * 64}
+NOTED = {"sequence_length": LENGTH, "vocab_size": VOCAB_SIZE, "tokenizer_hash": "0" * 64, "token_bytes": 2}
 
 
 def write_sequences(spark: SparkSession, lake: Lake, tokenizer_hash: str, num_train: int = NUM_TRAIN) -> int:
@@ -53,7 +55,7 @@ def write_sequences(spark: SparkSession, lake: Lake, tokenizer_hash: str, num_tr
     for split, count in (("train", num_train), ("validation", NUM_VALIDATION)):
         for number, row in enumerate(random_tokens(count, LENGTH, VOCAB_SIZE)):
             segment = {"doc_id": "d", "start": 0, "end": LENGTH, "doc_start": 0}
-            for name, value in zip(columns, (split, number, row.tolist(), LENGTH, [segment]), strict=True):
+            for name, value in zip(columns, (split, number, bytes(stored(row)), LENGTH, [segment]), strict=True):
                 columns[name].append(value)
     frame = spark.createDataFrame(pa.table(columns, schema=SEQUENCES.arrow_schema())).coalesce(1)
     made = {**NOTED, "tokenizer_hash": tokenizer_hash}
@@ -135,7 +137,7 @@ def test_a_table_that_shrank_or_changed_is_refused_until_it_is_restored(
 def test_a_table_that_packing_never_wrote_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     lake = Lake.at(tmp_path / "lake")
     spark.range(3).selectExpr(
-        "'train' split", "id sequence_id", "array(1L, 2L) input_ids", "2 num_tokens", "array() segments"
+        "'train' split", "id sequence_id", array(1L, 2L) input_ids, "2 num_tokens", "array() segments"
     ).drop("segments").write.format("delta").partitionBy("split").save(lake.table("sequences"))
     with pytest.raises(
         InputError, match="no version that packing wrote, up to version 0; pack the tokens again"
@@ -147,11 +149,11 @@ def test_other_token_types_are_refused_with_version_and_both_types(spark: SparkS
     """A table that another release of ringlake might have packed: it says it is packed, but has longs."""
     path = lake.table("sequences")
     wide = spark.read.format("delta").load(path)
-    wide = wide.withColumn("input_ids", wide.input_ids.cast("array<bigint>"))
+    wide = wide.withColumn("input_ids", F.array(F.lit(1), F.lit(2)).cast("array<bigint>"))
     noted = {"stage": "pack", **NOTED, "tokenizer_hash": take_snapshot(lake, "train").tokenizer_hash}
     rewrite(wide, lake, noted)
     with pytest.raises(
-        DataError, match=rf"{path} version 1: .*'input_ids' must be list<item: int32>, but is list<.*int64>"
+        DataError, match=rf"{path} version 1: .*'input_ids' must be binary, but is list<.*int64>"
     ):
         open_sources(make_config(), take_snapshot(lake, "train"), [])
 
@@ -241,7 +243,7 @@ def test_notes_of_other_writers_do_not_disturb_and_missing_ones_are_named(
         take_snapshot(lake, "train")
     rewrite(frame, lake, {"stage": "pack", "vocab_size": "many"})
     with pytest.raises(
-        InputError, match=r"version 3 .*does not say its sequence_length, vocab_size, tokenizer_hash"
+        InputError, match=r"version 3 .*does not say its sequence_length, vocab_size, tokenizer_hash, token_bytes"
     ):
         take_snapshot(lake, "train")
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from pipelines.tokenize import stage
+from pipelines.tokenize import engine as engine_module
+from pipelines.tokenize.choice import probe_texts
+from pipelines.tokenize.engine import Encoder, assigned, compare, encode_plain, plain_tokenizer
 from pipelines.tokenize.folder import END_OF_DOCUMENT
-from pipelines.tokenize.stage import encode, plain_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +36,14 @@ def content() -> str:
 HOSTILE = st.one_of(st.text(), st.sampled_from([END_OF_DOCUMENT, "<|pad|>", f"a{END_OF_DOCUMENT}b", ""]))
 
 
+@pytest.mark.parametrize("engine", ["tokenizers", "gigatoken"])
 @settings(max_examples=100, deadline=None)
 @given(texts=st.lists(st.lists(HOSTILE, max_size=4).map("".join), max_size=6))
-def test_ids_give_the_text_back_and_hold_no_special_token(content: str, texts: list[str]) -> None:
+def test_ids_give_the_text_back_and_hold_no_special_token(
+    content: str, engine: str, texts: list[str]
+) -> None:
     tokenizer = plain_tokenizer(content)
-    ids, lengths = encode(tokenizer, pa.array(texts, pa.string()))
+    ids, lengths = Encoder(content, engine, 2).encode(pa.array(texts, pa.string()))
     assert len(lengths) == len(texts)
     end = 0
     for text, length in zip(texts, lengths.tolist(), strict=True):
@@ -51,7 +57,54 @@ def test_ids_give_the_text_back_and_hold_no_special_token(content: str, texts: l
 def test_slices_change_nothing(content: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = plain_tokenizer(content)
     texts = pa.array(["return", "", "x" * 50, "the value", "日本" * 20, "self"] * 5).slice(3, 20)
-    whole = [part.tolist() for part in encode(tokenizer, texts)]
-    monkeypatch.setattr(stage, "SLICE_BYTES", 10)
-    assert [part.tolist() for part in encode(tokenizer, texts)] == whole
+    whole = [part.tolist() for part in encode_plain(tokenizer, texts)]
+    monkeypatch.setattr(engine_module, "SLICE_BYTES", 10)
+    assert [part.tolist() for part in encode_plain(tokenizer, texts)] == whole
     assert sum(whole[1]) == len(whole[0])
+
+
+def test_both_libraries_give_equal_ids_to_the_probe(content: str) -> None:
+    texts = probe_texts(content)
+    assert any(END_OF_DOCUMENT in text for text in texts)
+    assert len(texts) > 5000
+    assert compare(content, pa.array(texts)) is None
+
+
+def test_characters_that_unicode_versions_differ_in_are_left_to_tokenizers(content: str) -> None:
+    """U+088F is a letter since Unicode 17 only: gigatoken joins it to the letters around."""
+    texts = pa.array(["return", "a\u088fb \u088f value", "self", "x\U0010ffff", ""])
+    assert not assigned()[0x10FFFF]
+    fast, plain = (Encoder(content, engine, 2).encode(texts) for engine in ("gigatoken", "tokenizers"))
+    assert fast[0].tolist() == plain[0].tolist()
+    assert fast[1].tolist() == plain[1].tolist()
+
+
+def test_a_difference_is_found(content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = json.loads(content)
+    tree["model"]["merges"] = tree["model"]["merges"][:-40]
+    other = engine_module.fast_tokenizer(json.dumps(tree))
+    monkeypatch.setattr(engine_module, "fast_tokenizer", lambda _: other)
+    assert compare(content, pa.array(["1", "2", "return the value", "3"])) == "return the value"
+
+
+class _Panic(BaseException):
+    pass
+
+
+_Panic.__name__ = "PanicException"
+
+
+@pytest.mark.parametrize("error", [_Panic("index out of bounds"), RuntimeError("no")])
+def test_a_library_that_fails_is_replaced_and_it_is_said(
+    content: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    encoder = Encoder(content, "gigatoken", 2)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(encoder, "_encode_fast", fail)
+    texts = pa.array(["the value", "self"])
+    expected = Encoder(content, "tokenizers", 2).encode(texts)
+    assert encoder.encode(texts)[0].tolist() == expected[0].tolist()
+    assert "gigatoken failed" in capsys.readouterr().err

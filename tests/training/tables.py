@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.token_ids import token_bytes, token_type
 from training.data.snapshot import DataFile, Snapshot
 
 
@@ -41,13 +42,14 @@ def write_sequences(
     if last_num_tokens is not None:
         counts[-1] = last_num_tokens
     folder.mkdir(parents=True, exist_ok=True)
+    stored = tokens.astype(token_type(token_bytes(vocab_size)))
     files = []
     for number, low in enumerate(range(0, num_rows, rows_per_file)):
         high = min(low + rows_per_file, num_rows)
         table = pa.table(
             {
                 "sequence_id": pa.array(np.arange(low, high), pa.int64()),
-                "input_ids": pa.array(list(tokens[low:high]), pa.list_(pa.int32())),
+                "input_ids": pa.array([bytes(row) for row in stored[low:high]], pa.binary()),
                 "num_tokens": pa.array(counts[low:high], pa.int32()),
                 "segments": pa.array([[{"doc_id": "d", "start": 0}]] * (high - low)),
             }
@@ -63,4 +65,5 @@ def write_sequences(
         sequence_length=length,
         vocab_size=vocab_size,
         tokenizer_hash="0" * 64,
+        token_bytes=token_bytes(vocab_size),
     )

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.token_ids import stored
 from tests.training.tables import random_tokens, write_sequences
 from training.data import reader as reader_module
 from training.data.layout import Layout, read_layout
@@ -151,18 +152,35 @@ def change(folder: Path, column: str, value: pa.Array) -> Snapshot:
 
 
 def test_a_row_of_another_length_is_refused(tmp_path: Path) -> None:
-    rows = [row.tolist() for row in TOKENS[:32]]
-    rows[20] = rows[20][:5]
+    rows = [bytes(stored(row)) for row in TOKENS[:32]]
+    rows[20] = rows[20][:10]
     with pytest.raises(
         DataError, match=r"row group 1: a row of input_ids has 5 tokens, but sequences have 8"
     ):
-        read_all(change(tmp_path, "input_ids", pa.array(rows, pa.list_(pa.int32()))))
+        read_all(change(tmp_path, "input_ids", pa.array(rows, pa.binary())))
 
 
 def test_a_null_row_is_refused(tmp_path: Path) -> None:
-    rows = [*(row.tolist() for row in TOKENS[:31]), None]
-    with pytest.raises(DataError, match="row group 1: a row of input_ids has"):
-        read_all(change(tmp_path, "input_ids", pa.array(rows, pa.list_(pa.int32()))))
+    rows = [*(bytes(stored(row)) for row in TOKENS[:31]), None]
+    with pytest.raises(DataError, match="row group 1: a row of input_ids is null"):
+        read_all(change(tmp_path, "input_ids", pa.array(rows, pa.binary())))
+
+
+def test_a_row_that_holds_half_an_id_is_refused(tmp_path: Path) -> None:
+    rows = [bytes(stored(row)) for row in TOKENS[:31]] + [b"123"]
+    with pytest.raises(DataError, match="does not hold whole ids of 2 bytes"):
+        read_all(change(tmp_path, "input_ids", pa.array(rows, pa.binary())))
+
+
+@pytest.mark.parametrize(("vocab", "dtype"), [(2**16, np.uint16), (2**16 + 1, np.uint32)])
+def test_ids_come_as_they_are_stored(tmp_path: Path, vocab: int, dtype: type[np.generic]) -> None:
+    tokens = random_tokens(20, LENGTH, vocab)
+    tokens[0, 0] = vocab - 1
+    layout = read_layout(write_sequences(tmp_path, tokens, vocab_size=vocab))
+    with SequenceReader(layout, sequential_schedule(20, 20, layout.block_rows, 0, 1), vocab) as reader:
+        batch = next(reader)
+    assert batch.input_ids.dtype == dtype
+    assert np.array_equal(batch.input_ids, tokens)
 
 
 def test_token_ids_beyond_the_vocabulary_are_refused(tmp_path: Path) -> None:

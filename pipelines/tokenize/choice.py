@@ -1,0 +1,128 @@
+"""Which library encodes: gigatoken where it proves to give the ids of `tokenizers`."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from conf.data import TokenizeConfig
+from pipelines.errors import InputError
+from pipelines.stage import Say
+from pipelines.tokenize.engine import assigned, compare, fast_tokenizer, plain_tokenizer
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+CHECK_BYTES = 2**20
+"""About as much of the corpus is encoded with both libraries."""
+
+MAX_CHECKED_BYTES = 2**16
+"""Longer texts are not among those that are compared: `tokenizers` takes a second for a megabyte."""
+
+_STRIDE = 16
+"""Of the characters of one category that follow each other, the first, the last and every 16th is tried."""
+
+
+def choose(corpus: DataFrame, content: str, config: TokenizeConfig, say: Say) -> str:
+    """The engine for a corpus: as configured, or gigatoken if it knows the tokenizer and gives equal ids.
+
+    Both libraries encode a probe of hostile texts and a sample of the corpus, chosen by a hash of doc_id, in
+    tasks of Spark: a library that crashes ends a task, not the driver.
+
+    Raises:
+        InputError: `tokenize.engine` is gigatoken, but it gives other ids or cannot be used.
+    """
+    if config.engine == "tokenizers":
+        return "tokenizers"
+    fault = _fault(corpus, content)
+    if fault is None:
+        return "gigatoken"
+    if config.engine == "gigatoken":
+        raise InputError(f"tokenize.engine = gigatoken cannot be used: {fault}; set it to auto or tokenizers")
+    say(f"tokenizer: tokenizers encodes, not gigatoken {version('gigatoken')}: {fault}")
+    return "tokenizers"
+
+
+def probe_texts(content: str) -> list[str]:
+    """Texts that libraries disagree about: every kind of character between others, white space, special tokens."""
+    known = assigned()
+    texts = []
+    for code in _characters():
+        char = chr(code)
+        if known[code]:
+            texts.append(f"a{char}b {char} 1{char}'s{char}\n")
+    names = [token.content for token in plain_tokenizer(content).get_added_tokens_decoder().values()]
+    texts += [f"{a}{name}{b}" for name in names for a in ("", "a", " ") for b in ("", "b", " ")]
+    texts += ["", " ", "\n\n \n", " \u00a0\u2003x", "\r\n\r\n", "\x00", "\ufeffx", "a\u0300" * 50, "🙂" * 100]
+    texts += ["日本語" * 30, "'S'Ll'RE don't", "x" * 20_000, " " * 20_000, "\u200d\u200c", "٣４5", "ſ's K's"]
+    draw = random.Random(1)
+    pool = [char for text in texts for char in text if char not in "x"][:: max(1, len(texts) // 500)]
+    texts += ["".join(draw.choices([*pool, *" \n\t'stx1.ré"], k=draw.randrange(60))) for _ in range(2000)]
+    return texts
+
+
+def _characters() -> Iterator[int]:
+    import unicodedata
+
+    last = None
+    for code in range(sys.maxunicode + 1):
+        if 0xD800 <= code <= 0xDFFF:
+            last = None
+            continue
+        category = unicodedata.category(chr(code))
+        following = unicodedata.category(chr(code + 1)) if code < sys.maxunicode else None
+        if category != last or category != following or code % _STRIDE == 0:
+            # Long runs are scripts of thousands of characters, which the libraries treat alike.
+            if category not in ("Lo", "Co") or category != last or category != following or not code % 256:
+                yield code
+        last = category
+
+
+def _fault(corpus: DataFrame, content: str) -> str | None:
+    try:
+        fast_tokenizer(content)
+    except Exception as error:  # the library raises nothing more specific
+        return f"it cannot load this tokenizer ({_line(error)})"
+    spark = corpus.sparkSession
+
+    def try_probe(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            yield from _as_rows(compare(content, pa.array(probe_texts(content), pa.string())))
+
+    def try_sample(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield from _as_rows(compare(content, batch.column("text")))
+
+    total = corpus.agg(F.sum("num_bytes")).first()
+    share = min(1.0, CHECK_BYTES / max(1, int((total[0] if total is not None else 0) or 0)))
+    sampled = corpus.where(
+        (F.shiftrightunsigned(F.xxhash64("doc_id"), 1) <= F.lit(int(share * (2**63 - 1))))
+        & (F.col("num_bytes") <= MAX_CHECKED_BYTES)
+    )
+    try:
+        for what, frame in (
+            ("a text of the probe", spark.range(0, 1, 1, 1).mapInArrow(try_probe, "text string")),
+            ("a text of the corpus", sampled.select("text").mapInArrow(try_sample, "text string")),
+        ):
+            row = frame.first()
+            if row is not None:
+                return f"it gives other ids to {what} ({row['text'][:60]!r})"
+    except Exception as error:  # whatever ended the task, the other library is there
+        return f"it failed while it was compared ({_line(error)})"
+    return None
+
+
+def _as_rows(text: str | None) -> list[pa.RecordBatch]:
+    if text is None:
+        return []
+    return [pa.RecordBatch.from_arrays([pa.array([text], pa.string())], names=["text"])]
+
+
+def _line(error: Any) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,212 @@
+"""Encoding text with one of two libraries, whose token ids are the same.
+
+`tokenizers` decides what is right. gigatoken gives the same ids about a hundred times faster, but knows fewer
+kinds of tokenizers, and a newer Unicode: characters that other versions of Unicode do not know it may split
+in another way. A text with such a character is encoded by `tokenizers`, so are all texts of a task in which
+gigatoken failed; and whether the rest is the same is tried out before (`compare`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from tokenizers import Tokenizer
+
+from pipelines.jit import kernel
+from pipelines.tokenize.folder import parse_tokenizer
+from schemas.token_ids import TokenIds, token_type
+
+SLICE_BYTES = 2**20
+"""Text that `tokenizers` encodes in one call: an encoding takes about 100 bytes of memory a token."""
+
+Ints = npt.NDArray[np.int64]
+
+
+class Encoder:
+    """Encodes texts in which special tokens are plain characters.
+
+    Args:
+        content: Content of a tokenizer.json.
+        engine: 'tokenizers' or 'gigatoken'.
+        num_bytes: Bytes of a token id in the result.
+
+    Raises:
+        Exception: gigatoken does not know such a tokenizer; it raises nothing more specific.
+    """
+
+    def __init__(self, content: str, engine: str, num_bytes: int) -> None:
+        # Spark already runs one task a core; threads of the library's own would only compete.
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        self._plain = plain_tokenizer(content)
+        self._fast = fast_tokenizer(content) if engine == "gigatoken" else None
+        self._dtype = token_type(num_bytes)
+
+    def encode(self, texts: pa.StringArray) -> tuple[TokenIds, Ints]:
+        """Token ids of all texts, one after another, and the number of each text's ids.
+
+        Args:
+            texts: Strings without null.
+        """
+        if self._fast is not None and len(texts):
+            try:
+                return self._encode_fast(texts)
+            except BaseException as error:
+                # A panic in Rust is no Exception, lest programs that catch those go on.
+                panicked = type(error).__name__ == "PanicException"
+                if isinstance(error, MemoryError) or not (panicked or isinstance(error, Exception)):
+                    raise
+                sys.stderr.write(
+                    f"ringlake: gigatoken failed ({' '.join(str(error).split())[:300]}); tokenizers encodes the "
+                    f"rest of this task\n"
+                )
+                self._fast = None
+        ids, lengths = encode_plain(self._plain, texts)
+        return ids.astype(self._dtype), lengths
+
+    def _encode_fast(self, texts: pa.StringArray) -> tuple[TokenIds, Ints]:
+        data, offsets = _buffers(texts)
+        layout = self._fast.encode_batch(_awkward(data, offsets), parallel=False).layout
+        bounds = np.asarray(layout.offsets.data, np.int64)
+        ids = np.asarray(layout.content.data)[bounds[0] : bounds[-1]].astype(self._dtype)
+        lengths = np.diff(bounds)
+        if len(lengths) != len(texts):
+            raise ValueError(f"{len(texts)} texts gave {len(lengths)} results")
+        odd = np.flatnonzero(_has_unknown(data, offsets, assigned()))
+        if not len(odd):
+            return ids, lengths
+        theirs, their_lengths = encode_plain(self._plain, texts.take(pa.array(odd)))
+        ends, their_ends = np.cumsum(lengths), np.cumsum(their_lengths)
+        parts, last = [], 0
+        for number, text in enumerate(odd.tolist()):
+            parts.append(ids[last : ends[text] - lengths[text]])
+            parts.append(
+                theirs[their_ends[number] - their_lengths[number] : their_ends[number]].astype(self._dtype)
+            )
+            last = int(ends[text])
+        parts.append(ids[last:])
+        lengths[odd] = their_lengths
+        return np.concatenate(parts), lengths
+
+
+def compare(content: str, texts: pa.StringArray) -> str | None:
+    """The first text to which the two libraries give different ids, None if there is none."""
+    fast, plain = Encoder(content, "gigatoken", 4), Encoder(content, "tokenizers", 4)
+    ids, lengths = fast._encode_fast(texts) if len(texts) else fast.encode(texts)
+    wanted, wanted_lengths = plain.encode(texts)
+    if np.array_equal(lengths, wanted_lengths) and np.array_equal(ids, wanted):
+        return None
+    ends, wanted_ends = np.cumsum(lengths), np.cumsum(wanted_lengths)
+    for number, text in enumerate(texts.to_pylist()):
+        one = ids[ends[number] - lengths[number] : ends[number]]
+        other = wanted[wanted_ends[number] - wanted_lengths[number] : wanted_ends[number]]
+        if not np.array_equal(one, other):
+            return str(text)
+    return None
+
+
+def encode_plain(tokenizer: Tokenizer, texts: pa.StringArray) -> tuple[npt.NDArray[np.uint32], Ints]:
+    """Token ids of all texts by `tokenizers`, and the number of each text's ids.
+
+    Args:
+        tokenizer: As `plain_tokenizer` gives it.
+        texts: Strings without null.
+    """
+    ids, lengths = [np.empty(0, np.uint32)], [np.empty(0, np.int64)]
+    for part in _slices(texts):
+        lists = [
+            encoding.ids
+            for encoding in tokenizer.encode_batch_fast(part.to_pylist(), add_special_tokens=False)
+        ]
+        counts = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+        lengths.append(counts)
+        ids.append(np.fromiter(chain.from_iterable(lists), dtype=np.uint32, count=int(counts.sum())))
+    return np.concatenate(ids), np.concatenate(lengths)
+
+
+@lru_cache(maxsize=1)
+def plain_tokenizer(content: str) -> Tokenizer:
+    """A tokenizer to which special tokens in a text are plain characters; loaded once a process."""
+    tokenizer = parse_tokenizer(content, "the tokenizer")
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+@lru_cache(maxsize=1)
+def fast_tokenizer(content: str) -> Any:
+    """The same tokenizer of gigatoken; it finds special tokens in any text, so it is told of none."""
+    from gigatoken.gigatoken_rs import load_hf_json
+
+    tree = json.loads(content)
+    tree["added_tokens"] = [token for token in tree.get("added_tokens") or [] if not token.get("special")]
+    tree["truncation"] = tree["padding"] = None
+    return load_hf_json(json.dumps(tree))
+
+
+@lru_cache(maxsize=1)
+def assigned() -> npt.NDArray[np.bool_]:
+    """For each code point whether this Python's version of Unicode knows it."""
+    return np.array([unicodedata.category(chr(code)) != "Cn" for code in range(sys.maxunicode + 1)])
+
+
+def _buffers(texts: pa.StringArray) -> tuple[npt.NDArray[np.uint8], Ints]:
+    _, offsets_buffer, values = texts.buffers()
+    offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    data = np.frombuffer(values, np.uint8) if values is not None else np.empty(0, np.uint8)
+    return data, offsets.astype(np.int64)
+
+
+def _awkward(data: npt.NDArray[np.uint8], offsets: Ints) -> Any:
+    """Strings for gigatoken over Arrow's own memory."""
+    import awkward as ak
+
+    characters = ak.contents.NumpyArray(data, parameters={"__array__": "char"})
+    index = ak.index.Index64(offsets)
+    return ak.Array(ak.contents.ListOffsetArray(index, characters, parameters={"__array__": "string"}))
+
+
+def _slices(texts: pa.Array) -> Iterator[pa.Array]:
+    """Consecutive parts of about SLICE_BYTES each; a longer text is a part of its own."""
+    if len(texts) == 0:
+        return
+    ends = np.cumsum(np.asarray(pc.binary_length(texts), dtype=np.int64))
+    first = 0
+    while first < len(texts):
+        before = int(ends[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, before + SLICE_BYTES, side="right")))
+        yield texts.slice(first, last - first)
+        first = last
+
+
+@kernel
+def _has_unknown(
+    data: npt.NDArray[np.uint8], offsets: Ints, known: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Whether each text has a character that is not known; UTF-8 that Arrow has checked."""
+    found = np.zeros(len(offsets) - 1, np.bool_)
+    for text in range(len(found)):
+        place, end = offsets[text], offsets[text + 1]
+        while place < end:
+            byte = np.int64(data[place])
+            if byte < 0x80:
+                place += 1
+                continue
+            width = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            code = byte & (0x1F if width == 2 else 0x0F if width == 3 else 0x07)
+            for step in range(1, width):
+                code = (code << 6) | np.int64(data[place + step] & 0x3F)
+            if not known[code]:
+                found[text] = True
+                break
+            place += width
+    return found
