@@ -123,7 +123,7 @@ class TrainConfig(BaseModel):
     )
     document_mask: bool = Field(
         False,
-        description="Keep the documents of a sequence apart: attention does not cross them, positions restart.",
+        description="Attention does not cross the documents of a sequence, and positions restart with each.",
     )
     compile: bool = Field(False, description="Compile the model with torch.compile.")
     activation_checkpointing: bool = Field(

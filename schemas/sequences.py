@@ -21,8 +21,9 @@ SEQUENCES = Table(
         Column(
             "num_tokens",
             pa.int32(),
-            "How many of them are text or end-of-document tokens; the rest is padding with the end-of-document "
-            "token and carries no loss. Packed by concatenation, only the last of a split has padding.",
+            "How many of them are text or end-of-document tokens; the rest is padding with the "
+            "end-of-document token and carries no loss. With pack.method concat only the last sequence of a "
+            "split has padding.",
         ),
         Column(
             "segments",

@@ -5,11 +5,13 @@ Delta has no unsigned types, and a list costs four bytes a token and its lengths
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-TokenIds = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+TokenIds = npt.NDArray[np.unsignedinteger[Any]]
 """Token ids as they are stored."""
 
 INPUT_IDS = pa.binary()
@@ -21,7 +23,7 @@ def token_bytes(vocab_size: int) -> int:
     return 2 if vocab_size <= 2**16 else 4
 
 
-def token_type(num_bytes: int) -> np.dtype[np.uint16] | np.dtype[np.uint32]:
+def token_type(num_bytes: int) -> np.dtype[Any]:
     """The type of token ids of so many bytes."""
     return np.dtype(f"<u{num_bytes}")
 

@@ -23,7 +23,7 @@ MAX_TOKENIZER_BYTES = 256 << 20
 
 
 def token_byte_lengths(tokenizer_json: str | Path) -> npt.NDArray[np.int64]:
-    """UTF-8 bytes that each token of a byte-level tokenizer stands for, int64 (vocab_size,); special tokens: 0.
+    """UTF-8 bytes that each token of a byte-level tokenizer stands for, int64 (vocab_size,); special ones: 0.
 
     In the byte-level alphabet (Radford et al., 2019, section 2.2) every character of an entry is one byte.
 

@@ -107,7 +107,7 @@ HELP = {
     "clean": "Repair and judge the documents: tables clean and rejected.\n\n"
     "A rejected document keeps the rule, the value measured and the threshold. Profiles: {profiles}.",
     "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.",
-    "tokenize": "Train a byte-level BPE or Unigram on the training split and encode the corpus: table tokens.",
+    "tokenize": "Train a byte-level tokenizer on the training split and encode the corpus: table tokens.",
     "pack": "Pack tokens into shuffled fixed-length sequences: table sequences.",
     "train": "Train the model in a barrier stage of this Spark application, from the last checkpoint on.",
     "evaluate": "Score the model beside a unigram and a bigram baseline: evaluation.json.",

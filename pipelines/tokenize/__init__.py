@@ -1,1 +1,1 @@
-"""Tokenizing: a byte-level BPE or Unigram trained on a deterministic sample, and every document as token ids."""
+"""Tokenizing: a BPE or Unigram trained on a deterministic sample, and every document as token ids."""

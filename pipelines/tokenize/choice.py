@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ MAX_CHECKED_BYTES = 2**16
 """Longer texts are not among those that are compared: `tokenizers` takes a second for a megabyte."""
 
 _STRIDE = 16
-"""Of the characters of one category that follow each other, the first, the last and every 16th is tried."""
+"""Of the characters of one category that follow each other, the first, the last and every 16th is tried; of
+letters without case, which are many, every 256th."""
 
 
 def choose(corpus: DataFrame, content: str, config: TokenizeConfig, say: Say) -> str:
@@ -50,7 +52,7 @@ def choose(corpus: DataFrame, content: str, config: TokenizeConfig, say: Say) ->
 
 
 def probe_texts(content: str) -> list[str]:
-    """Texts that libraries disagree about: every kind of character between others, white space, special tokens."""
+    """Texts that libraries may disagree about: every kind of character, white space, special tokens."""
     known = assigned()
     texts = []
     for code in _characters():
@@ -68,8 +70,6 @@ def probe_texts(content: str) -> list[str]:
 
 
 def _characters() -> Iterator[int]:
-    import unicodedata
-
     last = None
     for code in range(sys.maxunicode + 1):
         if 0xD800 <= code <= 0xDFFF:
@@ -77,17 +77,17 @@ def _characters() -> Iterator[int]:
             continue
         category = unicodedata.category(chr(code))
         following = unicodedata.category(chr(code + 1)) if code < sys.maxunicode else None
-        if category != last or category != following or code % _STRIDE == 0:
-            # Long runs are scripts of thousands of characters, which the libraries treat alike.
-            if category not in ("Lo", "Co") or category != last or category != following or not code % 256:
-                yield code
+        # Long runs are scripts of thousands of characters, which the libraries treat alike.
+        stride = 16 * _STRIDE if category in ("Lo", "Co", "Cn") else _STRIDE
+        if category != last or category != following or code % stride == 0:
+            yield code
         last = category
 
 
 def _fault(corpus: DataFrame, content: str) -> str | None:
     try:
         fast_tokenizer(content)
-    except Exception as error:  # the library raises nothing more specific
+    except Exception as error:  # noqa: BLE001 - the library raises nothing more specific
         return f"it cannot load this tokenizer ({_line(error)})"
     spark = corpus.sparkSession
 
@@ -113,7 +113,7 @@ def _fault(corpus: DataFrame, content: str) -> str | None:
             row = frame.first()
             if row is not None:
                 return f"it gives other ids to {what} ({row['text'][:60]!r})"
-    except Exception as error:  # whatever ended the task, the other library is there
+    except Exception as error:  # noqa: BLE001 - whatever ended the task, the other library is there
         return f"it failed while it was compared ({_line(error)})"
     return None
 

@@ -55,7 +55,9 @@ def write_sequences(spark: SparkSession, lake: Lake, tokenizer_hash: str, num_tr
     for split, count in (("train", num_train), ("validation", NUM_VALIDATION)):
         for number, row in enumerate(random_tokens(count, LENGTH, VOCAB_SIZE)):
             segment = {"doc_id": "d", "start": 0, "end": LENGTH, "doc_start": 0}
-            for name, value in zip(columns, (split, number, bytes(stored(row)), LENGTH, [segment]), strict=True):
+            for name, value in zip(
+                columns, (split, number, bytes(stored(row)), LENGTH, [segment]), strict=True
+            ):
                 columns[name].append(value)
     frame = spark.createDataFrame(pa.table(columns, schema=SEQUENCES.arrow_schema())).coalesce(1)
     made = {**NOTED, "tokenizer_hash": tokenizer_hash}
@@ -137,7 +139,7 @@ def test_a_table_that_shrank_or_changed_is_refused_until_it_is_restored(
 def test_a_table_that_packing_never_wrote_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     lake = Lake.at(tmp_path / "lake")
     spark.range(3).selectExpr(
-        "'train' split", "id sequence_id", array(1L, 2L) input_ids, "2 num_tokens", "array() segments"
+        "'train' split", "id sequence_id", "array(1L, 2L) input_ids", "2 num_tokens", "array() segments"
     ).drop("segments").write.format("delta").partitionBy("split").save(lake.table("sequences"))
     with pytest.raises(
         InputError, match="no version that packing wrote, up to version 0; pack the tokens again"
@@ -243,7 +245,7 @@ def test_notes_of_other_writers_do_not_disturb_and_missing_ones_are_named(
         take_snapshot(lake, "train")
     rewrite(frame, lake, {"stage": "pack", "vocab_size": "many"})
     with pytest.raises(
-        InputError, match=r"version 3 .*does not say its sequence_length, vocab_size, tokenizer_hash, token_bytes"
+        InputError, match=r"version 3 .*not say its sequence_length, vocab_size, tokenizer_hash, token_bytes"
     ):
         take_snapshot(lake, "train")
 
