@@ -10,7 +10,9 @@ from typing import BinaryIO
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import Compression, compression_of_name
 from pipelines.ingest.python_docs import read_metadata, read_page, read_python
+from pipelines.ingest.read_csv import read_csv, read_tsv
 from pipelines.ingest.read_jsonl import read_jsonl
+from pipelines.ingest.read_parquet import read_parquet
 from pipelines.ingest.read_text import read_text
 from pipelines.ingest.record import Document, Fault
 
@@ -47,6 +49,9 @@ READERS: dict[str, Reader] = {
     for reader in (
         Reader("jsonl", read_jsonl, (".jsonl", ".ndjson", ".json-lines", ".jsonlines")),
         Reader("text", read_text, (".txt", ".text")),
+        Reader("parquet", read_parquet, (".parquet",)),
+        Reader("csv", read_csv, (".csv",)),
+        Reader("tsv", read_tsv, (".tsv",)),
         Reader("python", read_python, (".py",), needs_records=False, collections=_PYTHON_DOCS),
         Reader("page", read_page, (".md", ".rst"), needs_records=False, collections=_PYTHON_DOCS),
         Reader(
