@@ -99,7 +99,7 @@ def test_formats_and_compression_follow_the_name(tmp_path: Path) -> None:
         "c.json-lines.bz2": ("jsonl", "bz2"),
         "d.text": ("text", "none"),
         "e.TXT.GZ": ("text", "gzip"),
-        "f.parquet": ("unknown", "none"),
+        "f.parquet": ("parquet", "none"),
         "g.gz": ("unknown", "gzip"),
         "METADATA": ("unknown", "none"),
     }
