@@ -16,6 +16,7 @@ BENCHMARKS = (
     "minhash",
     "warc",
     "scale",
+    "extract",
     "peers",
 )
 """Modules of this folder; each has a `main`."""

@@ -48,9 +48,16 @@ class Flag:
 FLAGS: dict[str, tuple[Flag, ...]] = {
     "ingest": (
         Flag("input", "ingest.inputs", list[str], "Files, folders or globs; several may follow one --input."),
-        Flag("format", "ingest.format", str, "auto, jsonl, text or python-docs."),
-        Flag("text-field", "ingest.text_field", str, "JSONL field that holds the text."),
-        Flag("id-field", "ingest.id_field", str, "JSONL field that holds the source's own id."),
+        Flag(
+            "format",
+            "ingest.format",
+            str,
+            "auto, jsonl, text, parquet, csv, tsv, html, warc, wet or python-docs.",
+        ),
+        Flag("text-field", "ingest.text_field", str, "Field or column that holds the text."),
+        Flag("id-field", "ingest.id_field", str, "Field or column that holds the source's own id."),
+        Flag("target-field", "ingest.target_field", str, "Field with the other side of a parallel pair."),
+        Flag("extractor", "ingest.extractor", str, "trafilatura or resiliparse, for HTML and WARC."),
         Flag(
             "text-unit",
             "ingest.text_unit",
