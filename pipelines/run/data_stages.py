@@ -12,12 +12,16 @@ from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from pipelines.clean.stage import clean
+from pipelines.decontaminate.items import files_hash
 from pipelines.dedup.stage import dedup
 from pipelines.errors import AccountingError
 from pipelines.ingest.discover import discover, fingerprint
 from pipelines.ingest.stage import ingest
 from pipelines.lake import read_table, write_table
+from pipelines.mix.stage import mix
 from pipelines.pack.stage import pack, packed_documents, write_settings
+from pipelines.repeats.stage import repeats
+from pipelines.run import optional_stages
 from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
 from pipelines.run.progress import SparkProgress
@@ -60,15 +64,49 @@ def _clean(context: Context, metadata: Metadata) -> Outcome:
 
 
 def _dedup(context: Context, metadata: Metadata) -> Outcome:
-    documents = context.input("clean")
+    source = optional_stages.cleaned(context)
+    documents = context.input(source)
     with _watched(context, "dedup", "Find duplicates and split train from validation"):
         output = dedup(documents, context.config.dedup, context.console.say)
+        output = optional_stages.decontaminated(context, output, documents)
+        versions = _write(context, output, metadata)
+    rows = _rows(context, versions)
+    tally = Tally(
+        rows_in=context.catalog.info(source, metadata["inputs"][source]).rows,
+        rows_out=rows["corpus"],
+        rows_rejected=rows.get("contaminated", 0),
+        rows_duplicate=rows["duplicates"],
+    )
+    return Outcome(versions, tally, output.details)
+
+
+def _repeats(context: Context, metadata: Metadata) -> Outcome:
+    documents = context.input("clean")
+    with _watched(context, "repeats", "Count and drop what many documents share"):
+        output = repeats(documents, context.config.repeats, context.console.say)
         versions = _write(context, output, metadata)
     rows = _rows(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("clean", metadata["inputs"]["clean"]).rows,
-        rows_out=rows["corpus"],
-        rows_duplicate=rows["duplicates"],
+        rows_out=rows["trimmed"],
+        rows_rejected=rows["emptied"],
+    )
+    return Outcome(versions, tally, output.details)
+
+
+def _mix(context: Context, metadata: Metadata) -> Outcome:
+    tokens, corpus = context.input("tokens"), context.input("corpus")
+    optional_stages.check_same_corpus(context)
+    with _watched(context, "mix", "Choose how often each document is packed"):
+        output = mix(tokens, corpus, context.config.mix)
+        versions = _write(context, output, metadata)
+        mixed = read_table(context.spark, context.lake, "mixed", versions["mixed"])
+        left_out = mixed.where("copies = 0").count()
+    rows = _rows(context, versions)["mixed"]
+    tally = Tally(
+        rows_in=context.catalog.info("tokens", metadata["inputs"]["tokens"]).rows,
+        rows_out=rows - left_out,
+        rows_rejected=left_out,
     )
     return Outcome(versions, tally, output.details)
 
@@ -99,7 +137,7 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
 
 
 def _pack(context: Context, metadata: Metadata) -> Outcome:
-    tokens = context.input("tokens")
+    tokens = optional_stages.mixed_tokens(context)
     source = context.catalog.info("tokens", metadata["inputs"]["tokens"])
     config = context.config.pack
     made = {name: source.metadata[name] for name in ("tokenizer_hash", "vocab_size", "eod_id")}
@@ -121,7 +159,8 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
             f"pack: {given[0]} tokens (end-of-document tokens included) went in, {packed[0]} came out; "
             "the run is not recorded as done. Please report this with the run file"
         )
-    tally = Tally(rows_in=source.rows, rows_out=documents)
+    rows_in = source.rows if "copy" not in tokens.columns else tokens.count()
+    tally = Tally(rows_in=rows_in, rows_out=documents)
     details = {
         "tokens": int(packed[0]),
         "sequences": _rows(context, versions)["sequences"],
@@ -202,11 +241,22 @@ DATA_STAGES = (
         _clean,
     ),
     _stage(
-        "dedup",
-        "find duplicates, split train from validation",
+        "repeats",
+        "drop lines or paragraphs that many documents share",
         ("clean",),
-        ("corpus", "duplicates"),
-        _dedup,
+        ("trimmed", "emptied", "repeats"),
+        _repeats,
+        enabled=lambda context: context.config.repeats.unit is not None,
+    ),
+    Stage(
+        name="dedup",
+        purpose="find duplicates, split train from validation",
+        sections=("dedup", "decontaminate"),
+        inputs=("clean",),
+        outputs=("corpus", "duplicates"),
+        execute=_dedup,
+        fingerprint=lambda context: files_hash(context.config.decontaminate),
+        instead=lambda context: (optional_stages.cleaned(context),),
     ),
     _stage(
         "tokenize",
@@ -216,10 +266,19 @@ DATA_STAGES = (
         _tokenize,
     ),
     _stage(
+        "mix",
+        "choose how often each document is packed",
+        ("tokens", "corpus"),
+        ("mixed",),
+        _mix,
+        enabled=lambda context: bool(context.config.mix.groups),
+    ),
+    _stage(
         "pack",
         "pack the tokens into shuffled sequences",
         ("tokens",),
         ("sequences",),
         _pack,
+        instead=optional_stages.packed_inputs,
     ),
 )
