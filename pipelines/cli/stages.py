@@ -64,14 +64,12 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
     ),
     "repeats": (
         Flag("unit", "repeats.unit", str, "What is counted and dropped: line or paragraph."),
-        Flag("min-documents", "repeats.min_documents", int, "Documents a unit is in before it is dropped."),
+        Flag("min-documents", "repeats.min_documents", int, "Documents it takes to drop a unit."),
         Flag("min-words", "repeats.min_words", int, "Units of fewer words stay."),
         Flag("keep", "repeats.keep", str, "first: stays in one document; none: in no document."),
     ),
     "dedup": (
-        Flag(
-            "decontaminate", "decontaminate.sets", list[str], "Evaluation files; what overlaps them leaves."
-        ),
+        Flag("decontaminate", "decontaminate.sets", list[str], "Evaluation sets (files)."),
         Flag("method", "dedup.method", str, "exact or minhash (which includes exact)."),
         Flag("ngram", "dedup.ngram", int, "Words in a shingle."),
         Flag("bands", "dedup.bands", int, "LSH bands."),

@@ -172,7 +172,7 @@ def _lookup(ngram: int, hashes: U64, items: I64, item_sets: npt.NDArray[np.int32
     distinct, first = np.unique(hashes, return_index=True)
     place = np.searchsorted(distinct, hashes)
     pairs = np.unique(np.stack([place, item_sets[items].astype(np.int64)]), axis=1)
-    bits = max(1, int(len(distinct)).bit_length())
+    bits = max(1, len(distinct).bit_length())
     shift = 64 - bits
     buckets = (distinct >> np.uint64(shift)).astype(np.int64)
     return Lookup(

@@ -156,8 +156,8 @@ def _shares(sums: dict[str | None, dict[int, int]], config: MixConfig) -> list[S
             largest = min(int(most * held[other] / share) for other, share in weights.items() if share)
             raise InputError(
                 f"group {name!r} has {held[name]:,} tokens; its share of {budget:,} is {wanted:,}, "
-                f"{wanted / held[name]:.2f} times as many, more than mix.max_repeats = {config.max_repeats:g}; the largest mix.token_budget that fits these "
-                f"weights is {largest:,}"
+                f"{wanted / held[name]:.2f} times as many, more than mix.max_repeats = "
+                f"{config.max_repeats:g}; the largest mix.token_budget that fits these weights is {largest:,}"
             )
     return [Share(name, held[name], int(weight * budget)) for name, weight in weights.items()]
 

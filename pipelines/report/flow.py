@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.lake import RunRecord
 from pipelines.report.content import Summaries
-from pipelines.report.facts import STAGES, Duplicates, Loss, StageRun, Step, Tokens
+from pipelines.report.facts import (
+    OPTIONAL_STAGES,
+    STAGES,
+    Contamination,
+    Duplicates,
+    Loss,
+    Repeats,
+    StageRun,
+    Step,
+    Tokens,
+)
 from pipelines.report.summary import Summary, Tables
 
 
@@ -23,9 +33,9 @@ def stage_runs(records: Sequence[RunRecord], versions: Mapping[str, int]) -> tup
         versions: Current version of every table.
     """
     succeeded, failed = newest(records), newest(records, "failed")
-    return tuple(
-        _stage_run(succeeded[stage], failed.get(stage), versions) for stage in STAGES if stage in succeeded
-    )
+    after = {before: stage for stage, before in OPTIONAL_STAGES.items()}
+    stages = [name for stage in STAGES for name in (stage, after.get(stage)) if name in succeeded]
+    return tuple(_stage_run(succeeded[stage], failed.get(stage), versions) for stage in stages if stage)
 
 
 def _stage_run(run: RunRecord, failure: RunRecord | None, versions: Mapping[str, int]) -> StageRun:
@@ -69,6 +79,8 @@ def steps(
     runs: Sequence[StageRun],
     duplicates: Duplicates | None,
     tokens: Tokens | None,
+    contamination: Contamination | None = None,
+    repeats: Repeats | None = None,
 ) -> tuple[Step, ...]:
     """The funnel, as far as the lake has come."""
     by_stage = {run.stage: run for run in runs}
@@ -87,6 +99,10 @@ def steps(
     if "corpus" in sums and duplicates is not None:
         removed = sum(method.num_bytes for method in duplicates.methods)
         lost = _losses("duplicates", duplicates.total, removed)
+        if repeats is not None:
+            lost += _losses("only repeats", *repeats.emptied)
+        if contamination is not None:
+            lost += _losses("contaminated", contamination.documents, contamination.num_bytes)
         result.append(_step("corpus", "are unlike all others", sums["corpus"], lost))
     if tokens is not None:
         rows = tables.rows("tokens")

@@ -21,7 +21,7 @@ from pipelines.run.registry import STAGES
 from tests.support.cli import SMALL_RUN, ringlake
 from tests.support.tables import rows
 
-FOOTER = "Subscribe to our letter and share it with all of your friends"
+FOOTER = "Subscribe to our <b> letter and share it with all of your friends"
 QUESTION = "which of the seven hills did the younger brother choose when both of them wanted a city"
 
 
@@ -59,7 +59,7 @@ def _config(folder: Path, **changes: Any) -> RunConfig:
 def _run(config: RunConfig) -> str:
     stream = io.StringIO()
     context = Context(config, Lake.at(config.lake), Console(stream))
-    wanted = ("ingest", "clean", "repeats", "dedup", "tokenize", "mix", "pack", "card")
+    wanted = ("ingest", "clean", "repeats", "dedup", "tokenize", "mix", "pack", "report", "card")
     chosen = [stage for stage in STAGES if stage.name in wanted and stage.enabled(context)]
     run_stages(context, chosen)
     return stream.getvalue()
@@ -70,7 +70,7 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert spark is not None
     folder = tmp_path_factory.mktemp("optional")
     said = _run(_config(folder))
-    assert "[8/8] card" in said
+    assert "[9/9] card" in said
     return folder
 
 
@@ -92,6 +92,16 @@ def test_every_document_is_accounted_for(made: Path) -> None:
     assert runs["pack"].inputs.keys() == {"tokens", "mixed"}
     assert runs["pack"].rows_out == sum(row["copies"] for row in mixed)
     assert runs["pack"].details["tokens"] == sum(row["copies"] * row["num_tokens"] for row in mixed)
+
+
+def test_the_report_tells_of_overlaps_and_repeats(made: Path) -> None:
+    page = (made / "lake" / "report.html").read_text()
+    assert FOOTER not in page
+    assert FOOTER.replace("<b>", "&lt;b&gt;")[:60] in page
+    section = page.partition('<section id="contamination"')[2].partition("</section>")[0]
+    assert "set.txt" in section
+    assert "which of the seven hills" in section
+    assert "contaminated" in page.partition('id="way"')[2].partition("</section>")[0]
 
 
 def test_the_card_says_what_the_tables_say(made: Path) -> None:
@@ -131,16 +141,16 @@ def test_the_command_writes_the_card_without_spark(made: Path) -> None:
 
 def test_only_what_depends_on_a_change_runs_again(made: Path) -> None:
     config = load(made / "run.yaml")
-    assert _run(config).count("up to date") == 8
+    assert _run(config).count("up to date") == 9
     (made / "set.txt").write_text(QUESTION + " of stone\n")
     said = _run(config)
-    assert "[3/8] repeats: up to date" in said
-    assert "[4/8] dedup: find duplicates" in said
+    assert "[3/9] repeats: up to date" in said
+    assert "[4/9] dedup: find duplicates" in said
     weights = [{"name": "b", "sources": ["b*"]}, {"name": "a", "weight": 2}]
     again = config.model_copy(update={"mix": config.mix.model_validate({"groups": weights})})
     said = _run(again)
-    assert "[5/8] tokenize: up to date" in said
-    assert "[6/8] mix: choose" in said
+    assert "[5/9] tokenize: up to date" in said
+    assert "[6/9] mix: choose" in said
 
 
 def test_pack_refuses_a_mixture_of_other_tokens(made: Path, tmp_path: Path) -> None:
