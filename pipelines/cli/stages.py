@@ -133,7 +133,7 @@ HELP = {
     "train": "Train the model in a barrier stage of this Spark application, from the last checkpoint on.",
     "evaluate": "Score the model beside a unigram and a bigram baseline: evaluation.json.",
     "report": "Draw the self-contained report.html of the lake.",
-    "card": "Write the dataset card of the lake: card.md for people and hubs, dataset_card.json for programs.",
+    "card": "Write the dataset card of the lake: card.md and dataset_card.json.",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,27 +25,6 @@ I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Lookup:
-    """The n-grams of one length.
-
-    Attributes:
-        ngram: Words of each.
-        hashes: In ascending order, no two alike; uint64 of shape (n,).
-        starts, shift: See `shingles.find_ngrams`.
-        items: The first item that has each n-gram, int32 of shape (n,).
-        sets, set_starts: The sets that have n-gram k are sets[set_starts[k] : set_starts[k + 1]].
-    """
-
-    ngram: int
-    hashes: U64
-    starts: npt.NDArray[np.int32]
-    shift: int
-    items: npt.NDArray[np.int32]
-    sets: npt.NDArray[np.int32]
-    set_starts: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
 class Index:
     """What documents are searched for; travels to the executors.
 
@@ -54,13 +32,20 @@ class Index:
         names: Names of the evaluation sets.
         item_ids: Id of every item.
         item_sets: Its set, int32 of shape (items,).
-        lookups: One a length: `ngram`, and those of the shorter texts.
+        lists, hashes, starts: The n-grams, a list a length, as `shingles.find_ngrams` takes them.
+        items: The first item that has each n-gram, int32 of shape (n-grams,).
+        sets, set_starts: The sets that have n-gram k are sets[set_starts[k] : set_starts[k + 1]].
     """
 
     names: tuple[str, ...]
     item_ids: pa.Array
     item_sets: npt.NDArray[np.int32]
-    lookups: tuple[Lookup, ...]
+    lists: I64
+    hashes: U64
+    starts: npt.NDArray[np.int32]
+    items: npt.NDArray[np.int32]
+    sets: npt.NDArray[np.int32]
+    set_starts: I64
 
 
 @dataclass(frozen=True)
@@ -135,17 +120,17 @@ def build_index(config: DecontaminateConfig) -> tuple[Index, Counts]:
                         "set, or name fewer of its fields"
                     )
                 parts.setdefault(length, []).append((hashes, of))
+    lengths = sorted(parts, reverse=True)
+    pairs = [
+        (np.concatenate([hashes for hashes, _ in parts[n]]), np.concatenate([of for _, of in parts[n]]))
+        for n in lengths
+    ]
     sets = np.asarray(item_sets, dtype=np.int32)
-    joined = {
-        length: (np.concatenate([h for h, _ in pairs]), np.concatenate([i for _, i in pairs]))
-        for length, pairs in parts.items()
-    }
-    lookups = tuple(_lookup(length, *joined[length], sets) for length in sorted(joined, reverse=True))
-    all_hashes = np.concatenate([h for h, _ in joined.values()] or [np.empty(0, np.uint64)])
-    all_items = np.concatenate([i for _, i in joined.values()] or [np.empty(0, np.int64)])
-    order = np.argsort(all_hashes, kind="stable")
-    counts = Counts(all_hashes[order], all_items[order].astype(np.int32), tuple(fates))
-    return Index(tuple(names), pa.array(ids, pa.string()), sets, lookups), counts
+    index = _joined(tuple(names), pa.array(ids, pa.string()), sets, lengths, pairs)
+    hashes = np.concatenate([np.empty(0, np.uint64), *(hashes for hashes, _ in pairs)])
+    items_of = np.concatenate([np.empty(0, np.int64), *(of for _, of in pairs)])
+    order = np.argsort(hashes, kind="stable")
+    return index, Counts(hashes[order], items_of[order].astype(np.int32), tuple(fates))
 
 
 def _ngrams_of(
@@ -166,23 +151,43 @@ def _ngrams_of(
         yield int(length), whole[mine], owners[mine]
 
 
-def _lookup(ngram: int, hashes: U64, items: I64, item_sets: npt.NDArray[np.int32]) -> Lookup:
-    order = np.lexsort((items, hashes))
-    hashes, items = hashes[order], items[order]
-    distinct, first = np.unique(hashes, return_index=True)
-    place = np.searchsorted(distinct, hashes)
-    pairs = np.unique(np.stack([place, item_sets[items].astype(np.int64)]), axis=1)
-    bits = max(1, len(distinct).bit_length())
-    shift = 64 - bits
-    buckets = (distinct >> np.uint64(shift)).astype(np.int64)
-    return Lookup(
-        ngram=ngram,
-        hashes=distinct,
-        starts=np.searchsorted(buckets, np.arange(2**bits + 1)).astype(np.int32),
-        shift=shift,
-        items=items[first].astype(np.int32),
-        sets=pairs[1].astype(np.int32),
-        set_starts=np.searchsorted(pairs[0], np.arange(len(distinct) + 1)),
+def _joined(
+    names: tuple[str, ...],
+    item_ids: pa.Array,
+    item_sets: npt.NDArray[np.int32],
+    lengths: list[int],
+    pairs: list[tuple[U64, I64]],
+) -> Index:
+    """Sorts the (n-gram, item) pairs of each length and joins the lengths."""
+    lists: list[tuple[int, int, int]] = []
+    hashes, starts, items = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    places, sets = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    total, num_starts = 0, 0
+    for length, (all_hashes, all_items) in zip(lengths, pairs, strict=True):
+        order = np.lexsort((all_items, all_hashes))
+        distinct, first = np.unique(all_hashes[order], return_index=True)
+        place = np.searchsorted(distinct, all_hashes)
+        having = np.unique(np.stack([place, item_sets[all_items].astype(np.int64)]), axis=1)
+        bits = max(1, len(distinct).bit_length())
+        buckets = (distinct >> np.uint64(64 - bits)).astype(np.int64)
+        lists.append((length, num_starts, 64 - bits))
+        hashes.append(distinct)
+        starts.append(total + np.searchsorted(buckets, np.arange(2**bits + 1)))
+        items.append(all_items[order][first])
+        places.append(total + having[0])
+        sets.append(having[1])
+        total += len(distinct)
+        num_starts += 2**bits + 1
+    return Index(
+        names=names,
+        item_ids=item_ids,
+        item_sets=item_sets,
+        lists=np.asarray(lists, dtype=np.int64).reshape(-1, 3),
+        hashes=np.concatenate(hashes),
+        starts=np.concatenate(starts).astype(np.int32),
+        items=np.concatenate(items).astype(np.int32),
+        sets=np.concatenate(sets).astype(np.int32),
+        set_starts=np.searchsorted(np.concatenate(places), np.arange(total + 1)),
     )
 
 
@@ -195,15 +200,9 @@ def search(texts: pa.Array, index: Index, config: DecontaminateConfig) -> list[H
         config: Says how much overlap counts.
     """
     data, offsets = lowered(texts)
-    classes = character_classes()
-    found: list[npt.NDArray[np.int64]] = []
-    num_words = np.zeros(len(texts), np.int64)
-    for number, lookup in enumerate(index.lookups):
-        rows, positions, places, num_words = find_ngrams(
-            data, offsets, classes, lookup.ngram, lookup.hashes, lookup.starts, lookup.shift
-        )
-        found.append(np.stack([rows, positions, np.full(len(rows), number), places]))
-    matches = np.concatenate(found, axis=1) if found else np.empty((4, 0), np.int64)
+    matches, num_words = find_ngrams(
+        data, offsets, character_classes(), index.lists, index.hashes, index.starts
+    )
     matches = matches[:, np.lexsort((matches[2], matches[1], matches[0]))]
     bounds = np.flatnonzero(np.diff(matches[0], prepend=-1))
     hits = []
@@ -217,23 +216,31 @@ def search(texts: pa.Array, index: Index, config: DecontaminateConfig) -> list[H
     return hits
 
 
-def _hit(row: int, part: I64, num_ngrams: int, share: float, data: Any, offsets: I64, index: Index) -> Hit:
-    first = index.lookups[part[2, 0]]
+def _hit(
+    row: int,
+    part: I64,
+    num_ngrams: int,
+    share: float,
+    data: npt.NDArray[np.uint8],
+    offsets: I64,
+    index: Index,
+) -> Hit:
     text = bytes(data[offsets[row] : offsets[row + 1]]).decode("utf-8", "replace")
-    sets: set[int] = set()
-    hashes = []
-    for number, place in np.unique(part[2:], axis=1).T:
-        lookup = index.lookups[number]
-        sets.update(lookup.sets[lookup.set_starts[place] : lookup.set_starts[place + 1]].tolist())
-        hashes.append(lookup.hashes[place])
+    _, position, number, first = part[:, 0]
+    places = np.unique(part[3])
+    sets = {
+        int(of)
+        for place in places
+        for of in index.sets[index.set_starts[place] : index.set_starts[place + 1]]
+    }
     return Hit(
         row=row,
-        item=int(first.items[part[3, 0]]),
+        item=int(index.items[first]),
         num_ngrams=num_ngrams,
         share=share,
-        example=words_between(text, int(part[1, 0]), first.ngram)[:EXAMPLE_CHARS],
+        example=words_between(text, int(position), int(index.lists[number, 0]))[:EXAMPLE_CHARS],
         sets=tuple(sorted(sets)),
-        hashes=np.unique(np.asarray(hashes, dtype=np.uint64)),
+        hashes=np.unique(index.hashes[places]),
     )
 
 

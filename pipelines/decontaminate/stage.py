@@ -54,8 +54,9 @@ def decontaminate(
     """
     searched = corpus if documents is None else documents
     index, counts = build_index(config)
-    num_ngrams = sum(len(lookup.hashes) for lookup in index.lookups)
-    say(f"    {len(index.item_ids):,} items of {len(index.names)} evaluation sets, {num_ngrams:,} n-grams")
+    say(
+        f"    {len(index.item_ids):,} items of {len(index.names)} evaluation sets, {len(index.hashes):,} n-grams"
+    )
     shipped = searched.sparkSession.sparkContext.broadcast(index)
     found = (
         _text_columns(searched)
