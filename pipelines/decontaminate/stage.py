@@ -54,9 +54,8 @@ def decontaminate(
     """
     searched = corpus if documents is None else documents
     index, counts = build_index(config)
-    say(
-        f"    {len(index.item_ids):,} items of {len(index.names)} evaluation sets, {len(index.hashes):,} n-grams"
-    )
+    num_items, num_sets = len(index.item_ids), len(index.names)
+    say(f"    {num_items:,} items of {num_sets} evaluation sets, {len(index.hashes):,} n-grams")
     shipped = searched.sparkSession.sparkContext.broadcast(index)
     found = (
         _text_columns(searched)
