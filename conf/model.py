@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from conf.corpus import CardConfig, DecontaminateConfig, MixConfig, RepeatsConfig
 from conf.data import CleanConfig, DedupConfig, IngestConfig, PackConfig, TokenizeConfig
+from conf.features import FeaturesConfig
 from conf.learn import EvaluateConfig, GenerateConfig, ModelConfig, TrainConfig
 
 
@@ -50,6 +51,7 @@ class RunConfig(BaseModel):
     decontaminate: DecontaminateConfig = Field(default_factory=DecontaminateConfig)
     tokenize: TokenizeConfig = Field(default_factory=TokenizeConfig)
     mix: MixConfig = Field(default_factory=MixConfig)
+    features: FeaturesConfig = Field(default_factory=FeaturesConfig)
     pack: PackConfig = Field(default_factory=PackConfig)
     model: ModelConfig = Field(default_factory=ModelConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)

@@ -14,6 +14,7 @@ from schemas.corpus import CORPUS
 from schemas.documents import DOCUMENTS
 from schemas.duplicates import DUPLICATES
 from schemas.emptied import EMPTIED
+from schemas.features import TERMS, TFIDF, VECTORS
 from schemas.mixed import MIXED
 from schemas.quarantine import QUARANTINE
 from schemas.rejected import REJECTED
@@ -41,12 +42,17 @@ TABLES: dict[str, Table] = {
         CONTAMINATED,
         TOKENS,
         MIXED,
+        TERMS,
+        TFIDF,
+        VECTORS,
         SEQUENCES,
         RUNS,
     )
 }
 
-OPTIONAL = frozenset(table.name for table in (TRIMMED, EMPTIED, REPEATS, CONTAMINATED, MIXED))
+OPTIONAL = frozenset(
+    table.name for table in (TRIMMED, EMPTIED, REPEATS, CONTAMINATED, MIXED, TERMS, TFIDF, VECTORS)
+)
 """Tables of parts of a run that are left out unless they are configured."""
 
 __all__ = [
@@ -65,8 +71,11 @@ __all__ = [
     "SEQUENCES",
     "SOURCES",
     "TABLES",
+    "TERMS",
+    "TFIDF",
     "TOKENS",
     "TRIMMED",
+    "VECTORS",
     "Column",
     "Table",
 ]

@@ -84,6 +84,10 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("token-budget", "mix.token_budget", int, "Training tokens of the mixture."),
         Flag("max-repeats", "mix.max_repeats", float, "Most times a group may be seen."),
     ),
+    "features": (
+        Flag("unit", "features.unit", str, "What gets a vector: words or tokens."),
+        Flag("vector-size", "features.vector_size", int, "Numbers in a vector."),
+    ),
     "pack": (Flag("sequence-length", "pack.sequence_length", int, "Tokens in a sequence."),),
     "train": (
         Flag("steps", "train.steps", int, "Optimizer steps."),
@@ -107,6 +111,7 @@ SHORT = {
     "dedup": "Clean to corpus and duplicates; split.",
     "tokenize": "Corpus to tokens; trains the tokenizer.",
     "mix": "Tokens to mixed: how often each document is packed.",
+    "features": "Words, TF-IDF and vectors of the corpus.",
     "pack": "Tokens to shuffled sequences.",
     "train": "Sequences to a model, in a barrier stage.",
     "evaluate": "Score the model beside two baselines.",
@@ -129,6 +134,9 @@ HELP = {
     "tokenize": "Train a byte-level BPE on the training split and encode the corpus: table tokens.",
     "mix": "Choose how often each document is packed, by the groups of the run file: table mixed.\n\n"
     "pack reads mixed where the configuration has mix.groups.",
+    "features": "Count the words of the corpus without stop words, weigh them, and train vectors of words "
+    "or of tokens: tables terms, tfidf and vectors.\n\nVectors of tokens can start a model's embeddings: "
+    "--set model.embeddings=features.",
     "pack": "Pack tokens into shuffled fixed-length sequences: table sequences.",
     "train": "Train the model in a barrier stage of this Spark application, from the last checkpoint on.",
     "evaluate": "Score the model beside a unigram and a bigram baseline: evaluation.json.",

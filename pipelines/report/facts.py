@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-STAGES = ("ingest", "clean", "dedup", "tokenize", "pack", "train", "evaluate", "generate")
-"""The stages of every run that a report tells of, in the order of the data flow."""
+ORDER = (
+    *("ingest", "clean", "repeats", "dedup", "tokenize", "mix", "pack", "features"),
+    *("train", "evaluate", "generate"),
+)
+"""The stages that a report tells of, in the order of the data flow."""
 
-OPTIONAL_STAGES = {"repeats": "clean", "mix": "tokenize"}
-"""Stages that a run may leave out, and the stage each comes after."""
+OPTIONAL_STAGES = frozenset({"repeats", "mix", "features"})
+"""Those that a run may leave out."""
+
+STAGES = tuple(stage for stage in ORDER if stage not in OPTIONAL_STAGES)
+"""Those of every run."""
 
 
 @dataclass(frozen=True)

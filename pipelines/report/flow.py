@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pipelines.lake import RunRecord
 from pipelines.report.content import Summaries
 from pipelines.report.facts import (
-    OPTIONAL_STAGES,
-    STAGES,
+    ORDER,
     Contamination,
     Duplicates,
     Loss,
@@ -33,9 +32,9 @@ def stage_runs(records: Sequence[RunRecord], versions: Mapping[str, int]) -> tup
         versions: Current version of every table.
     """
     succeeded, failed = newest(records), newest(records, "failed")
-    after = {before: stage for stage, before in OPTIONAL_STAGES.items()}
-    stages = [name for stage in STAGES for name in (stage, after.get(stage)) if name in succeeded]
-    return tuple(_stage_run(succeeded[stage], failed.get(stage), versions) for stage in stages if stage)
+    return tuple(
+        _stage_run(succeeded[stage], failed.get(stage), versions) for stage in ORDER if stage in succeeded
+    )
 
 
 def _stage_run(run: RunRecord, failure: RunRecord | None, versions: Mapping[str, int]) -> StageRun:

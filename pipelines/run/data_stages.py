@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from pipelines.clean.stage import clean
@@ -17,16 +15,20 @@ from pipelines.dedup.stage import dedup
 from pipelines.errors import AccountingError
 from pipelines.ingest.discover import discover, fingerprint
 from pipelines.ingest.stage import ingest
-from pipelines.lake import read_table, write_table
-from pipelines.mix.stage import mix
+from pipelines.lake import read_table
 from pipelines.pack.stage import pack, packed_documents, write_settings
-from pipelines.repeats.stage import repeats
-from pipelines.run import optional_stages
 from pipelines.run.accounting import Tally
+from pipelines.run.binding import rows_of, watched, write_output
 from pipelines.run.context import Context
-from pipelines.run.progress import SparkProgress
+from pipelines.run.optional_stages import (
+    MIX_STAGE,
+    REPEATS_STAGE,
+    cleaned,
+    decontaminated,
+    mixed_tokens,
+    packed_inputs,
+)
 from pipelines.run.stage import Outcome, Stage
-from pipelines.stage import StageOutput
 from pipelines.tokenize.stage import tokenize
 from pipelines.tokenize.train import train_tokenizer
 from training.storage import Folder
@@ -38,10 +40,10 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
     files = discover(context.config.ingest)
     size = sum(file.num_bytes for file in files)
     context.console.say(f"    {len(files):,} files, {size / 2**20:,.1f} MiB")
-    with _watched(context, "ingest", "Read the input files"):
+    with watched(context, "ingest", "Read the input files"):
         output = ingest(context.spark, context.config.ingest, files)
-        versions = _write(context, output, metadata)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata)
+    rows = rows_of(context, versions)
     sources = read_table(context.spark, context.lake, "sources", versions["sources"])
     total = sources.agg(F.sum("records")).first()
     records = int((total[0] if total is not None else 0) or 0)
@@ -51,10 +53,10 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
 
 def _clean(context: Context, metadata: Metadata) -> Outcome:
     documents = context.input("documents")
-    with _watched(context, "clean", "Repair, judge and redact the documents"):
+    with watched(context, "clean", "Repair, judge and redact the documents"):
         output = clean(documents, context.config.clean)
-        versions = _write(context, output, metadata)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata)
+    rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("documents", metadata["inputs"]["documents"]).rows,
         rows_out=rows["clean"],
@@ -64,13 +66,13 @@ def _clean(context: Context, metadata: Metadata) -> Outcome:
 
 
 def _dedup(context: Context, metadata: Metadata) -> Outcome:
-    source = optional_stages.cleaned(context)
+    source = cleaned(context)
     documents = context.input(source)
-    with _watched(context, "dedup", "Find duplicates and split train from validation"):
+    with watched(context, "dedup", "Find duplicates and split train from validation"):
         output = dedup(documents, context.config.dedup, context.console.say)
-        output = optional_stages.decontaminated(context, output, documents)
-        versions = _write(context, output, metadata)
-    rows = _rows(context, versions)
+        output = decontaminated(context, output, documents)
+        versions = write_output(context, output, metadata)
+    rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info(source, metadata["inputs"][source]).rows,
         rows_out=rows["corpus"],
@@ -80,41 +82,10 @@ def _dedup(context: Context, metadata: Metadata) -> Outcome:
     return Outcome(versions, tally, output.details)
 
 
-def _repeats(context: Context, metadata: Metadata) -> Outcome:
-    documents = context.input("clean")
-    with _watched(context, "repeats", "Count and drop what many documents share"):
-        output = repeats(documents, context.config.repeats, context.console.say)
-        versions = _write(context, output, metadata)
-    rows = _rows(context, versions)
-    tally = Tally(
-        rows_in=context.catalog.info("clean", metadata["inputs"]["clean"]).rows,
-        rows_out=rows["trimmed"],
-        rows_rejected=rows["emptied"],
-    )
-    return Outcome(versions, tally, output.details)
-
-
-def _mix(context: Context, metadata: Metadata) -> Outcome:
-    tokens, corpus = context.input("tokens"), context.input("corpus")
-    optional_stages.check_same_corpus(context)
-    with _watched(context, "mix", "Choose how often each document is packed"):
-        output = mix(tokens, corpus, context.config.mix)
-        versions = _write(context, output, metadata)
-        mixed = read_table(context.spark, context.lake, "mixed", versions["mixed"])
-        left_out = mixed.where("copies = 0").count()
-    rows = _rows(context, versions)["mixed"]
-    tally = Tally(
-        rows_in=context.catalog.info("tokens", metadata["inputs"]["tokens"]).rows,
-        rows_out=rows - left_out,
-        rows_rejected=left_out,
-    )
-    return Outcome(versions, tally, output.details)
-
-
 def _tokenize(context: Context, metadata: Metadata) -> Outcome:
     corpus = context.input("corpus")
     with (
-        _watched(context, "tokenize", "Train the tokenizer and encode the corpus"),
+        watched(context, "tokenize", "Train the tokenizer and encode the corpus"),
         tempfile.TemporaryDirectory(prefix="ringlake-tokenizer-") as draft,
     ):
         info = train_tokenizer(corpus, context.config.tokenize, Path(draft, "new"), context.console.say)
@@ -127,8 +98,8 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
             "vocab_size": info.vocab_size,
             "eod_id": info.eod_id,
         }
-        versions = _write(context, output, metadata | made)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata | made)
+    rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("corpus", metadata["inputs"]["corpus"]).rows,
         rows_out=rows["tokens"],
@@ -137,7 +108,7 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
 
 
 def _pack(context: Context, metadata: Metadata) -> Outcome:
-    tokens = optional_stages.mixed_tokens(context)
+    tokens = mixed_tokens(context)
     source = context.catalog.info("tokens", metadata["inputs"]["tokens"])
     config = context.config.pack
     made = {name: source.metadata[name] for name in ("tokenizer_hash", "vocab_size", "eod_id")}
@@ -145,9 +116,9 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
         "sequence_length": config.sequence_length,
         "rows_per_group": config.rows_per_group,
     }
-    with _watched(context, "pack", "Pack the tokens into shuffled sequences"):
+    with watched(context, "pack", "Pack the tokens into shuffled sequences"):
         output = pack(tokens, config, made["eod_id"])
-        versions = _write(context, output, metadata | made, write_settings(config))
+        versions = write_output(context, output, metadata | made, write_settings(config))
         sequences = read_table(context.spark, context.lake, "sequences", versions["sequences"])
         documents = packed_documents(sequences)
         packed = sequences.agg(F.sum("num_tokens")).first()
@@ -163,7 +134,7 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
     tally = Tally(rows_in=rows_in, rows_out=documents)
     details = {
         "tokens": int(packed[0]),
-        "sequences": _rows(context, versions)["sequences"],
+        "sequences": rows_of(context, versions)["sequences"],
     }
     return Outcome(versions, tally, output.details | made | details)
 
@@ -171,38 +142,6 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
 def tokenizer_folder(context: Context, sha256: str) -> Folder:
     """Where the tokenizer with this content lies."""
     return context.lake.tokenizers.child(sha256[:16])
-
-
-def _write(
-    context: Context,
-    output: StageOutput,
-    metadata: Metadata,
-    settings: Mapping[str, str] | None = None,
-) -> dict[str, int]:
-    for frame in output.shared:
-        if not frame.is_cached:
-            frame.persist(StorageLevel.DISK_ONLY)
-    try:
-        return {
-            name: write_table(context.spark, context.lake, name, frame, metadata, settings)
-            for name, frame in output.tables.items()
-        }
-    finally:
-        for frame in output.shared:
-            frame.unpersist()
-
-
-def _rows(context: Context, versions: Mapping[str, int]) -> dict[str, int]:
-    return {name: context.catalog.info(name, version).rows for name, version in versions.items()}
-
-
-@contextmanager
-def _watched(context: Context, stage: str, description: str) -> Iterator[None]:
-    """Names the Spark jobs of a stage in the UI and shows how far they are."""
-    spark = context.spark
-    spark.sparkContext.setJobGroup(stage, description)
-    with SparkProgress(spark, stage, context.console):
-        yield
 
 
 def _stage(
@@ -240,14 +179,7 @@ DATA_STAGES = (
         ("clean", "rejected"),
         _clean,
     ),
-    _stage(
-        "repeats",
-        "drop lines or paragraphs that many documents share",
-        ("clean",),
-        ("trimmed", "emptied", "repeats"),
-        _repeats,
-        enabled=lambda context: context.config.repeats.unit is not None,
-    ),
+    REPEATS_STAGE,
     Stage(
         name="dedup",
         purpose="find duplicates, split train from validation",
@@ -256,7 +188,7 @@ DATA_STAGES = (
         outputs=("corpus", "duplicates"),
         execute=_dedup,
         fingerprint=lambda context: files_hash(context.config.decontaminate),
-        instead=lambda context: (optional_stages.cleaned(context),),
+        instead=lambda context: (cleaned(context),),
     ),
     _stage(
         "tokenize",
@@ -265,20 +197,13 @@ DATA_STAGES = (
         ("tokens",),
         _tokenize,
     ),
-    _stage(
-        "mix",
-        "choose how often each document is packed",
-        ("tokens", "corpus"),
-        ("mixed",),
-        _mix,
-        enabled=lambda context: bool(context.config.mix.groups),
-    ),
+    MIX_STAGE,
     _stage(
         "pack",
         "pack the tokens into shuffled sequences",
         ("tokens",),
         ("sequences",),
         _pack,
-        instead=optional_stages.packed_inputs,
+        instead=packed_inputs,
     ),
 )
