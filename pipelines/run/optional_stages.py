@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pyspark import StorageLevel
+
 from pipelines.decontaminate.stage import decontaminate
 from pipelines.errors import InputError
 from pipelines.lake import read_table
@@ -34,6 +36,10 @@ def decontaminated(context: Context, output: StageOutput, documents: DataFrame) 
     """The output of dedup without the survivors that overlap evaluation sets, if there are any sets."""
     if not context.config.decontaminate.sets:
         return output
+    for frame in output.shared:
+        # The search needs them before they are written.
+        if not frame.is_cached:
+            frame.persist(StorageLevel.DISK_ONLY)
     try:
         more = decontaminate(
             output.tables["corpus"], context.config.decontaminate, documents, context.console.say
