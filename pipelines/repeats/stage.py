@@ -148,9 +148,11 @@ def _collected(dropped: DataFrame) -> Repeated:
 
 
 def _keys_of(doc_ids: pa.Array) -> U64:
-    """64 bits of each document's id, which is a hash; others are hashed."""
+    """A 64-bit hash of each document's id."""
     return np.fromiter(
-        (xxhash.xxh3_64_intdigest(doc_id) for doc_id in doc_ids.to_pylist()), np.uint64, len(doc_ids)
+        (xxhash.xxh3_64_intdigest(doc_id.encode()) for doc_id in doc_ids.to_pylist()),
+        dtype=np.uint64,
+        count=len(doc_ids),
     )
 
 
