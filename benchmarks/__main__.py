@@ -5,7 +5,21 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("main_job", "strategies", "launch", "loader", "recovery", "peers", "tokenize_pack")
+BENCHMARKS = (
+    "main_job",
+    "strategies",
+    "launch",
+    "loader",
+    "recovery",
+    "gpu",
+    "filters",
+    "minhash",
+    "warc",
+    "scale",
+    "extract",
+    "tokenize_pack",
+    "peers",
+)
 """Modules of this folder; each has a `main`."""
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 Ints = npt.NDArray[np.int64]
 
@@ -59,28 +59,34 @@ def in_buckets(tokens: DataFrame, seed: int, bits: int) -> DataFrame:
     """The documents with `bucket`, the whole of a bucket in one partition, in the order of the hash.
 
     Args:
-        tokens: Columns split, doc_id and others, which stay.
+        tokens: Columns split, doc_id, copy (number of the document's copy, from 0) and others, which stay.
         seed: Seed of the order.
         bits: Leading bits of the hash that number a bucket.
     """
-    key = F.xxhash64(F.lit(seed), F.col("doc_id"))
-    keyed = tokens.withColumn("key", key).withColumn(
+    keyed = tokens.withColumn("key", _key(seed)).withColumn(
         "bucket", F.shiftrightunsigned(F.col("key"), 64 - bits).cast("int")
     )
     # The key is a signed number; inside a bucket its sign is the same for all, so its order is the hash's.
     return (
         keyed.repartition("split", "bucket")
-        .sortWithinPartitions("split", "bucket", "key", "doc_id")
+        .sortWithinPartitions("split", "bucket", "key", "doc_id", "copy")
         .drop("key")
     )
 
 
 def bucket_tokens(tokens: DataFrame, seed: int, bits: int) -> dict[str, Ints]:
     """Tokens of each bucket of each split, end-of-document tokens included: int64 (number of buckets,)."""
-    key = F.xxhash64(F.lit(seed), F.col("doc_id"))
-    bucket = F.shiftrightunsigned(key, 64 - bits).cast("int").alias("bucket")
+    bucket = F.shiftrightunsigned(_key(seed), 64 - bits).cast("int").alias("bucket")
     sums = tokens.groupBy("split", bucket).agg(F.sum(F.col("num_tokens") + 1)).collect()
     return by_bucket([tuple(row) for row in sums], bits)
+
+
+def _key(seed: int) -> Column:
+    """The hash of a copy of a document; that of the first one does not depend on whether there are more."""
+    first = F.xxhash64(F.lit(seed), F.col("doc_id"))
+    return F.when(F.col("copy") == 0, first).otherwise(
+        F.xxhash64(F.lit(seed), F.col("doc_id"), F.col("copy"))
+    )
 
 
 def by_bucket(rows: list[tuple[str, int, int]], bits: int) -> dict[str, Ints]:

@@ -52,7 +52,7 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
     partitioned so that a file holds the sequence_ids k * rows_per_file up to the next multiple.
 
     Args:
-        tokens: Table `tokens`.
+        tokens: Table `tokens`; with a column `copy`, rows of a document are copies of it, each packed.
         config: The section `pack`.
         eod_id: Token that ends a document.
         vocab_size: Entries of the tokenizer; decides the bytes of a token id.
@@ -60,6 +60,8 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
     Raises:
         InputError: There are no documents.
     """
+    if "copy" not in tokens.columns:
+        tokens = tokens.withColumn("copy", F.lit(0))
     streams = measure(tokens)
     if not streams.tokens:
         raise InputError("there are no tokens to pack: the corpus is empty")
@@ -72,7 +74,7 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
         num_files += -(-count // config.rows_per_file)
     label = _labeller(config, counts, first_file)
     cutter = (_stream_cutter if config.method == "concat" else _best_fitter)(length, form, bases, label)
-    columns = tokens.select("split", "doc_id", "input_ids")
+    columns = tokens.select("split", "doc_id", "copy", "input_ids")
     fragments = (
         in_buckets(columns, config.seed, bits)
         .mapInArrow(cutter, from_arrow_schema(_FRAGMENTS))
@@ -111,7 +113,7 @@ def write_settings(config: PackConfig) -> dict[str, str]:
 
 
 def packed_totals(sequences: DataFrame) -> tuple[int, int]:
-    """Documents whose beginning lies in the sequences (each has exactly one), and tokens without padding."""
+    """Documents that begin in the sequences (each copy does so once), and tokens without padding."""
     begins = F.size(F.filter("segments", lambda segment: segment["doc_start"] == 0))
     row = sequences.agg(F.sum(begins), F.sum("num_tokens")).first()
     return (int(row[0] or 0), int(row[1] or 0)) if row is not None else (0, 0)
@@ -140,7 +142,7 @@ def _plan_best_fit(
                 names=["split", "bucket", "sequences"],
             )
 
-    columns = tokens.select("split", "doc_id", "num_tokens")
+    columns = tokens.select("split", "doc_id", "copy", "num_tokens")
     counted = in_buckets(columns, config.seed, streams.bucket_bits).mapInArrow(
         count, "split string, bucket int, sequences long"
     )
