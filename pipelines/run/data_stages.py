@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pipelines.clean.stage import clean
 from pipelines.decontaminate.items import files_hash
 from pipelines.dedup.stage import dedup
-from pipelines.errors import AccountingError, InputError
+from pipelines.errors import AccountingError, InputError, StageFailedError
 from pipelines.ingest.discover import discover, fingerprint
 from pipelines.ingest.stage import ingest
 from pipelines.lake import read_table
@@ -35,6 +35,9 @@ from schemas.token_ids import token_bytes
 from training.storage import Folder
 
 Metadata = dict[str, Any]
+
+_WORKER_DIED = "Python worker exited unexpectedly"
+"""What Spark says where a worker was killed by a signal, as by a fault in native code."""
 
 _TOKENS_MADE = ("tokenizer_hash", "vocab_size", "eod_id", "token_bytes")
 """What tokenizing notes with the commit of `tokens`, and packing with that of `sequences`."""
@@ -105,7 +108,15 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
             "eod_id": info.eod_id,
             "token_bytes": token_bytes(info.vocab_size),
         }
-        versions = write_output(context, output, metadata | made, WRITE_SETTINGS)
+        try:
+            versions = write_output(context, output, metadata | made, WRITE_SETTINGS)
+        except Exception as error:
+            if output.details["engine"] == "gigatoken" and _WORKER_DIED in str(error):
+                raise StageFailedError(
+                    "tokenize: a Python worker died while gigatoken encoded, again after Spark's retries; encode "
+                    "with the other library: --set tokenize.engine=tokenizers"
+                ) from error
+            raise
     rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("corpus", metadata["inputs"]["corpus"]).rows,

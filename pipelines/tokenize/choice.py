@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from conf.data import TokenizeConfig
 from pipelines.errors import InputError
 from pipelines.stage import Say
-from pipelines.tokenize.engine import assigned, compare, fast_tokenizer, plain_tokenizer
+from pipelines.tokenize.engine import assigned, compare, fast_tokenizer, is_failure, plain_tokenizer
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -87,7 +87,9 @@ def _characters() -> Iterator[int]:
 def _fault(corpus: DataFrame, content: str) -> str | None:
     try:
         fast_tokenizer(content)
-    except Exception as error:  # noqa: BLE001 - the library raises nothing more specific
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         return f"it cannot load this tokenizer ({_line(error)})"
     spark = corpus.sparkSession
 

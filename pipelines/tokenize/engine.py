@@ -62,9 +62,7 @@ class Encoder:
             try:
                 return self._encode_fast(self._fast, texts)
             except BaseException as error:
-                # A panic in Rust is no Exception, lest programs that catch those go on.
-                panicked = type(error).__name__ == "PanicException"
-                if isinstance(error, MemoryError) or not (panicked or isinstance(error, Exception)):
+                if not is_failure(error):
                     raise
                 sys.stderr.write(
                     f"ringlake: gigatoken failed ({' '.join(str(error).split())[:300]}); tokenizers encodes "
@@ -97,6 +95,15 @@ class Encoder:
         parts.append(ids[last:])
         lengths[odd] = their_lengths
         return np.concatenate(parts), lengths
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether an error is one of the library's that the other library can stand in for.
+
+    A panic in Rust is no Exception, lest programs that catch those go on.
+    """
+    panicked = type(error).__name__ == "PanicException"
+    return panicked or (isinstance(error, Exception) and not isinstance(error, MemoryError))
 
 
 def compare(content: str, texts: pa.StringArray) -> str | None:
