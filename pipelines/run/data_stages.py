@@ -113,7 +113,7 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
         except Exception as error:
             if output.details["engine"] == "gigatoken" and _WORKER_DIED in str(error):
                 raise StageFailedError(
-                    "tokenize: a Python worker died while gigatoken encoded, again after Spark's retries; encode "
+                    "tokenize: a Python worker died while gigatoken encoded; encode it "
                     "with the other library: --set tokenize.engine=tokenizers"
                 ) from error
             raise
