@@ -119,3 +119,37 @@ def test_an_empty_train_split_is_refused(spark: SparkSession, tmp_path: Path) ->
     with pytest.raises(InputError, match="train split"):
         train_tokenizer(corpus(spark, 1, ["x"]).where("false"), CONFIG, tmp_path / "t", print)
     assert not (tmp_path / "t").exists()
+
+
+UNIGRAM = TokenizeConfig(model="unigram", vocab_size=500, special_tokens=("<|user|>", "<|system|>"))
+
+
+def test_unigram_is_the_same_on_any_partitioning_and_gives_every_text_back(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    one, other = (
+        train_tokenizer(corpus(spark, partitions), UNIGRAM, tmp_path / str(partitions), print)
+        for partitions in (1, 4)
+    )
+    assert one.sha256 == other.sha256
+    assert (one.vocab_size, one.eod_id) == (500, 497)
+    tokenizer = _opened(one.folder)
+    for text in (*TEXTS[-3:], "\x00\x7f\r\n\U0010ffff", "<|user|> <|system|>"):
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == text
+        assert not {497, 498, 499} & set(ids)
+
+
+def test_the_fast_library_is_taken_where_it_knows_the_tokenizer(
+    spark: SparkSession, trained: TokenizerInfo, tmp_path: Path
+) -> None:
+    frame, said = corpus(spark, 2), list[str]()
+    assert tokenize(frame, trained.folder / "tokenizer.json", CONFIG, said.append).details == {
+        "engine": "gigatoken"
+    }
+    assert said == []
+    unigram = train_tokenizer(frame, UNIGRAM, tmp_path / "u", print).folder / "tokenizer.json"
+    assert tokenize(frame, unigram, UNIGRAM, said.append).details == {"engine": "tokenizers"}
+    assert "not gigatoken" in said[0]
+    with pytest.raises(InputError, match="gigatoken cannot be used: it cannot load"):
+        tokenize(frame, unigram, UNIGRAM.model_copy(update={"engine": "gigatoken"}), print)
