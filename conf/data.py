@@ -15,7 +15,9 @@ class IngestConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     inputs: tuple[str, ...] = Field(
-        (), description="Globs, folders or files. Empty with format python-docs: this Python's documentation."
+        (),
+        description="Globs, folders or files, as paths or as fsspec URLs such as hdfs://. "
+        "Empty with format python-docs: this Python's documentation.",
     )
     format: Format = Field("auto", description="Reader; auto chooses by file extension.")
     text_field: str = Field("text", min_length=1, description="JSONL field that holds the text.")
@@ -36,6 +38,11 @@ class IngestConfig(BaseModel):
     )
     max_source_bytes: int = Field(
         8 * 2**20, ge=1, description="Largest Python, Markdown or metadata file that python-docs parses."
+    )
+    split_bytes: int = Field(
+        64 * 2**20,
+        ge=64 * 2**10,
+        description="Larger files of lines that are not compressed are read in parts of so many bytes.",
     )
 
 

@@ -8,11 +8,12 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from conf.data import IngestConfig
-from pipelines.ingest.decompress import Compression, compression_of_name
+from pipelines.ingest.decompress import compression_of_name
 from pipelines.ingest.python_docs import read_metadata, read_page, read_python
 from pipelines.ingest.read_jsonl import read_jsonl
 from pipelines.ingest.read_text import read_text
 from pipelines.ingest.record import Document, Fault
+from pipelines.ingest.stored import Compression
 
 Read = Callable[[BinaryIO, str, IngestConfig], Iterator[Document | Fault]]
 
@@ -30,6 +31,8 @@ class Reader:
         names: File names that have the format whatever their extension.
         needs_records: Whether a file without any record is a fault; most Python files are fine without.
         collections: The values of `ingest.format` under which it is chosen by extension or name.
+        by_line: Whether a record is a line and a blank line none, under a configuration; then a large file
+            is read in parts by several tasks, and the reader may refuse it for its first bytes only.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Reader:
     names: tuple[str, ...] = ()
     needs_records: bool = True
     collections: tuple[str, ...] = ("auto",)
+    by_line: Callable[[IngestConfig], bool] = lambda _config: False
 
 
 _PYTHON_DOCS = ("python-docs",)
@@ -45,8 +49,13 @@ _PYTHON_DOCS = ("python-docs",)
 READERS: dict[str, Reader] = {
     reader.name: reader
     for reader in (
-        Reader("jsonl", read_jsonl, (".jsonl", ".ndjson", ".json-lines", ".jsonlines")),
-        Reader("text", read_text, (".txt", ".text")),
+        Reader(
+            "jsonl",
+            read_jsonl,
+            (".jsonl", ".ndjson", ".json-lines", ".jsonlines"),
+            by_line=lambda _config: True,
+        ),
+        Reader("text", read_text, (".txt", ".text"), by_line=lambda config: config.text_unit == "line"),
         Reader("python", read_python, (".py",), needs_records=False, collections=_PYTHON_DOCS),
         Reader("page", read_page, (".md", ".rst"), needs_records=False, collections=_PYTHON_DOCS),
         Reader(
