@@ -63,7 +63,7 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A file to read: where, what it would be called, what a listing said of it, whether an input is it."""
+    """A file: where, what it would be called, what a listing said of it, whether an input names it alone."""
 
     path: str
     source: str
@@ -153,7 +153,7 @@ def _expand_url(given: str) -> Iterator[_Found]:
         raise
     except ImportError as error:
         raise InputError(f"ingest.inputs: {shown!r}: the client of {scheme}:// is missing: {error}") from None
-    except Exception as error:  # each file system raises errors of its own
+    except Exception as error:  # noqa: BLE001 - each file system raises errors of its own
         reason = without_secrets(str(error)).partition("\n")[0] or type(error).__name__
         # The cause is left out: its message may hold the URL as it was given.
         raise InputError(f"ingest.inputs: {shown!r} cannot be listed: {reason}") from None

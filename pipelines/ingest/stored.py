@@ -163,7 +163,7 @@ def _failures(stored: Stored) -> Any:
         yield
     except (FileNotFoundError, PermissionError, IsADirectoryError, ValueError, StorageError):
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - each file system raises errors of its own
         said = without_secrets(str(error)).partition("\n")[0] or type(error).__name__
         # The cause is left out: its message may hold the URL as it was given.
         raise StorageError(f"{_shown(stored)} could not be read: {said}") from None

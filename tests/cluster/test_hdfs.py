@@ -143,7 +143,7 @@ def test_ingest_reads_a_glob_on_hdfs_as_on_a_local_disk(
     folder.child("2024").write("b.txt", b"three")
     remote = IngestConfig(inputs=(f"{folder.location}/202?/*",))
     assert {file.source: file.version for file in discover(remote)}["2024/b.txt"].startswith("modification")
-    with pytest.raises(InputError, match="hdfs://.*/nothing/.* matches no file"):
+    with pytest.raises(InputError, match=r"hdfs://.*/nothing/.* matches no file"):
         discover(IngestConfig(inputs=(f"{folder.location}/nothing/*.txt",)))
 
 

@@ -53,10 +53,7 @@ def in_parts(path: Path, config: IngestConfig, cuts: list[int]) -> tuple[list[ob
     for index, (start, end) in enumerate(zip(edges, ends, strict=True)):
         *found, summary = read_part(Part(file, index, start, end), config)
         assert isinstance(summary, Summary)
-        for row in found:
-            if isinstance(row, Quarantined) and row.fault.line is not None and index:
-                row = Quarantined(row.scope, replace(row.fault, line=row.fault.line + lines))
-            rows.append(row)
+        rows += [_numbered(row, lines) if index else row for row in found]
         lines += summary.num_lines
         total = Summary(
             "none",
@@ -66,6 +63,12 @@ def in_parts(path: Path, config: IngestConfig, cuts: list[int]) -> tuple[list[ob
             total.is_whole_file_quarantined or summary.is_whole_file_quarantined,
         )
     return rows, total
+
+
+def _numbered(row: object, lines: int) -> object:
+    if isinstance(row, Quarantined) and row.fault.line is not None:
+        return Quarantined(row.scope, replace(row.fault, line=row.fault.line + lines))
+    return row
 
 
 @any_folder

@@ -181,6 +181,6 @@ def test_credentials_open_files_and_are_seen_nowhere() -> None:
     assert "secret" not in stored
     assert "guarded://host/*.txt" in stored
     twice = ("guarded://me:secret@host/a.txt", "guarded://you:other@host/a.txt")
-    with pytest.raises(InputError, match="guarded://host/a.txt' with different users") as raised:
+    with pytest.raises(InputError, match=r"guarded://host/a\.txt' with different users") as raised:
         sources(*twice)
     assert "secret" not in str(raised.value)
