@@ -91,7 +91,7 @@ def _descend(
 
 
 def covers(parts: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether the parts of a pattern match a path, or a folder on it with no name after it that begins with a dot."""
+    """Whether the parts of a pattern match a path or a folder on it, behind which none has a dot first."""
     if not parts:
         return not any(name.startswith(".") for name in names)
     if parts[0] == ANY_DEPTH:

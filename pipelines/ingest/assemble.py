@@ -35,6 +35,7 @@ PARTS = Table(
         *(SOURCES.column(name) for name in ("kept", "quarantined", "repaired")),
         Column("is_refused", pa.bool_(), "Whether the file is quarantined as a whole."),
         Column("needs_records", pa.bool_(), "Whether a file of this format without any record is a fault."),
+        SOURCES.column("skipped"),
     ),
     key=("source", "part"),
 )
@@ -62,11 +63,13 @@ def _files(parts: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     sums = [F.sum(name).alias(name) for name in ("kept", "quarantined", "repaired")]
-    # A file that is compressed after all is read by its first part alone, so that all parts agree.
-    same = [F.first(name).alias(name) for name in ("format", "compression", "num_bytes", "needs_records")]
+    # All parts agree in these; no format whose files are cut skips anything.
+    names = ("format", "compression", "num_bytes", "needs_records", "skipped")
+    same = [F.first(name).alias(name) for name in names]
     refused = F.max("is_refused").alias("is_refused")
     summed = parts.groupBy("source").agg(*same, *sums, refused)
     is_empty = summed.needs_records & ~summed.is_refused & (summed.kept + summed.quarantined == 0)
+    is_empty &= F.size(summed.skipped) == 0
     state = F.when(F.col("is_refused") | F.col("is_empty"), "quarantined")
     return (
         summed.withColumn("is_empty", is_empty)

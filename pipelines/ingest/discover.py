@@ -249,7 +249,7 @@ def _unique_sources(named: Mapping[str, str]) -> dict[str, str]:
             sources[place] = "/".join(parts[-depth[place] :])
             if depth[place] > len(parts) + 1:
                 raise InputError(
-                    f"ingest.inputs: two inputs name {shown!r} with different users or passwords, and nothing "
+                    f"ingest.inputs: two inputs name {shown!r} with different users or passwords; nothing "
                     "else tells their files apart; read them in two runs"
                 )
             if depth[place] > len(parts):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import actual_compression, verify
 from pipelines.ingest.discover import InputFile, unknown_format_detail
 from pipelines.ingest.parts import Part, open_part
 from pipelines.ingest.readers import READERS, Reader
-from pipelines.ingest.record import Document, Fault, FileFault
+from pipelines.ingest.record import Document, Fault, FileFault, Skipped
 from pipelines.ingest.stored import Compression, StorageError
 
 _HEAD_BYTES = 4096
@@ -30,7 +31,8 @@ class Summary:
     """What became of a file or a part of one: records = kept + quarantined, always.
 
     A file that is quarantined as a whole counts as one record, because how many it held is not known.
-    `num_lines` is the number of line feeds in a part, 0 for a whole file.
+    What was never meant to be a document (`skipped`, by what it is) is no record. `num_lines` is the number
+    of line feeds in a part, 0 for a whole file.
     """
 
     compression: Compression
@@ -39,6 +41,7 @@ class Summary:
     repaired: int
     is_whole_file_quarantined: bool
     num_lines: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def records(self) -> int:
@@ -68,19 +71,21 @@ def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantin
     file = part.file
     compression: Compression = "none"
     kept = quarantined = repaired = num_lines = 0
+    skipped: Counter[str] = Counter()
     try:
         reader = READERS.get(file.format)
         if reader is None:
             raise FileFault(Fault(0, "unknown_format", unknown_format_detail(config)))
-        size = file.stored.size()
         if not part.is_whole:
-            _refuse_changed(file, size)
+            _refuse_changed(file)
+        file.stored.size()  # it must be a file that can be looked at, before anything opens it
         compression = _compression(file, reader)
         if part.index and (compression != "none" or _is_refused(file, reader, config)):
             yield Summary(compression, 0, 0, 0, is_whole_file_quarantined=False)
             return
-        verify(file.stored, compression, config.max_file_bytes, config.max_expansion)
-        with file.stored.open(compression) as stream:
+        opened: Compression = "none" if reader.reads_members and compression == "gzip" else compression
+        verify(file.stored, opened, config.max_file_bytes, config.max_expansion)
+        with file.stored.open(opened) as stream:
             given, offset, lines = stream, 0, None
             if not part.is_whole and compression == "none":
                 lines, given = open_part(stream, part)
@@ -90,11 +95,13 @@ def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantin
                     kept += 1
                     repaired += row.repaired
                     yield replace(row, offset=row.offset + offset) if offset else row
+                elif isinstance(row, Skipped):
+                    skipped[row.what] += 1
                 else:
                     quarantined += 1
                     yield Quarantined("row", _shifted(row, offset) if part.index else row)
             num_lines = lines.num_lines if lines is not None else 0
-        is_empty = part.is_whole and not kept and not quarantined
+        is_empty = part.is_whole and not kept and not quarantined and not skipped
         if is_empty and reader.needs_records:
             raise FileFault(Fault(0, "empty", empty_detail(f"{file.num_bytes:,}")))
     except FileFault as error:
@@ -102,10 +109,14 @@ def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantin
             raise AssertionError(
                 f"{file.source}: reader {file.format!r} refused the file after its first record"
             ) from error
+        if part.index:
+            # What refuses a file refuses its first part too, which tells it.
+            yield Summary(compression, 0, 0, 0, is_whole_file_quarantined=False)
+            return
         yield Quarantined("file", error.fault)
         yield Summary(compression, 0, 1, 0, is_whole_file_quarantined=True)
         return
-    yield Summary(compression, kept, quarantined, repaired, False, num_lines)
+    yield Summary(compression, kept, quarantined, repaired, False, num_lines, skipped)
 
 
 def read_file(file: InputFile, config: IngestConfig) -> Iterator[Document | Quarantined | Summary]:
@@ -135,11 +146,16 @@ def _is_refused(file: InputFile, reader: Reader, config: IngestConfig) -> bool:
     return False
 
 
-def _refuse_changed(file: InputFile, size: int) -> None:
-    if size != file.num_bytes:
+def _refuse_changed(file: InputFile) -> None:
+    """Parts of a file are of one file: had it gone or changed in between, some of it would be missing."""
+    try:
+        now = f"{file.stored.size():,}"
+    except FileFault as error:
+        now = error.fault.detail
+    if now != f"{file.num_bytes:,}":
         raise StorageError(
             f"{file.source} changed while it was read: {file.num_bytes:,} bytes when it was listed, "
-            f"{size:,} now; run again when nothing writes to it"
+            f"{now} now; run again when nothing writes to it"
         )
 
 

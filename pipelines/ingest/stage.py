@@ -172,4 +172,5 @@ def _part_row(part: Part, found: Summary) -> tuple[Any, ...]:
         found.repaired,
         found.is_whole_file_quarantined,
         reader is not None and reader.needs_records,
+        sorted(found.skipped.items()),
     )

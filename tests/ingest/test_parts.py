@@ -33,6 +33,7 @@ PIECES = st.sampled_from(
         b"\xff",
         b"  \n",
         b"text",
+        b"text\t1\n",
         b'{"text": "a"}\n',
         b'{"text": "a", "text": "b"}\n',
         b'{"text": "' + b"long" * 20 + b'"}\r\n',
@@ -72,8 +73,11 @@ def _numbered(row: object, lines: int) -> object:
 
 
 @any_folder
-@given(st.sampled_from(["a.jsonl", "a.txt"]), CONTENT, st.lists(st.integers(0, 400)), st.integers(1, 60))
+@given(
+    st.sampled_from(["a.jsonl", "a.txt", "a.tsv"]), CONTENT, st.lists(st.integers(0, 400)), st.integers(1, 60)
+)
 @example("a.txt", b"\xff\xfea\n\x00b\n\x00", [2, 4], 60)
+@example("a.tsv", b"a\t1\nb\t2\n\nc\n", [2, 4, 6, 8], 60)
 @example("a.txt", b"a\n\xef\xbb\xbfb\n", [2], 60)
 @example("a.txt", b"a" * 50 + b"\nb", [10, 20, 49, 50, 51, 52], 8)
 def test_any_cuts_give_the_rows_of_the_whole(
@@ -81,7 +85,9 @@ def test_any_cuts_give_the_rows_of_the_whole(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    config = IngestConfig(inputs=(str(path),), max_document_bytes=max_bytes)
+    config = IngestConfig(
+        inputs=(str(path),), max_document_bytes=max_bytes, header=False, columns=("text", "id")
+    )
     (file,) = discover(config)
     *expected, summary = read_file(file, config)
     rows, total = in_parts(path, config, cuts)
