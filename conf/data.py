@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Format = Literal["auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs"]
+Format = Literal[
+    "auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs", "delta"
+]
 
 
 class IngestConfig(BaseModel):
@@ -19,7 +21,9 @@ class IngestConfig(BaseModel):
         description="Globs, folders or files, as paths or as fsspec URLs such as hdfs://. "
         "Empty with format python-docs: this Python's documentation.",
     )
-    format: Format = Field("auto", description="Reader; auto chooses by file extension.")
+    format: Format = Field(
+        "auto", description="Reader; auto chooses by file extension; delta reads Delta tables."
+    )
     text_field: str = Field(
         "text",
         min_length=1,

@@ -59,7 +59,7 @@ class TaggedRows:
         self._schema = tagged_schema(tables)
         self._max_bytes = max_bytes
         self._max_rows = max_rows
-        self._columns: dict[str, tuple[list[Any], ...]] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {}
         self._num_rows = 0
         self._num_bytes = 0
         self._clear()
@@ -72,8 +72,7 @@ class TaggedRows:
             row: One value a column.
             num_bytes: About how much memory the row takes, in bytes.
         """
-        for column, value in zip(self._columns[table], row, strict=True):
-            column.append(value)
+        self._rows[table].append(row)
         self._num_rows += 1
         self._num_bytes += num_bytes
 
@@ -84,19 +83,20 @@ class TaggedRows:
 
     def flush(self) -> Iterator[pa.RecordBatch]:
         """The rows taken since the last flush: one batch for each table that has some."""
-        collected = self._columns
+        collected = self._rows
         self._clear()
-        for name, columns in collected.items():
-            num_rows = len(columns[0])
-            if num_rows:
-                yield self._batch(name, columns, num_rows)
+        for name, rows in collected.items():
+            if rows:
+                yield self._batch(name, rows)
 
-    def _batch(self, name: str, columns: tuple[list[Any], ...], num_rows: int) -> pa.RecordBatch:
+    def _batch(self, name: str, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
         fields = self._tables[name].arrow_schema()
+        columns = zip(*rows, strict=True)
         struct = pa.StructArray.from_arrays(
             [pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)],
             fields=list(fields),
         )
+        num_rows = len(rows)
         arrays = [
             pa.array([name] * num_rows, pa.string())
             if field.name == TAG
@@ -106,7 +106,7 @@ class TaggedRows:
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def _clear(self) -> None:
-        self._columns = {name: tuple([] for _ in table.column_names) for name, table in self._tables.items()}
+        self._rows = {name: [] for name in self._tables}
         self._num_rows = 0
         self._num_bytes = 0
 

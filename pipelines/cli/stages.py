@@ -48,7 +48,7 @@ class Flag:
 FLAGS: dict[str, tuple[Flag, ...]] = {
     "ingest": (
         Flag("input", "ingest.inputs", list[str], "Files, folders or globs; several may follow one --input."),
-        Flag("format", "ingest.format", str, "auto, jsonl, text or python-docs."),
+        Flag("format", "ingest.format", str, "Reader, e.g. jsonl, text, delta; auto: by extension."),
         Flag("text-field", "ingest.text_field", str, "JSONL field that holds the text."),
         Flag("id-field", "ingest.id_field", str, "JSONL field that holds the source's own id."),
         Flag(

@@ -24,9 +24,12 @@ from pipelines.errors import InputError
 from pipelines.ingest import installation
 from pipelines.ingest.readers import UNKNOWN, format_of, known_formats
 from pipelines.ingest.stored import Compression, Stored
+from pipelines.lake import find_external
 from training.hadoop import use_shipped_configuration
 from training.listing import Listed
 from training.storage import Folder
+
+DELTA = "delta"
 
 _HADOOP = ("hdfs", "viewfs", "webhdfs")
 
@@ -86,13 +89,16 @@ def discover(config: IngestConfig) -> list[InputFile]:
     left out, as shells do.
 
     Raises:
-        InputError: There is no input, one of them matches no file, or its file system cannot be reached.
+        InputError: There is no input, one of them matches no file or is no table, or its file system cannot
+            be reached.
     """
     if not config.inputs and config.format != "python-docs":
         raise InputError(
             "ingest.inputs is empty: name at least one file, folder or glob, "
             "or set ingest.format to python-docs for this Python's own documentation"
         )
+    if config.format == DELTA:
+        return _tables(config)
     named: dict[str, _Found] = {}
     found = itertools.starmap(_Found, installation.files()) if not config.inputs else _from_inputs(config)
     for item in found:
@@ -106,6 +112,24 @@ def discover(config: IngestConfig) -> list[InputFile]:
             f"ingest.inputs: no file of {_shown_list(config.inputs)} is documentation that "
             f"{config.format} reads"
         )
+    return sorted(files, key=lambda file: file.source)
+
+
+def split_version(path: str) -> tuple[str, int]:
+    """Location and version of a table that `discover` found."""
+    location, _, version = path.rpartition("@")
+    return location, int(version)
+
+
+def _tables(config: IngestConfig) -> list[InputFile]:
+    """Delta tables at the version named or, from here on, at the current one."""
+    tables = {f"{found.location}@{found.version}": found for found in map(find_external, config.inputs)}
+    sources = _unique_sources({path: path.rpartition("@")[0].rpartition("/")[2] for path in tables})
+    versions = {path: f"version {found.version} of {found.table_id}" for path, found in tables.items()}
+    files = [
+        InputFile(path, sources[path], DELTA, "none", found.num_bytes, versions[path])
+        for path, found in tables.items()
+    ]
     return sorted(files, key=lambda file: file.source)
 
 

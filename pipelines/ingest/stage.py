@@ -12,11 +12,12 @@ import pyarrow as pa
 from conf.data import IngestConfig
 from pipelines.ingest import installation
 from pipelines.ingest.assemble import FAULTS, FOUND, PARTS, assemble
-from pipelines.ingest.discover import InputFile, discover, fingerprint
+from pipelines.ingest.delta_table import numbered, read_tables
+from pipelines.ingest.discover import DELTA, InputFile, discover, fingerprint, split_version
 from pipelines.ingest.parts import Part, parts_of
 from pipelines.ingest.read_file import Quarantined, Summary, read_part
 from pipelines.ingest.readers import READERS
-from pipelines.ingest.record import Document, Fault, document_id
+from pipelines.ingest.record import Document, Fault, document_id, utf8_length
 from pipelines.stage import StageOutput
 from pipelines.tagged import TaggedRows, tagged_spark_schema
 from schemas.documents import DOCUMENTS
@@ -55,18 +56,22 @@ def ingest(spark: SparkSession, config: IngestConfig, files: list[InputFile] | N
         InputError: There is no input, or one of them matches no file.
     """
     found = discover(config) if files is None else files
-    parts = [part for file in found for part in parts_of(file, config)]
-    bins = bin_by_size(parts, _num_tasks(parts, spark.sparkContext.defaultParallelism))
-    tagged = _parts_dataframe(spark, bins).mapInArrow(_reader(config), tagged_spark_schema(FOUND))
-    return StageOutput(
-        tables=assemble(tagged),
-        shared=(tagged,),
-        details={
-            "num_files": len(found),
-            "num_input_bytes": sum(file.num_bytes for file in found),
-            "fingerprint": fingerprint(found),
-        },
-    )
+    details: dict[str, Any] = {
+        "num_files": len(found),
+        "num_input_bytes": sum(file.num_bytes for file in found),
+        "fingerprint": fingerprint(found),
+    }
+    if config.format == DELTA:
+        tagged = read_tables(spark, found, config)
+        tables = assemble(tagged)
+        tables |= {DOCUMENTS.name: numbered(tables[DOCUMENTS.name])}
+        details["tables"] = {file.source: split_version(file.path)[1] for file in found}
+    else:
+        parts = [part for file in found for part in parts_of(file, config)]
+        bins = bin_by_size(parts, _num_tasks(parts, spark.sparkContext.defaultParallelism))
+        tagged = _parts_dataframe(spark, bins).mapInArrow(_reader(config), tagged_spark_schema(FOUND))
+        tables = assemble(tagged)
+    return StageOutput(tables=tables, shared=(tagged,), details=details)
 
 
 def bin_by_size(parts: list[Part], num_bins: int) -> list[list[Part]]:
@@ -129,7 +134,7 @@ def _reader(config: IngestConfig) -> Any:
 def _add(rows: TaggedRows, part: Part, found: Document | Quarantined | Summary) -> None:
     source = part.file.source
     if isinstance(found, Document):
-        num_bytes = len(found.text.encode())
+        num_bytes = utf8_length(found.text)
         rows.add(DOCUMENTS.name, _document_row(source, found, num_bytes), num_bytes + _ROW_BYTES)
     elif isinstance(found, Quarantined):
         row = _fault_row(source, found.scope, found.fault, part.index)

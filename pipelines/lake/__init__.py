@@ -8,6 +8,7 @@ LAKE/evaluation.json, LAKE/samples.json, LAKE/report.html
 """
 
 from pipelines.lake.catalog import Catalog, TableInfo
+from pipelines.lake.external import ExternalTable, find_external, read_external
 from pipelines.lake.ledger import Ledger, RunRecord
 from pipelines.lake.paths import Lake
 from pipelines.lake.query import read_arrow
@@ -15,11 +16,14 @@ from pipelines.lake.tables import read_table, write_table
 
 __all__ = [
     "Catalog",
+    "ExternalTable",
     "Lake",
     "Ledger",
     "RunRecord",
     "TableInfo",
+    "find_external",
     "read_arrow",
+    "read_external",
     "read_table",
     "write_table",
 ]
