@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -116,17 +116,21 @@ def _part_of(row: dict[str, Any], config: IngestConfig) -> Part:
     return Part(InputFile(path, *(row[name] for name in names)), row["part"], row["start"], row["end"])
 
 
+def read_parts(parts: Iterable[Part], config: IngestConfig) -> Iterator[pa.RecordBatch]:
+    """The work of a task: what the parts hold, as tagged rows of `FOUND` in batches of bounded size."""
+    rows = TaggedRows(FOUND)
+    for part in parts:
+        for found in read_part(part, config):
+            _add(rows, part, found)
+            if rows.is_full:
+                yield from rows.flush()
+    yield from rows.flush()
+
+
 def _reader(config: IngestConfig) -> Any:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows = TaggedRows(FOUND)
-        for batch in batches:
-            for row in batch.to_pylist():
-                part = _part_of(row, config)
-                for found in read_part(part, config):
-                    _add(rows, part, found)
-                    if rows.is_full:
-                        yield from rows.flush()
-        yield from rows.flush()
+        rows = (row for batch in batches for row in batch.to_pylist())
+        return read_parts((_part_of(row, config) for row in rows), config)
 
     return read
 
