@@ -61,7 +61,7 @@ def numbered(documents: DataFrame) -> DataFrame:
 
     equal = Window.partitionBy("doc_id").orderBy("url", F.to_json("metadata"), "repaired")
     number = F.row_number().over(equal).cast("long") - 1
-    again = F.md5(F.concat_ws("@", "doc_id", "offset"))
+    again = F.md5(F.concat_ws("@", "doc_id", F.col("offset").cast("string")))
     return documents.withColumn("offset", number).withColumn(
         "doc_id", F.when(F.col("offset") == 0, F.col("doc_id")).otherwise(again)
     )
@@ -163,7 +163,7 @@ def _document_row(source: str, found: Document, num_bytes: int) -> tuple[Any, ..
         found.target,
         num_bytes,
         found.url,
-        list(found.metadata.items()),
+        tuple(found.metadata.items()),
         found.repaired,
     )
 

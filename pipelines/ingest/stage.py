@@ -158,7 +158,7 @@ def _document_row(source: str, found: Document, num_bytes: int) -> tuple[Any, ..
         found.target,
         num_bytes,
         found.url,
-        list(found.metadata.items()),
+        tuple(found.metadata.items()),
         found.repaired,
     )
 
