@@ -19,7 +19,7 @@ from pipelines.ingest.record import Fault, FileFault
 _READ_BYTES = 2**18
 _BLOCK = 2**20
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 def open_members(stream: BinaryIO, config: IngestConfig) -> tuple[BinaryIO, Fault | None]:
@@ -32,7 +32,7 @@ def open_members(stream: BinaryIO, config: IngestConfig) -> tuple[BinaryIO, Faul
     Raises:
         FileFault: No member is whole, or more comes out than the limits allow.
     """
-    if stream.read(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
+    if stream.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
         stream.seek(0)
         return stream, None
     stored = stream.seek(0, 2)

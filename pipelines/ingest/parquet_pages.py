@@ -20,6 +20,9 @@ _HEADER_READS = (2**12, 2**17, 2**24)
 # A header has structs of statistics in structs of pages, no more.
 _MAX_DEPTH = 8
 
+# Old writers left the header of the dictionary page out of a chunk's size; readers allow for so much.
+_SLACK_BYTES = 100
+
 _STRUCT = 12
 
 
@@ -42,7 +45,7 @@ def largest_page(stream: BinaryIO, start: int, num_bytes: int) -> tuple[int, int
     position, end = start, start + num_bytes
     while position < end:
         length, uncompressed, compressed = _page_header(stream, position)
-        if uncompressed < 0 or compressed < 0 or position + length + compressed > end:
+        if uncompressed < 0 or compressed < 0 or position + length + compressed > end + _SLACK_BYTES:
             raise PageError(f"the page at byte {position:,} reaches beyond its column chunk")
         largest = max(largest, uncompressed)
         total += uncompressed

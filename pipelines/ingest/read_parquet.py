@@ -131,11 +131,11 @@ def _check_pages(
     for group in range(metadata.num_row_groups):
         for index in range(metadata.num_columns):
             chunk = metadata.row_group(group).column(index)
-            if chunk.path_in_schema not in largest:
+            if chunk.path_in_schema not in largest or not chunk.num_values:
                 continue
-            start = chunk.data_page_offset
-            if chunk.dictionary_page_offset is not None:
-                start = min(start, chunk.dictionary_page_offset)
+            # Some writers state 0 for a page that is not there.
+            offsets = [offset for offset in (chunk.dictionary_page_offset, chunk.data_page_offset) if offset]
+            start = min(offsets, default=0)
             try:
                 page, pages = largest_page(stream, start, chunk.total_compressed_size)
             except (PageError, OSError, ValueError) as error:

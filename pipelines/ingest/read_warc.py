@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ from fastwarc.warc import ArchiveIterator, HeaderMap
 
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import too_large
-from pipelines.ingest.gzip_members import open_members
+from pipelines.ingest.gzip_members import GZIP_MAGIC, open_members
 from pipelines.ingest.read_html import page_document
 from pipelines.ingest.record import Document, Fault, Skipped, excerpt, repair
 from pipelines.ingest.utf8 import decode
@@ -100,7 +101,7 @@ def _page(record: WarcRecord, config: IngestConfig) -> Document | Fault | Skippe
     if fault is not None:
         return fault
     try:
-        page = _decoded_body(record, config.max_html_bytes + 1)
+        page = _decoded_body(record, http, config.max_html_bytes + 1)
     except (OSError, ValueError) as error:
         return _fault(record, "bad_http", f"its body cannot be decoded: {error!s:.200}")
     if len(page) > config.max_html_bytes:
@@ -147,12 +148,30 @@ def _plain_text(record: WarcRecord, config: IngestConfig) -> Document | Fault | 
     )
 
 
-def _decoded_body(record: WarcRecord, max_bytes: int) -> bytes:
-    """The first bytes of the HTTP body without transfer and content encodings."""
+def _decoded_body(record: WarcRecord, http: HeaderMap, max_bytes: int) -> bytes:
+    """The first bytes of the HTTP body without transfer and content encodings.
+
+    Raises:
+        ValueError: The body is cut.
+        OSError: The body cannot be decoded.
+    """
     raw = io.BytesIO(record.header + record.block + b"\r\n\r\n")
     found = next(iter(ArchiveIterator(raw, parse_http=False, stream_detect=False)))
-    found.parse_http(auto_decode="all", max_header_len=_HTTP_HEADER_BYTES)
-    return found.reader.read(max_bytes)
+    # FastWARC gives as much of a cut gzip stream as there is, without a word.
+    is_gzip = (http.get("Content-Encoding") or "").strip().lower() in ("gzip", "x-gzip")
+    found.parse_http(auto_decode="transfer" if is_gzip else "all", max_header_len=_HTTP_HEADER_BYTES)
+    body = found.reader.read() if is_gzip else found.reader.read(max_bytes)
+    if not is_gzip or not body.startswith(GZIP_MAGIC):
+        # Some crawlers store the decoded body under the header of the encoded one.
+        return body[:max_bytes]
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        page = stream.decompress(body, max_bytes)
+    except zlib.error as error:
+        raise ValueError(f"its gzip stream is damaged ({error})") from None
+    if len(page) < max_bytes and not stream.eof and "warc-truncated" not in record.headers:
+        raise ValueError("its gzip stream is cut")
+    return page
 
 
 def _wrong_digest(record: WarcRecord, payload: bytes) -> Fault | None:

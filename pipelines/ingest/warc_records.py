@@ -18,6 +18,7 @@ from pipelines.ingest.record import Fault, FileFault, excerpt
 _VERSION = re.compile(rb"WARC/1\.[01]\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
+_VERSION_START = b"WARC/"
 _END_OF_RECORD = b"\r\n\r\n"
 
 _MAX_LINE_BYTES = 2**16
@@ -94,9 +95,10 @@ def read_records(stream: BinaryIO, max_block_bytes: int) -> Iterator[WarcRecord 
             block = block[:_HEAD_BYTES]
         else:
             missing = size - len(block)
-        behind = source.read(len(_END_OF_RECORD))
-        if not missing and (behind == _END_OF_RECORD or (len(behind) < 4 and not behind.strip(b"\r\n"))):
+        behind = source.read(len(_END_OF_RECORD) + len(_VERSION_START))
+        if not missing and _is_end(behind):
             yield WarcRecord(start, headers, raw, block, size)
+            source.push(behind[len(_END_OF_RECORD) :])
             continue
         if missing:
             detail = f"the file ends {missing:,} bytes before the end of a block of {size:,} bytes"
@@ -111,6 +113,19 @@ def read_records(stream: BinaryIO, max_block_bytes: int) -> Iterator[WarcRecord 
             source.push(block + behind)
         _find_next(source)
         yield fault
+
+
+def _is_end(behind: bytes) -> bool:
+    """Whether a block ends in front of these bytes.
+
+    The end of record alone does not tell: a length that is too large may lead to the end of the header
+    of the next record, which looks the same.
+    """
+    if len(behind) <= len(_END_OF_RECORD):
+        return not behind.strip(b"\r\n")
+    following = behind[len(_END_OF_RECORD) :]
+    is_blank = not following.strip(b"\r\n")
+    return behind.startswith(_END_OF_RECORD) and (is_blank or following == _VERSION_START)
 
 
 def _read_header(source: _Source, start: int, version: bytes) -> tuple[bytes, dict[str, str]] | Fault:
