@@ -69,6 +69,7 @@ def test_every_file_and_every_record_is_accounted_for(tables: dict[str, list[dic
         assert row["state"] == (
             "quarantined" if case.file_reason else "partly read" if case.row_reasons else "read"
         )
+    assert sources["good.warc.gz"]["skipped"] == {"warcinfo": 1}
     total = sum(row["records"] for row in tables["sources"])
     assert total == len(tables["documents"]) + len(tables["quarantine"])
 
