@@ -11,6 +11,9 @@ import unicodedata
 from collections import Counter
 
 import ftfy
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 # Only what undoes an encoding fault; the other fixes of ftfy are changes of style.
 _MOJIBAKE_ONLY = ftfy.TextFixerConfig(
@@ -91,3 +94,10 @@ def _fix_encoding(text: str) -> str:
     return "\n".join(
         [line if line.isascii() else ftfy.fix_text(line, _MOJIBAKE_ONLY) for line in text.split("\n")]
     )
+
+
+def repair_all(texts: pa.LargeStringArray) -> tuple[pa.LargeStringArray, npt.NDArray[np.int64]]:
+    """The repaired texts, and how many characters of each were changed or removed, int64."""
+    pairs = [repair(text) for text in texts.to_pylist()]
+    repaired = pa.array([text for text, _ in pairs], pa.large_string())
+    return repaired, np.array([count for _, count in pairs], np.int64)

@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from pipelines.clean.language import Language, identify
+from pipelines.clean.language import Languages
+from pipelines.clean.language import identify as identify_all
 from pipelines.clean.rules import RULES
-from pipelines.clean.stats import TextStats
+from pipelines.clean.stats import BatchStats
+
+
+@dataclass(frozen=True)
+class Language:
+    """One text's row of `Languages`."""
+
+    all: Languages
+
+    @property
+    def code(self) -> str:
+        return str(self.all.code[0])
+
+    @property
+    def score(self) -> float:
+        return float(self.all.score[0])
+
+    def probability(self, codes: frozenset[str]) -> float:
+        return float(self.all.probability(codes)[0])
+
+
+def identify(text: str) -> Language:
+    return Language(identify_all(pa.array([text], pa.large_string())))
+
 
 ENGLISH = "All human beings are born free and equal in dignity and rights."
 GERMAN = "Alle Menschen sind frei und gleich an Würde und Rechten geboren."
@@ -54,12 +81,13 @@ def test_the_declaration_of_human_rights_in_many_languages(shared_data: Path) ->
     assert right / total > 0.97
 
 
-def measure(rule: str, text: str, language: Language, *languages: str) -> float:
-    return RULES[rule].measure(TextStats(text, language=language, languages=frozenset(languages)))
+def measure(rule: str, text: str, language: Languages, *wanted: str) -> float:
+    texts = pa.array([text], pa.large_string())
+    return float(RULES[rule].measure(BatchStats(texts, languages=language, wanted=frozenset(wanted)))[0])
 
 
 def test_rules_measure_the_wanted_languages() -> None:
-    language = Language((("de", 0.7), ("nl", 0.2), ("en", 0.05)))
+    language = Languages(np.array([["de", "nl", "en", "", ""]]), np.array([[0.7, 0.2, 0.05, 0, 0]]))
     long, short = "a" * 60, "a" * 59
     assert measure("language.listed.min", long, language, "en") == 0
     assert measure("language.listed.min", long, language, "en", "de") == 1
