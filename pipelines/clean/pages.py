@@ -60,8 +60,9 @@ def _phrases(phrases: tuple[str, ...]) -> npt.NDArray[np.uint32]:
 
 _PHRASES = _phrases((LOREM_IPSUM, JAVASCRIPT, *POLICIES))
 _PHRASE_BITS = np.array([_LOREM, _SCRIPT, *[_POLICY] * len(POLICIES)], np.uint8)
-_PHRASE_FIRSTS = np.zeros(0x80, np.bool_)
-_PHRASE_FIRSTS[_PHRASES[:, 0]] = True
+# The second letter of the phrases that begin with a letter: phrases with the same first share the second.
+_PHRASE_SECONDS = np.zeros(0x80, np.uint32)
+_PHRASE_SECONDS[_PHRASES[:, 0]] = _PHRASES[:, 1]
 _CITATION_CODES = _phrases(CITATIONS)
 _END_CODES, _CLOSER_CODES, _IDEOGRAPHIC_CODES = (
     np.array([ord(character) for character in marks], np.uint32)
@@ -120,7 +121,7 @@ def read_lines(characters: Characters) -> PageLines:
             characters.bounds,
             _PHRASES,
             _PHRASE_BITS,
-            _PHRASE_FIRSTS,
+            _PHRASE_SECONDS,
             _CITATION_CODES,
             _END_CODES,
             _CLOSER_CODES,
@@ -269,7 +270,7 @@ def _read(
     bounds: Index,
     phrases: npt.NDArray[np.uint32],
     bits: Bytes,
-    firsts: npt.NDArray[np.bool_],
+    seconds: Codes,
     citations: npt.NDArray[np.uint32],
     end_marks: Codes,
     closers: Codes,
@@ -334,7 +335,12 @@ def _read(
                 if code == 0x7B:
                     fact |= _CURLY
                 lowered = _lower(code)
-                if lowered < 0x80 and firsts[lowered]:
+                if (
+                    lowered < 0x80
+                    and seconds[lowered] != 0
+                    and here + 1 < place
+                    and _lower(out_codes[here + 1]) == seconds[lowered]
+                ):
                     fact |= _phrases_at(out_codes, here, place, phrases, bits, lowered)
             if place > first and _contains(end_marks, out_codes[place - 1]):
                 ellipsis = (

@@ -48,8 +48,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff]")
 _MANY_BREAKS = re.compile(r"\n{4,}")
 
 # Characters of these blocks are in none of ftfy's patterns for a wrong encoding: scripts from Hebrew to
-# Without it before each line, ftfy finds in a text what it finds in one of its lines.
+# Georgian and from Hangul to Khmer, ideographs, Hangul. Nor do the common marks make one by themselves, nor
+# Latin letters and signs among ASCII, but for four letters.
 _SAFE_BLOCKS = ((0x0590, 0x1CFF), (0x2E80, 0xA63F), (0xAC00, 0xD7FF), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF))
+_LATIN = ((0xA1, 0x24F), (0x20AC, 0x20AC), (0x2122, 0x2122))
+_MOJIBAKE_LETTERS = "ÂÃŒœ"
+_ALWAYS, _BESIDE_OTHERS = 2, 1
 _SAFE_MARKS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2018\u2019\u201c\u201d\u2022\u2026\u00a0\u00b7"
 
 # Without it before each line, ftfy's pattern finds in a text what it finds in one of its lines.
@@ -130,44 +134,52 @@ def suspicious(characters: Characters) -> npt.NDArray[np.bool_]:
 
 
 @cache
-def _suspects() -> npt.NDArray[np.bool_]:
-    """Whether a character can be part of a fault, by code point, bool of shape (TABLE_SIZE,).
+def _suspects() -> Bytes:
+    """What a character can be part of, by code point, uint8 of shape (TABLE_SIZE,).
 
-    Faults are control characters and odd line breaks, what ftfy may take for a wrong encoding, and what
-    NFC changes, alone or behind another character.
+    ALWAYS: control characters and odd line breaks, what ftfy may take for a wrong encoding, and what NFC
+    changes, alone or behind another character. BESIDE_OTHERS: what ftfy may take for a wrong encoding only
+    beside another character beyond ASCII.
     """
-    suspects = np.zeros(TABLE_SIZE, np.bool_)
-    suspects[0x80:] = True
+    suspects = np.full(TABLE_SIZE, _ALWAYS, np.uint8)
+    suspects[:0x80] = 0
+    suspects[0x1F000:] = 0
     for first, last in _SAFE_BLOCKS:
-        suspects[first : last + 1] = False
-    suspects[0x1F000:TABLE_SIZE] = False
-    suspects[[ord(mark) for mark in _SAFE_MARKS]] = False
+        suspects[first : last + 1] = 0
+    suspects[[ord(mark) for mark in _SAFE_MARKS]] = 0
+    for first, last in _LATIN:
+        suspects[first : last + 1] = _BESIDE_OTHERS
+    suspects[[ord(letter) for letter in _MOJIBAKE_LETTERS]] = _ALWAYS
     for code in range(0x80, TABLE_SIZE):
         character = chr(code)
         if unicodedata.combining(character) or not unicodedata.is_normalized("NFC", character):
-            suspects[code] = True
-        parts = unicodedata.decomposition(character)
-        if parts and not parts.startswith("<"):
-            suspects[int(parts.split()[-1], 16)] = True
-    suspects[0x1100:0x1200] = True  # Hangul Jamo compose to syllables
-    suspects[:0x20] = True
-    suspects[[ord("\t"), ord("\n")]] = False
-    suspects[0x7F] = True
+            suspects[code] = _ALWAYS
+        parts = unicodedata.decomposition(character).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            suspects[int(parts[1], 16)] = _ALWAYS
+    suspects[0x1100:0x1200] = _ALWAYS  # Hangul Jamo compose to syllables
+    suspects[:0x20] = _ALWAYS
+    suspects[[ord("\t"), ord("\n")]] = 0
+    suspects[0x7F] = _ALWAYS
     return suspects
 
 
 @kernel
-def _suspicious(
-    codes: Codes, kinds: Bytes, bounds: Index, suspects: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
+def _suspicious(codes: Codes, kinds: Bytes, bounds: Index, suspects: Bytes) -> npt.NDArray[np.bool_]:
     found = np.zeros(bounds.size - 1, np.bool_)
     for text in range(found.size):
+        start, end = bounds[text], bounds[text + 1]
         feeds = 3  # as if before the text; a line feed at its beginning is one too many
         fault = False
         space = False
-        for index in range(bounds[text], bounds[text + 1]):
+        for index in range(start, end):
             code = codes[index]
-            fault |= code >= TABLE_SIZE or suspects[code]
+            suspect = suspects[code] if code < TABLE_SIZE else _ALWAYS
+            if suspect == _BESIDE_OTHERS:
+                fault |= index > start and codes[index - 1] >= 0x80
+                fault |= index + 1 < end and codes[index + 1] >= 0x80
+            elif suspect == _ALWAYS:
+                fault = True
             if code == 0x0A:
                 feeds += 1
                 fault |= feeds > 3 or space
@@ -175,5 +187,5 @@ def _suspicious(
             else:
                 feeds = 0
                 space = (kinds[index] & SPACE) != 0
-        found[text] = fault or space or (feeds > 0 and bounds[text] < bounds[text + 1])
+        found[text] = fault or space or (feeds > 0 and start < end)
     return found

@@ -88,7 +88,16 @@ def test_a_batch_is_repaired_as_its_texts_are(texts: list[str]) -> None:
 
 
 def test_a_glance_passes_over_ordinary_texts_and_stops_at_every_fault() -> None:
-    fine = ["plain", "It’s “so” – he said…", "人人生而自由。", "a\n\n\nb", "", "한국어 😀", "\ta"]
+    fine = [
+        "plain",
+        "It’s “so” – he said…",
+        "人人生而自由。",
+        "a\n\n\nb",
+        "",
+        "한국어 😀",
+        "\ta",
+        "café £1 ® K;`",
+    ]
     faults = [
         "\na",
         "a\n",
@@ -99,7 +108,9 @@ def test_a_glance_passes_over_ordinary_texts_and_stops_at_every_fault() -> None:
         "a\rb",
         "e\u0301",
         "\u1100\u1161",
-        "é",
+        "é’",
+        "â€",
+        "Â ",
         "\x85",
     ]
     found = suspicious(decode(pa.array([*fine, *faults], pa.large_string())))
@@ -136,9 +147,14 @@ def test_no_character_that_is_passed_over_is_changed_by_itself() -> None:
     for count in (2, 3):
         for characters in itertools.product(marks, repeat=count):
             assert not is_bad("".join(characters)), characters
-    text = " ".join(passed)
-    assert not is_bad(text)
+    assert not is_bad(" ".join(passed))
     assert unicodedata.is_normalized("NFC", "".join(passed))
+    # Latin letters and signs among ASCII.
+    alone = [character for character in passed if 0xA1 <= ord(character) < 0x250 or character in "€™"]
+    assert len(alone) > 400
+    near = ["", "a", "A", " ", "-", "\n"]
+    for before, after in itertools.product(map("".join, itertools.product(near, repeat=2)), repeat=2):
+        assert not any(is_bad(before + character + after) for character in alone), (before, after)
 
 
 @settings(max_examples=300, deadline=None)
