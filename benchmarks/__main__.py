@@ -5,7 +5,21 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("main_job", "strategies", "launch", "loader", "recovery", "clean_kernels", "peers")
+BENCHMARKS = (
+    "main_job",
+    "strategies",
+    "launch",
+    "loader",
+    "recovery",
+    "clean_kernels",
+    "gpu",
+    "filters",
+    "minhash",
+    "warc",
+    "scale",
+    "extract",
+    "peers",
+)
 """Modules of this folder; each has a `main`."""
 
 
