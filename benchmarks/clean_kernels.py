@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 
+from benchmarks import corpus
 from benchmarks.machine import describe
 from conf.data import CleanConfig
 from pipelines.clean.judge import CHUNK_BYTES, Judge
@@ -58,7 +60,7 @@ def every_rule(stats: BatchStats) -> None:
 def measure(texts: list[str]) -> dict[str, float]:
     """MB/s of every part, by its name."""
     array = pa.array(texts, pa.large_string())
-    megabytes = sum(len(text.encode()) for text in texts) / 1e6
+    megabytes = corpus.num_bytes(texts) / 1e6
     per_chunk = max(1, int(len(texts) * CHUNK_BYTES / 1e6 / max(megabytes, 1e-6)))
     chunks = [array.slice(start, per_chunk) for start in range(0, len(array), per_chunk)]
 
@@ -90,26 +92,6 @@ def measure(texts: list[str]) -> dict[str, float]:
     return found
 
 
-def documentation(num_bytes: int) -> list[str]:
-    """Docstrings and pages of this Python installation."""
-    from conf.data import IngestConfig
-    from pipelines.ingest.discover import discover
-    from pipelines.ingest.read_file import read_file
-    from pipelines.ingest.record import Document
-
-    config = IngestConfig(format="python-docs")
-    texts: list[str] = []
-    total = 0
-    for file in discover(config):
-        for found in read_file(file, config):
-            if isinstance(found, Document):
-                texts.append(found.text)
-                total += len(found.text)
-        if total >= num_bytes:
-            break
-    return texts
-
-
 def read_jsonl(path: Path, num_bytes: int) -> list[str]:
     """The texts of a file of JSON Lines, up to about so many bytes."""
     texts: list[str] = []
@@ -130,14 +112,17 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--megabytes", type=float, default=8)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
-    num_bytes = int(options.megabytes * 1e6)
-    texts = read_jsonl(options.input, num_bytes) if options.input else documentation(num_bytes)
+    if options.input:
+        texts = read_jsonl(options.input, int(options.megabytes * 1e6))
+    else:
+        with tempfile.TemporaryDirectory(prefix="ringlake-clean-") as folder:
+            texts = corpus.texts(Path(folder), options.megabytes)
     measure(texts[:10])  # compiles
     found = measure(texts)
     if options.json:
         sys.stdout.write(json.dumps({"machine": describe(), "megabytes_per_second": found}) + "\n")
         return 0
-    size = sum(len(text.encode()) for text in texts) / 1e6
+    size = corpus.num_bytes(texts) / 1e6
     sys.stdout.write(f"{describe()}\n{len(texts):,} texts, {size:.1f} MB; MB/s of CPU time\n")
     for name, value in found.items():
         sys.stdout.write(f"{name:28} {value:8.1f}\n")
