@@ -11,6 +11,7 @@ BENCHMARKS = (
     "launch",
     "loader",
     "recovery",
+    "clean_kernels",
     "gpu",
     "filters",
     "minhash",

@@ -122,7 +122,8 @@ class CleanConfig(BaseModel):
         None, ge=0, le=1, description="Least probability of those languages. None: the profile's own rule."
     )
     splitter: str | None = Field(
-        None, description="What is a word: word_or_punct or whitespace. None: the profile's own."
+        None,
+        description="Words: word_or_punct+icu, word_or_punct, whitespace or icu. None: the profile's own.",
     )
     repair: bool = Field(True, description="Repair encoding, Unicode form and white space before judging.")
     redact: RedactConfig = Field(default_factory=RedactConfig)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.dedup.jit import kernel
+from pipelines.jit import kernel
 
 I64 = npt.NDArray[np.int64]
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.dedup.jit import kernel
+from pipelines.jit import kernel
 
 Bytes = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]

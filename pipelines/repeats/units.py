@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.dedup.characters import character_classes
-from pipelines.dedup.jit import kernel
 from pipelines.dedup.minhash import lowered
 from pipelines.dedup.shingles import U64, text_hashes
+from pipelines.jit import kernel
 
 Bytes = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
