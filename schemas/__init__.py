@@ -16,7 +16,9 @@ from schemas.quarantine import QUARANTINE
 from schemas.rejected import REJECTED
 from schemas.runs import RUNS
 from schemas.sequences import SEQUENCES
+from schemas.signatures import SIGNATURES
 from schemas.sources import SOURCES
+from schemas.superseded import SUPERSEDED
 from schemas.table import Column, Table
 from schemas.tokens import TOKENS
 
@@ -30,6 +32,8 @@ TABLES: dict[str, Table] = {
         REJECTED,
         CORPUS,
         DUPLICATES,
+        SUPERSEDED,
+        SIGNATURES,
         TOKENS,
         SEQUENCES,
         RUNS,
@@ -45,7 +49,9 @@ __all__ = [
     "REJECTED",
     "RUNS",
     "SEQUENCES",
+    "SIGNATURES",
     "SOURCES",
+    "SUPERSEDED",
     "TABLES",
     "TOKENS",
     "Column",

@@ -64,9 +64,16 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
     ),
     "dedup": (
         Flag("method", "dedup.method", str, "exact or minhash (which includes exact)."),
-        Flag("ngram", "dedup.ngram", int, "Words in a shingle."),
+        Flag("url", "dedup.url", bool, "Documents of one web address are duplicates too."),
+        Flag("unit", "dedup.unit", str, "What a shingle is made of: words or characters."),
+        Flag("ngram", "dedup.ngram", int, "Words, or characters, in a shingle."),
         Flag("bands", "dedup.bands", int, "LSH bands."),
         Flag("rows", "dedup.rows", int, "MinHash values in a band."),
+        Flag("seed", "dedup.seed", int, "Seed of the MinHash permutations."),
+        Flag("verify", "dedup.verify_threshold", float, "Least true Jaccard similarity of near-duplicates."),
+        Flag("keep", "dedup.keep", str, "Who stays of a cluster: longest or first."),
+        Flag("history", "dedup.history", str, "Folder of the signatures of earlier batches."),
+        Flag("batch", "dedup.batch", str, "Name of this batch in the history; else the lake's path."),
         Flag("validation-fraction", "dedup.validation_fraction", float, "Share of documents held out."),
     ),
     "tokenize": (
@@ -102,7 +109,9 @@ HELP = {
     "Example: ringlake ingest --input 'logs/*.jsonl.gz' notes/ --lake lake",
     "clean": "Repair and judge the documents: tables clean and rejected.\n\n"
     "A rejected document keeps the rule, the value measured and the threshold. Profiles: {profiles}.",
-    "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.",
+    "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.\n\n"
+    "With --history, also those of earlier batches, and the table superseded.\n\n"
+    "Example: ringlake dedup --lake lakes/monday --history lakes/history",
     "tokenize": "Train a byte-level BPE on the training split and encode the corpus: table tokens.",
     "pack": "Pack tokens into shuffled fixed-length sequences: table sequences.",
     "train": "Train the model in a barrier stage of this Spark application, from the last checkpoint on.",

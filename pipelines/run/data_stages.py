@@ -5,6 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,13 @@ from pipelines.lake import read_table, write_table
 from pipelines.pack.stage import pack, packed_documents, write_settings
 from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
+from pipelines.run.history import open_history
 from pipelines.run.progress import SparkProgress
 from pipelines.run.stage import Outcome, Stage
 from pipelines.stage import StageOutput
 from pipelines.tokenize.stage import tokenize
 from pipelines.tokenize.train import train_tokenizer
+from schemas import SIGNATURES, SUPERSEDED
 from training.storage import Folder
 
 Metadata = dict[str, Any]
@@ -61,9 +65,21 @@ def _clean(context: Context, metadata: Metadata) -> Outcome:
 
 def _dedup(context: Context, metadata: Metadata) -> Outcome:
     documents = context.input("clean")
-    with _watched(context, "dedup", "Find duplicates and split train from validation"):
-        output = dedup(documents, context.config.dedup, context.console.say)
-        versions = _write(context, output, metadata)
+    config = context.config.dedup
+    with (
+        _watched(context, "dedup", "Find duplicates and split train from validation"),
+        open_history(context) as history,
+    ):
+        output = dedup(documents, config, context.console.say, history.rows if history else None)
+        rest = dict(output.tables)
+        signatures = rest.pop(SIGNATURES.name, None)
+        if history is None and context.catalog.exists(SUPERSEDED.name):
+            # What an earlier run with a history left says nothing of this corpus.
+            rest[SUPERSEDED.name] = context.spark.createDataFrame([], SUPERSEDED.spark_schema())
+        after = None
+        if history is not None and signatures is not None:
+            after = partial(history.append, signatures, output.details["batch_number"], metadata)
+        versions = _write(context, replace(output, tables=rest), metadata, after=after)
     rows = _rows(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("clean", metadata["inputs"]["clean"]).rows,
@@ -139,15 +155,19 @@ def _write(
     output: StageOutput,
     metadata: Metadata,
     settings: Mapping[str, str] | None = None,
+    after: Callable[[], None] | None = None,
 ) -> dict[str, int]:
     for frame in output.shared:
         if not frame.is_cached:
             frame.persist(StorageLevel.DISK_ONLY)
     try:
-        return {
-            name: write_table(context.spark, context.lake, name, frame, metadata, settings)
-            for name, frame in output.tables.items()
-        }
+        versions = {}
+        for name, frame in output.tables.items():
+            context.spark.sparkContext.setJobDescription(f"{metadata['stage']}: write {name}")
+            versions[name] = write_table(context.spark, context.lake, name, frame, metadata, settings)
+        if after is not None:
+            after()
+        return versions
     finally:
         for frame in output.shared:
             frame.unpersist()

@@ -1,0 +1,127 @@
+"""Batches against a history: together they keep what one big run keeps."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from conf.data import DedupConfig
+from pipelines.dedup.stage import History, dedup
+from pipelines.errors import InputError
+from schemas import SIGNATURES
+from tests.dedup.support import ON_SPARK, clean_frame, collect, doc_id, random_words
+
+BASE = random_words(random.Random(3), 90)
+Texts = dict[str, str]
+Rows = list[dict[str, Any]]
+
+
+class Batches:
+    """A history in memory: what the run does with the table, on lists of rows."""
+
+    def __init__(self, spark: SparkSession, **config: Any) -> None:
+        self.spark = spark
+        self.config = DedupConfig(history="h", **config)
+        self.rows: Rows = []
+        self.corpus: set[str] = set()
+        self.superseded: set[str] = set()
+
+    def run(self, name: str, texts: Texts) -> dict[str, Rows]:
+        schema = SIGNATURES.spark_schema()
+        frame = self.spark.createDataFrame([tuple(row.values()) for row in self.rows], schema)
+        output = dedup(clean_frame(self.spark, texts), self.config, history=History(frame, name))
+        tables = collect(output)
+        number = output.details["batch_number"]
+        if "signatures" in tables:
+            added = [{key: row[key] for key in SIGNATURES.column_names} for row in tables["signatures"]]
+            self.rows = [row for row in self.rows if row["sequence"] != number] + added
+        assert len(tables["corpus"]) + len(tables["duplicates"]) == len(texts)
+        return tables
+
+    def add(self, name: str, texts: Texts) -> None:
+        tables = self.run(name, texts)
+        kept = {row["doc_id"] for row in tables["corpus"]}
+        assert not kept & self.corpus, "two batches keep one document"
+        self.corpus |= kept
+        gone = {row["doc_id"] for row in tables["superseded"]}
+        assert gone <= self.corpus, "superseded a document that no batch kept"
+        assert not gone & self.superseded, "superseded twice"
+        self.superseded |= gone
+
+
+def one_run(spark: SparkSession, texts: Texts, **config: Any) -> set[str]:
+    output = collect(dedup(clean_frame(spark, texts), DedupConfig(**config)))
+    return {row["doc_id"] for row in output["corpus"]}
+
+
+# Windows of one text that overlap: with bands of one row, chains and bridges between batches are frequent.
+WINDOW = st.tuples(st.integers(0, 12), st.integers(2, 5)).map(
+    lambda place: " ".join(BASE[6 * place[0] : 6 * (place[0] + place[1])])
+)
+TEXT = st.one_of(WINDOW, WINDOW, st.sampled_from(["", "---", "same", "Same!"]))
+
+
+@ON_SPARK
+@given(
+    batches=st.lists(st.lists(TEXT, min_size=1, max_size=6), min_size=3, max_size=3),
+    method=st.sampled_from(["minhash", "minhash", "exact"]),
+    keep=st.sampled_from(["longest", "first"]),
+)
+def test_batches_keep_what_one_big_run_keeps(
+    spark: SparkSession, batches: list[list[str]], method: str, keep: str
+) -> None:
+    config = {"method": method, "keep": keep, "bands": 6, "rows": 1, "ngram": 2}
+    named = [
+        {f"{number}.{index}": text for index, text in enumerate(batch)} for number, batch in enumerate(batches)
+    ]
+    # The second batch brings a document of the first one again.
+    named[1] |= dict(list(named[0].items())[:1])
+    history = Batches(spark, **config)
+    for number, batch in enumerate(named):
+        history.add(f"b{number}", batch)
+    everything = {name: text for batch in named for name, text in batch.items()}
+    assert history.corpus - history.superseded == one_run(spark, everything, **config)
+    assert sorted(row["doc_id"] for row in history.rows) == sorted(map(doc_id, everything))
+
+
+def test_a_batch_again_gives_the_same_and_a_changed_one_is_replaced_or_refused(spark: SparkSession) -> None:
+    history = Batches(spark, ngram=2)
+    short, middle, long = (" ".join(BASE[:size]) for size in (80, 84, 88))
+    first = history.run("mon", {"a": middle, "b": "alone"})
+    assert not first["superseded"]
+    second = history.run("tue", {"c": long, "d": short, "e": "alone"})
+    rows = list(history.rows)
+    gone = {row["source_id"]: row for row in second["duplicates"]}
+    assert (gone["d"]["kept_doc_id"], gone["d"]["method"]) == (doc_id("c"), "minhash")
+    assert (gone["e"]["kept_doc_id"], gone["e"]["similarity"]) == (doc_id("b"), 1.0)
+    assert [(row["doc_id"], row["kept_doc_id"], row["batch"]) for row in second["superseded"]] == [
+        (doc_id("a"), doc_id("c"), "mon")
+    ]
+    assert [row["cluster_size"] for row in second["corpus"]] == [3]
+    assert {name: second[name] for name in ("corpus", "duplicates", "superseded")} == history.run(
+        "tue", {"c": long, "d": short, "e": "alone"}
+    )
+    first_again = history.run("mon", {"a": middle, "b": "alone"})
+    assert first_again == {name: first[name] for name in first_again}
+    assert history.rows == rows
+    history.run("tue", {"c": long})
+    assert sorted(row["doc_id"] for row in history.rows) == sorted(map(doc_id, "abc"))
+    with pytest.raises(InputError, match=r"batch 'mon' is number 0.*--batch"):
+        history.run("mon", {"a": "changed"})
+    with pytest.raises(InputError, match=r"all 1 documents of batch 'wed' are in the history"):
+        history.run("wed", {"a": middle})
+    third = history.run("wed", {"x": short, "y": "new"})
+    assert [(row["kept_doc_id"], row["similarity"]) for row in third["duplicates"]] == [(doc_id("c"), None)]
+
+
+def test_a_history_of_other_parameters_is_refused(spark: SparkSession) -> None:
+    history = Batches(spark, ngram=2)
+    history.run("mon", {"a": "one two three"})
+    history.config = DedupConfig(history="h", ngram=3)
+    with pytest.raises(InputError, match=r'"ngram": 2.*"ngram": 3'):
+        history.run("tue", {"b": "one two three"})
