@@ -12,7 +12,11 @@ DUPLICATES = Table(
         DOC_ID,
         SOURCE,
         SOURCE_ID,
-        Column("kept_doc_id", pa.string(), "The survivor of its cluster: in `corpus`, or in that of an earlier batch."),
+        Column(
+            "kept_doc_id",
+            pa.string(),
+            "The survivor of its cluster: in `corpus`, or in that of an earlier batch.",
+        ),
         Column("kept_source_id", pa.string(), "The survivor's source_id.", True),
         Column("method", pa.string(), "'url' (same address), 'exact' (equal text) or 'minhash' (connected)."),
         Column(

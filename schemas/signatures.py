@@ -1,4 +1,4 @@
-"""`signatures`: what a history keeps of every document of its batches, so that later ones are compared with it."""
+"""`signatures`: what a history keeps of every document of its batches, to compare later ones with it."""
 
 import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""`superseded`: survivors of earlier batches in whose place a document of this batch, or another survivor, stays."""
+"""`superseded`: survivors of earlier batches in whose place another document stays now."""
 
 import pyarrow as pa
 

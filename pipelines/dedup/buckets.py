@@ -29,6 +29,4 @@ def star_edges(bucketed: DataFrame) -> DataFrame:
         bucketed: Columns key (of any type) and node.
     """
     bucket = Window.partitionBy("key")
-    return (
-        bucketed.select("node", F.min("node").over(bucket).alias("hub")).where("node != hub").distinct()
-    )
+    return bucketed.select("node", F.min("node").over(bucket).alias("hub")).where("node != hub").distinct()

@@ -47,9 +47,9 @@ class Batch:
 
 def parameters(config: DedupConfig) -> str:
     """All that the signatures and survivors of a history depend on, as JSON."""
-    names = ("url", "method", "unit", "ngram", "bands", "rows", "seed", "keep")
-    if config.method == "exact":
-        names = ("url", "method", "keep")
+    names = ["url", "method", "keep"]
+    if config.method == "minhash":
+        names += ["unit", "ngram", "bands", "rows", "seed"]
     return json.dumps({name: getattr(config, name) for name in names})
 
 
@@ -105,7 +105,9 @@ def place(history: DataFrame, documents: DataFrame, name: str, config: DedupConf
 
 def resolve(earlier: DataFrame, max_rounds: int, say: Say) -> DataFrame:
     """(node, component): the present label of every label that was connected to another one later."""
-    pairs = earlier.select("component", F.explode("links").alias("link")).where("component != link").distinct()
+    pairs = (
+        earlier.select("component", F.explode("links").alias("link")).where("component != link").distinct()
+    )
     edges = pairs.select(
         F.greatest("component", "link").alias("node"), F.least("component", "link").alias("hub")
     )
@@ -121,42 +123,42 @@ def found(documents: DataFrame, earlier: DataFrame, resolved: DataFrame) -> Data
         resolved: What `resolve` returned.
     """
     firsts = documents.where("doc_id = representative and not is_known")
-    pairs = [
-        _by_key(
-            documents.where("is_known").select(F.col("doc_id").alias("key"), F.col("doc_id").alias("node")),
-            earlier.select(F.col("doc_id").alias("key"), "component"),
-            same_text=True,
-        ),
-        _by_key(
-            firsts.select(F.col("content").alias("key"), F.col("doc_id").alias("node")),
-            earlier.select(F.col("content").alias("key"), "component"),
-            same_text=True,
-        ),
-        _by_key(
+    text_key = F.concat(F.lit("text "), F.hex("content"))
+    address_key = F.concat(F.lit("address "), F.col("address"))
+    id_key = F.concat(F.lit("id "), F.col("doc_id"))
+    names = (
+        documents.where("is_known")
+        .select(id_key.alias("key"), F.col("doc_id").alias("node"))
+        .union(firsts.select(text_key.alias("key"), F.col("doc_id").alias("node")))
+        .union(
             documents.where("address is not null and not is_known")
-            .select(F.col("address").alias("key"), F.col("representative").alias("node"))
-            .distinct(),
-            earlier.where("address is not null").select(F.col("address").alias("key"), "component"),
-        ),
-        _by_key(
-            firsts.select(F.explode("keys").alias("key"), F.col("doc_id").alias("node")),
-            earlier.select(F.explode("keys").alias("key"), "component"),
-        ),
-    ]
-    everything = pairs[0].union(pairs[1]).union(pairs[2]).union(pairs[3])
+            .select(address_key.alias("key"), F.col("representative").alias("node"))
+            .distinct()
+        )
+    )
+    stored_names = earlier.select(F.explode(F.array(id_key, text_key, address_key)).alias("key"), "component")
+    by_name = _by_key(names, stored_names.where("key is not null")).withColumn(
+        "same_text", F.col("key").startswith("text ")
+    )
+    by_keys = _by_key(
+        firsts.select(F.explode("keys").alias("key"), F.col("doc_id").alias("node")),
+        earlier.select(F.explode("keys").alias("key"), "component"),
+    ).withColumn("same_text", F.lit(False))
     labels = resolved.select(F.col("node").alias("label"), F.col("component").alias("present"))
     return (
-        everything.join(labels, "label", "left")
+        by_name.drop("key")
+        .union(by_keys.drop("key"))
+        .join(labels, "label", "left")
         .groupBy("node", F.coalesce("present", "label").alias("label"))
         .agg(F.max("same_text").alias("same_text"))
     )
 
 
-def _by_key(nodes: DataFrame, stored: DataFrame, same_text: bool = False) -> DataFrame:
-    """(node, label, same_text) of the nodes whose key is stored; one label a key."""
+def _by_key(nodes: DataFrame, stored: DataFrame) -> DataFrame:
+    """(key, node, label) of the nodes whose key is stored; one label a key."""
     asked = nodes.select("key").distinct()
     labels = stored.join(asked, "key", "left_semi").groupBy("key").agg(F.min("component").alias("label"))
-    return nodes.join(labels, "key").select("node", "label", F.lit(same_text).alias("same_text"))
+    return nodes.join(labels, "key").select("key", "node", "label")
 
 
 def clusters(earlier: DataFrame, resolved: DataFrame, links: DataFrame, order: Column) -> DataFrame:
@@ -170,7 +172,9 @@ def clusters(earlier: DataFrame, resolved: DataFrame, links: DataFrame, order: C
     """
     labels = links.select("label").distinct()
     present = resolved.select("node", F.col("component").alias("label")).join(labels, "label", "left_semi")
-    names = labels.select(F.col("label").alias("node"), "label").union(present.select("node", "label")).distinct()
+    names = (
+        labels.select(F.col("label").alias("node"), "label").union(present.select("node", "label")).distinct()
+    )
     return (
         earlier.join(names, earlier["component"] == names["node"])
         .groupBy("label")

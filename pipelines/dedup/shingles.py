@@ -43,9 +43,7 @@ def _mix(value: np.uint64) -> np.uint64:
 
 
 @kernel
-def _words(
-    data: Bytes, start: int, end: int, classes: Bytes, out: U64, characters: bool = False
-) -> int:
+def _words(data: Bytes, start: int, end: int, classes: Bytes, out: U64, characters: bool = False) -> int:
     """Hash of each word (or character) of data[start:end] into `out`; their number.
 
     A word is hashed byte by byte with FNV-1a (Fowler, Noll and Vo), then mixed. Bytes that are no

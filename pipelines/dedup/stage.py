@@ -61,15 +61,15 @@ def dedup(
         StageFailedError: The components took more than `config.max_rounds` rounds.
         InputError: The history does not fit, or has every document already.
     """
-    signed = sign(clean, config).persist(StorageLevel.MEMORY_AND_DISK)
-    held = [signed]
+    held: list[DataFrame] = []
     try:
-        output = _against(clean, signed, config, say, history, held)
+        if history is None:
+            return _alone(clean, config, say, held)
+        return _against(clean, history, config, say, held)
     except BaseException:
         for frame in held:
             frame.unpersist()
         raise
-    return output
 
 
 def sign(clean: DataFrame, config: DedupConfig) -> DataFrame:
@@ -93,26 +93,30 @@ def sign(clean: DataFrame, config: DedupConfig) -> DataFrame:
     return with_keys(hashed, MinHash(config.ngram, config.bands, config.rows, config.seed, config.unit))
 
 
+def _hold(frame: DataFrame, held: list[DataFrame]) -> DataFrame:
+    held.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+    return frame
+
+
+def _alone(clean: DataFrame, config: DedupConfig, say: Say, held: list[DataFrame]) -> StageOutput:
+    describe(clean, "dedup: signatures")
+    documents = _hold(with_representative(sign(clean, config).withColumn("is_known", F.lit(False))), held)
+    found = _connect(clean, documents, None, config, say)
+    assigned = _hold(assign(documents, found.labels, config), held)
+    tables = _tables(clean, assigned, config)
+    return StageOutput(tables=tables, shared=tuple(held), details=found.details)
+
+
 def _against(
-    clean: DataFrame,
-    signed: DataFrame,
-    config: DedupConfig,
-    say: Say,
-    history: History | None,
-    held: list[DataFrame],
+    clean: DataFrame, history: History, config: DedupConfig, say: Say, held: list[DataFrame]
 ) -> StageOutput:
     describe(clean, "dedup: signatures")
-    if history is None:
-        documents = with_representative(signed.withColumn("is_known", F.lit(False)))
-        found = _connect(clean, documents, None, config, say)
-        assigned = assign(documents, found.labels, config)
-        tables = _tables(clean, assigned, config)
-        return StageOutput(tables=tables, shared=(assigned, *held), details=found.details)
+    signed = _hold(sign(clean, config), held)
     batch = past.place(history.rows, signed, history.batch, config)
     stored = batch.earlier.select("doc_id", F.lit(True).alias("stored"))
     marked = signed.join(stored, "doc_id", "left").withColumn("is_known", F.col("stored").isNotNull())
-    documents = with_representative(marked.drop("stored"))
-    counts = marked.agg(F.count("*"), F.count("stored")).first()
+    documents = _hold(with_representative(marked), held)
+    counts = documents.agg(F.count("*"), F.count("stored")).first()
     assert counts is not None
     if counts[0] and counts[0] == counts[1]:
         raise InputError(
@@ -122,19 +126,17 @@ def _against(
         )
     describe(clean, "dedup: clusters of the history")
     resolved = past.resolve(batch.earlier, config.max_rounds, say).localCheckpoint()
-    links = past.found(documents, batch.earlier, resolved).persist(StorageLevel.MEMORY_AND_DISK)
-    held.append(links)
+    links = _hold(past.found(documents, batch.earlier, resolved), held)
     found = _connect(clean, documents, links, config, say)
-    labels = found.labels.persist(StorageLevel.MEMORY_AND_DISK)
-    held.append(labels)
+    labels = _hold(found.labels, held)
     older = past.clusters(batch.earlier, resolved, links, order(config))
-    older = (
-        older.join(labels, older["label"] == labels["node"], "left")
-        .select(F.coalesce("component", "label").alias("cluster"), "best", "size")
-        .persist(StorageLevel.MEMORY_AND_DISK)
+    older = _hold(
+        older.join(labels, older["label"] == labels["node"], "left").select(
+            F.coalesce("component", "label").alias("cluster"), "best", "size"
+        ),
+        held,
     )
-    held.append(older)
-    assigned = assign(documents, labels, config, older)
+    assigned = _hold(assign(documents, labels, config, older), held)
     tables = _tables(clean, assigned, config) | {
         "superseded": _superseded(older, assigned),
         "signatures": past.signatures(documents, assigned, links, batch, config),
@@ -146,7 +148,7 @@ def _against(
     }
     if batch.is_stored:
         del tables["signatures"]
-    return StageOutput(tables=tables, shared=(assigned, *held), details=details)
+    return StageOutput(tables=tables, shared=tuple(held), details=details)
 
 
 @dataclass(frozen=True)
@@ -190,12 +192,13 @@ def _connect(
 
 def _tables(clean: DataFrame, assigned: DataFrame, config: DedupConfig) -> dict[str, DataFrame]:
     # Most documents are alone: the few that are not reach the texts' tasks without moving the texts.
-    gone = assigned.where(~stays()).select("doc_id")
-    sizes = assigned.where(stays() & (F.col("cluster_size") > 1)).select("doc_id", "cluster_size")
+    clustered = assigned.where(~stays() | (F.col("cluster_size") > 1)).select(
+        "doc_id", "cluster_size", (~stays()).alias("goes")
+    )
     split = split_of(F.col("doc_id"), config.validation_fraction, config.split_seed)
     corpus = (
-        clean.join(gone, "doc_id", "left_anti")
-        .join(sizes, "doc_id", "left")
+        clean.join(clustered, "doc_id", "left")
+        .where(~F.coalesce("goes", F.lit(False)))
         .withColumn("cluster_size", F.coalesce("cluster_size", F.lit(1)))
         .withColumn("split", split)
         .select(*CORPUS.column_names)

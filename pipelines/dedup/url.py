@@ -65,6 +65,4 @@ def normalised(url: Column) -> Column:
     tracking = "^(?i)(?:" + "|".join(TRACKING) + ")(?:=|$)"
     wanted = F.filter(F.split(part(5), "&"), lambda item: (item != "") & ~item.rlike(tracking))
     query = F.when(F.size(wanted) > 0, F.concat(F.lit("?"), F.array_join(wanted, "&"))).otherwise("")
-    return F.when(
-        (F.length(text) <= MAX_URL) & text.rlike(_ADDRESS), F.concat(host, port, path, query)
-    )
+    return F.when((F.length(text) <= MAX_URL) & text.rlike(_ADDRESS), F.concat(host, port, path, query))

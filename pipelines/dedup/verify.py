@@ -70,7 +70,9 @@ def verified_edges(
         )
         similar = check(pairs.distinct()).localCheckpoint(eager=False)
         edges = edges.union(similar)
-        found = similar.select(F.col("node").alias("high"), F.col("hub").alias("low"), F.lit(True).alias("found"))
+        found = similar.select(
+            F.col("node").alias("high"), F.col("hub").alias("low"), F.lit(True).alias("found")
+        )
         open_places = (
             aimed.withColumn("high", F.greatest("node", "hub"))
             .withColumn("low", F.least("node", "hub"))

@@ -22,7 +22,7 @@ from pipelines.lake import read_table, write_table
 from pipelines.pack.stage import pack, packed_documents, write_settings
 from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
-from pipelines.run.history import open_history
+from pipelines.run.history import history_log, open_history
 from pipelines.run.progress import SparkProgress
 from pipelines.run.stage import Outcome, Stage
 from pipelines.stage import StageOutput
@@ -227,6 +227,7 @@ DATA_STAGES = (
         ("clean",),
         ("corpus", "duplicates"),
         _dedup,
+        artefacts=history_log,
     ),
     _stage(
         "tokenize",

@@ -14,6 +14,7 @@ from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, read_table, write_table
 from pipelines.run.context import Context
 from schemas import SIGNATURES
+from training.storage import File
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class OpenHistory:
         spark.sparkContext.setJobDescription("dedup: add the batch to the history")
         where = f"sequence = {number}"
         write_table(spark, self.place, SIGNATURES.name, signatures, metadata, where=where)
+
+
+def history_log(context: Context) -> list[File]:
+    """What shows that the history is there: a batch that a history has lost is deduplicated again."""
+    place = context.config.dedup.history
+    return [] if place is None else [Lake.at(place).tables.child(SIGNATURES.name).file("_delta_log")]
 
 
 @contextmanager
