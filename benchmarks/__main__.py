@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("main_job", "strategies", "launch", "loader", "recovery", "peers")
+BENCHMARKS = ("main_job", "strategies", "launch", "loader", "recovery", "peers", "signatures")
 """Modules of this folder; each has a `main`."""
 
 
