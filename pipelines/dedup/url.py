@@ -34,8 +34,9 @@ TRACKING = (
 listed by the privacy filters of Firefox and Brave."""
 
 _ADDRESS = (
-    r"^(?i)(https?)://(?:[^/?#@]*+@)?+(\[[0-9a-f:.]++\]|[^/?#:@\[\]]++)(?::([0-9]{0,5}+))?+([^?#]*+)(?:\?([^#]*+))?+"
-    r"(?:#.*+)?+$"
+    r"^(?i)(https?)://(?:[^/?#@]*+@)?+"
+    r"(\[[0-9a-f:.]++\]|[^/?#:@\[\]]++)(?::([0-9]{0,5}+))?+"
+    r"((?:/[^?#]*+)?+)(?:\?([^#]*+))?+(?:#.*+)?+$"
 )
 """Scheme, host, port, path and query. Possessive quantifiers: a hostile address takes linear time."""
 

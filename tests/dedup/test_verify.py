@@ -6,9 +6,12 @@ import itertools
 import random
 
 import networkx
+import pytest
 from pyspark.sql import SparkSession
 
+from conf import load
 from conf.data import DedupConfig
+from conf.errors import ConfigError
 from pipelines.dedup.stage import dedup
 from pipelines.dedup.verify import ALL_PAIRS, MAX_HUBS, verified_edges
 from tests.dedup.support import clean_frame, collect, doc_id, jaccard, random_words
@@ -88,3 +91,8 @@ def test_a_threshold_parts_what_a_bucket_joins_and_an_address_joins_what_it_part
     assert gone() == {"a": "minhash", "c": "minhash"}
     assert gone(verify_threshold=0.9) == {"a": "minhash"}
     assert gone(method="exact", url=True) == {"d": "url"}
+
+
+def test_verification_against_a_history_is_refused_with_both_values() -> None:
+    with pytest.raises(ConfigError, match=r"verify_threshold = 0\.8 .*history = 'h'"):
+        load(None, ["dedup.verify_threshold=0.8", "dedup.history=h"])
