@@ -34,7 +34,13 @@ EDGES = "node string not null, hub string not null"
 
 
 def verified_edges(
-    bucketed: DataFrame, texts: DataFrame, ngram: int, unit: Unit, threshold: float, say: Say
+    bucketed: DataFrame,
+    texts: DataFrame,
+    ngram: int,
+    unit: Unit,
+    threshold: float,
+    say: Say,
+    max_hubs: int = MAX_HUBS,
 ) -> tuple[DataFrame, int]:
     """Edges (node, hub) with hub < node between documents of a bucket that are similar enough.
 
@@ -45,6 +51,7 @@ def verified_edges(
         unit: What a shingle is made of.
         threshold: Least Jaccard similarity of the shingle sets.
         say: Prints progress.
+        max_hubs: Hubs of a large bucket.
 
     Returns:
         The edges, and the number of places in large buckets whose documents found no hub.
@@ -60,7 +67,7 @@ def verified_edges(
     edges = check(small.join(other, "key").where("hub < node").select("node", "hub").distinct())
     open_places = sized.where(F.col("size") > ALL_PAIRS).select("key", "node", F.lit(False).alias("done"))
     left, number = _left(open_places), 0
-    while left and number < MAX_HUBS:
+    while left and number < max_hubs:
         number += 1
         say(f"verification: hub {number} of the large buckets, {left:,} places without one")
         hub = F.min(F.when(~F.col("done"), F.col("node"))).over(Window.partitionBy("key"))
@@ -85,7 +92,7 @@ def verified_edges(
         ).localCheckpoint(eager=False)
         left = _left(open_places)
     if left:
-        say(f"verification: {left:,} places in large buckets are like none of their bucket's {MAX_HUBS} hubs")
+        say(f"verification: {left:,} places in large buckets are like none of their bucket's {max_hubs} hubs")
     return edges.distinct(), left
 
 

@@ -13,14 +13,14 @@ from conf import load
 from conf.data import DedupConfig
 from conf.errors import ConfigError
 from pipelines.dedup.stage import dedup
-from pipelines.dedup.verify import ALL_PAIRS, MAX_HUBS, verified_edges
+from pipelines.dedup.verify import ALL_PAIRS, verified_edges
 from tests.dedup.support import clean_frame, collect, doc_id, jaccard, random_words
 
 
 def test_edges_are_the_similar_pairs_of_small_buckets_and_connect_those_of_large_ones(
     spark: SparkSession,
 ) -> None:
-    """Small: exactly the true pairs. Large: 12 groups of 10 near texts in one bucket, and 20 strangers."""
+    """Small: exactly the true pairs. Large: 4 groups of 10 near texts and 4 strangers, but 5 hubs."""
     random_ = random.Random(8)
     texts: dict[str, list[str]] = {}
     places: list[tuple[str, str]] = []
@@ -30,11 +30,11 @@ def test_edges_are_the_similar_pairs_of_small_buckets_and_connect_those_of_large
             name = f"s{bucket}.{number}"
             texts[name] = words[random_.randrange(4) :] + random_words(random_, random_.randrange(4))
             places.append((f"small {bucket}", name))
-    for group in range(12):
+    for group in range(4):
         words = random_words(random_, 30, 10**6)
         for number in range(10):
             texts[f"l{group}.{number}"] = [*words, str(number)]
-    for number in range(20):
+    for number in range(4):
         texts[f"x{number}"] = random_words(random_, 20, 10**6)
     large = [name for name in texts if name[0] in "lx"]
     assert len(large) > ALL_PAIRS
@@ -49,6 +49,7 @@ def test_edges_are_the_similar_pairs_of_small_buckets_and_connect_those_of_large
         "words",
         0.7,
         lambda _line: None,
+        max_hubs=5,
     )
     found = {(ids[row["node"]], ids[row["hub"]]) for row in edges.collect()}
     assert all(doc_id(hub) < doc_id(node) for node, hub in found)
@@ -61,9 +62,9 @@ def test_edges_are_the_similar_pairs_of_small_buckets_and_connect_those_of_large
     assert found <= near
     assert {pair for pair in found if pair[0][0] == "s"} == {pair for pair in near if pair[0][0] == "s"}
     hubs = {pair[1] for pair in found if pair[0][0] == "l"}
-    assert len(hubs) <= MAX_HUBS
+    assert len(hubs) <= 4
     compared = {name for pair in found for name in pair if name[0] == "l"}
-    assert left == len(large) - len(compared) - (MAX_HUBS - len(hubs)), "a place was lost in silence"
+    assert left == len(large) - len(compared) - (5 - len(hubs)), "a place was lost in silence"
     graph = networkx.Graph(pair for pair in found if pair[0][0] == "l")
     assert all(
         len({name.split(".")[0] for name in part}) == 1 for part in networkx.connected_components(graph)
