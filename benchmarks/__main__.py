@@ -5,7 +5,21 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("main_job", "strategies", "launch", "loader", "recovery", "peers", "signatures")
+BENCHMARKS = (
+    "main_job",
+    "strategies",
+    "launch",
+    "loader",
+    "recovery",
+    "gpu",
+    "filters",
+    "minhash",
+    "signatures",
+    "warc",
+    "scale",
+    "extract",
+    "peers",
+)
 """Modules of this folder; each has a `main`."""
 
 

@@ -9,11 +9,16 @@ Example:
 """
 
 from schemas.clean import CLEAN
+from schemas.contaminated import CONTAMINATED
 from schemas.corpus import CORPUS
 from schemas.documents import DOCUMENTS
 from schemas.duplicates import DUPLICATES
+from schemas.emptied import EMPTIED
+from schemas.features import TERMS, TFIDF, VECTORS
+from schemas.mixed import MIXED
 from schemas.quarantine import QUARANTINE
 from schemas.rejected import REJECTED
+from schemas.repeats import REPEATS
 from schemas.runs import RUNS
 from schemas.sequences import SEQUENCES
 from schemas.signatures import SIGNATURES
@@ -21,6 +26,7 @@ from schemas.sources import SOURCES
 from schemas.superseded import SUPERSEDED
 from schemas.table import Column, Table
 from schemas.tokens import TOKENS
+from schemas.trimmed import TRIMMED
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -30,30 +36,64 @@ TABLES: dict[str, Table] = {
         QUARANTINE,
         CLEAN,
         REJECTED,
+        TRIMMED,
+        EMPTIED,
+        REPEATS,
         CORPUS,
         DUPLICATES,
         SUPERSEDED,
         SIGNATURES,
+        CONTAMINATED,
         TOKENS,
+        MIXED,
+        TERMS,
+        TFIDF,
+        VECTORS,
         SEQUENCES,
         RUNS,
     )
 }
 
+OPTIONAL = frozenset(
+    table.name
+    for table in (
+        TRIMMED,
+        EMPTIED,
+        REPEATS,
+        CONTAMINATED,
+        SUPERSEDED,
+        SIGNATURES,
+        MIXED,
+        TERMS,
+        TFIDF,
+        VECTORS,
+    )
+)
+"""Tables of parts of a run that are left out unless they are configured."""
+
 __all__ = [
     "CLEAN",
+    "CONTAMINATED",
     "CORPUS",
     "DOCUMENTS",
     "DUPLICATES",
+    "EMPTIED",
+    "MIXED",
+    "OPTIONAL",
     "QUARANTINE",
     "REJECTED",
+    "REPEATS",
     "RUNS",
     "SEQUENCES",
     "SIGNATURES",
     "SOURCES",
     "SUPERSEDED",
     "TABLES",
+    "TERMS",
+    "TFIDF",
     "TOKENS",
+    "TRIMMED",
+    "VECTORS",
     "Column",
     "Table",
 ]

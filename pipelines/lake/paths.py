@@ -47,6 +47,11 @@ class Lake:
         return self.root.child("tokenizers")
 
     @property
+    def embeddings(self) -> Folder:
+        """Vectors of tokens for a model to start from, files named by content."""
+        return self.root.child("embeddings")
+
+    @property
     def checkpoints(self) -> Folder:
         """Checkpoints, a folder for each training run."""
         return self.root.child("checkpoints")
@@ -77,6 +82,16 @@ class Lake:
     def report(self) -> File:
         """The report."""
         return self.root.file("report.html")
+
+    @property
+    def card(self) -> File:
+        """The dataset card for people."""
+        return self.root.file("card.md")
+
+    @property
+    def card_facts(self) -> File:
+        """The same for programs."""
+        return self.root.file("dataset_card.json")
 
     def table(self, name: str) -> str:
         """Path or URL of one table, for delta-rs and for training."""

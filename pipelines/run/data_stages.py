@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from pipelines.clean.stage import clean
+from pipelines.decontaminate.items import files_hash
 from pipelines.dedup.stage import dedup
 from pipelines.errors import AccountingError
 from pipelines.ingest.discover import discover, fingerprint
 from pipelines.ingest.stage import ingest
-from pipelines.lake import read_table, write_table
+from pipelines.lake import read_table
 from pipelines.pack.stage import pack, packed_documents, write_settings
 from pipelines.run.accounting import Tally
+from pipelines.run.binding import rows_of, watched, write_output
 from pipelines.run.context import Context
 from pipelines.run.history import history_log, open_history
-from pipelines.run.progress import SparkProgress
+from pipelines.run.optional_stages import (
+    MIX_STAGE,
+    REPEATS_STAGE,
+    cleaned,
+    decontaminated,
+    mixed_tokens,
+    packed_inputs,
+)
 from pipelines.run.stage import Outcome, Stage
-from pipelines.stage import StageOutput
 from pipelines.tokenize.stage import tokenize
 from pipelines.tokenize.train import train_tokenizer
 from schemas import SIGNATURES, SUPERSEDED
@@ -38,10 +44,10 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
     files = discover(context.config.ingest)
     size = sum(file.num_bytes for file in files)
     context.console.say(f"    {len(files):,} files, {size / 2**20:,.1f} MiB")
-    with _watched(context, "ingest", "Read the input files"):
+    with watched(context, "ingest", "Read the input files"):
         output = ingest(context.spark, context.config.ingest, files)
-        versions = _write(context, output, metadata)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata)
+    rows = rows_of(context, versions)
     sources = read_table(context.spark, context.lake, "sources", versions["sources"])
     total = sources.agg(F.sum("records")).first()
     records = int((total[0] if total is not None else 0) or 0)
@@ -51,10 +57,10 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
 
 def _clean(context: Context, metadata: Metadata) -> Outcome:
     documents = context.input("documents")
-    with _watched(context, "clean", "Repair, judge and redact the documents"):
+    with watched(context, "clean", "Repair, judge and redact the documents"):
         output = clean(documents, context.config.clean)
-        versions = _write(context, output, metadata)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata)
+    rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("documents", metadata["inputs"]["documents"]).rows,
         rows_out=rows["clean"],
@@ -64,26 +70,29 @@ def _clean(context: Context, metadata: Metadata) -> Outcome:
 
 
 def _dedup(context: Context, metadata: Metadata) -> Outcome:
-    documents = context.input("clean")
+    source = cleaned(context)
+    documents = context.input(source)
     config = context.config.dedup
     with (
-        _watched(context, "dedup", "Find duplicates and split train from validation"),
+        watched(context, "dedup", "Find duplicates and split train from validation"),
         open_history(context) as history,
     ):
         output = dedup(documents, config, context.console.say, history.rows if history else None)
-        rest = dict(output.tables)
-        signatures = rest.pop(SIGNATURES.name, None)
+        output = decontaminated(context, output, documents)
+        tables = dict(output.tables)
+        signatures = tables.pop(SIGNATURES.name, None)
         if history is None and context.catalog.exists(SUPERSEDED.name):
             # What an earlier run with a history left says nothing of this corpus.
-            rest[SUPERSEDED.name] = context.spark.createDataFrame([], SUPERSEDED.spark_schema())
+            tables[SUPERSEDED.name] = context.spark.createDataFrame([], SUPERSEDED.spark_schema())
         after = None
         if history is not None and signatures is not None:
             after = partial(history.append, signatures, output.details["batch_number"], metadata)
-        versions = _write(context, replace(output, tables=rest), metadata, after=after)
-    rows = _rows(context, versions)
+        versions = write_output(context, replace(output, tables=tables), metadata, after=after)
+    rows = rows_of(context, versions)
     tally = Tally(
-        rows_in=context.catalog.info("clean", metadata["inputs"]["clean"]).rows,
+        rows_in=context.catalog.info(source, metadata["inputs"][source]).rows,
         rows_out=rows["corpus"],
+        rows_rejected=rows.get("contaminated", 0),
         rows_duplicate=rows["duplicates"],
     )
     return Outcome(versions, tally, output.details)
@@ -92,7 +101,7 @@ def _dedup(context: Context, metadata: Metadata) -> Outcome:
 def _tokenize(context: Context, metadata: Metadata) -> Outcome:
     corpus = context.input("corpus")
     with (
-        _watched(context, "tokenize", "Train the tokenizer and encode the corpus"),
+        watched(context, "tokenize", "Train the tokenizer and encode the corpus"),
         tempfile.TemporaryDirectory(prefix="ringlake-tokenizer-") as draft,
     ):
         info = train_tokenizer(corpus, context.config.tokenize, Path(draft, "new"), context.console.say)
@@ -105,8 +114,8 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
             "vocab_size": info.vocab_size,
             "eod_id": info.eod_id,
         }
-        versions = _write(context, output, metadata | made)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata | made)
+    rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("corpus", metadata["inputs"]["corpus"]).rows,
         rows_out=rows["tokens"],
@@ -115,7 +124,7 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
 
 
 def _pack(context: Context, metadata: Metadata) -> Outcome:
-    tokens = context.input("tokens")
+    tokens = mixed_tokens(context)
     source = context.catalog.info("tokens", metadata["inputs"]["tokens"])
     config = context.config.pack
     made = {name: source.metadata[name] for name in ("tokenizer_hash", "vocab_size", "eod_id")}
@@ -123,9 +132,9 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
         "sequence_length": config.sequence_length,
         "rows_per_group": config.rows_per_group,
     }
-    with _watched(context, "pack", "Pack the tokens into shuffled sequences"):
+    with watched(context, "pack", "Pack the tokens into shuffled sequences"):
         output = pack(tokens, config, made["eod_id"])
-        versions = _write(context, output, metadata | made, write_settings(config))
+        versions = write_output(context, output, metadata | made, write_settings(config))
         sequences = read_table(context.spark, context.lake, "sequences", versions["sequences"])
         documents = packed_documents(sequences)
         packed = sequences.agg(F.sum("num_tokens")).first()
@@ -137,10 +146,11 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
             f"pack: {given[0]} tokens (end-of-document tokens included) went in, {packed[0]} came out; "
             "the run is not recorded as done. Please report this with the run file"
         )
-    tally = Tally(rows_in=source.rows, rows_out=documents)
+    rows_in = source.rows if "copy" not in tokens.columns else tokens.count()
+    tally = Tally(rows_in=rows_in, rows_out=documents)
     details = {
         "tokens": int(packed[0]),
-        "sequences": _rows(context, versions)["sequences"],
+        "sequences": rows_of(context, versions)["sequences"],
     }
     return Outcome(versions, tally, output.details | made | details)
 
@@ -148,42 +158,6 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
 def tokenizer_folder(context: Context, sha256: str) -> Folder:
     """Where the tokenizer with this content lies."""
     return context.lake.tokenizers.child(sha256[:16])
-
-
-def _write(
-    context: Context,
-    output: StageOutput,
-    metadata: Metadata,
-    settings: Mapping[str, str] | None = None,
-    after: Callable[[], None] | None = None,
-) -> dict[str, int]:
-    for frame in output.shared:
-        if not frame.is_cached:
-            frame.persist(StorageLevel.DISK_ONLY)
-    try:
-        versions = {}
-        for name, frame in output.tables.items():
-            context.spark.sparkContext.setJobDescription(f"{metadata['stage']}: write {name}")
-            versions[name] = write_table(context.spark, context.lake, name, frame, metadata, settings)
-        if after is not None:
-            after()
-        return versions
-    finally:
-        for frame in output.shared:
-            frame.unpersist()
-
-
-def _rows(context: Context, versions: Mapping[str, int]) -> dict[str, int]:
-    return {name: context.catalog.info(name, version).rows for name, version in versions.items()}
-
-
-@contextmanager
-def _watched(context: Context, stage: str, description: str) -> Iterator[None]:
-    """Names the Spark jobs of a stage in the UI and shows how far they are."""
-    spark = context.spark
-    spark.sparkContext.setJobGroup(stage, description)
-    with SparkProgress(spark, stage, context.console):
-        yield
 
 
 def _stage(
@@ -221,13 +195,17 @@ DATA_STAGES = (
         ("clean", "rejected"),
         _clean,
     ),
-    _stage(
-        "dedup",
-        "find duplicates, split train from validation",
-        ("clean",),
-        ("corpus", "duplicates"),
-        _dedup,
+    REPEATS_STAGE,
+    Stage(
+        name="dedup",
+        purpose="find duplicates, split train from validation",
+        sections=("dedup", "decontaminate"),
+        inputs=("clean",),
+        outputs=("corpus", "duplicates"),
+        execute=_dedup,
+        fingerprint=lambda context: files_hash(context.config.decontaminate),
         artefacts=history_log,
+        instead=lambda context: (cleaned(context),),
     ),
     _stage(
         "tokenize",
@@ -236,11 +214,13 @@ DATA_STAGES = (
         ("tokens",),
         _tokenize,
     ),
+    MIX_STAGE,
     _stage(
         "pack",
         "pack the tokens into shuffled sequences",
         ("tokens",),
         ("sequences",),
         _pack,
+        instead=packed_inputs,
     ),
 )
