@@ -15,6 +15,7 @@ BENCHMARKS = (
     "gpu",
     "filters",
     "minhash",
+    "signatures",
     "warc",
     "scale",
     "extract",
