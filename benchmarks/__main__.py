@@ -11,13 +11,16 @@ BENCHMARKS = (
     "launch",
     "loader",
     "recovery",
+    "clean_kernels",
     "gpu",
     "filters",
     "minhash",
+    "signatures",
     "warc",
     "scale",
     "extract",
     "tokenize_pack",
+    "ingest",
     "peers",
 )
 """Modules of this folder; each has a `main`."""

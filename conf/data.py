@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Format = Literal["auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs"]
+Format = Literal[
+    "auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs", "delta"
+]
 
 
 class IngestConfig(BaseModel):
@@ -15,9 +17,13 @@ class IngestConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     inputs: tuple[str, ...] = Field(
-        (), description="Globs, folders or files. Empty with format python-docs: this Python's documentation."
+        (),
+        description="Globs, folders or files, as paths or as fsspec URLs such as hdfs://. "
+        "Empty with format python-docs: this Python's documentation.",
     )
-    format: Format = Field("auto", description="Reader; auto chooses by file extension.")
+    format: Format = Field(
+        "auto", description="Reader; auto chooses by file extension; delta reads Delta tables."
+    )
     text_field: str = Field(
         "text",
         min_length=1,
@@ -68,6 +74,11 @@ class IngestConfig(BaseModel):
     max_source_bytes: int = Field(
         8 * 2**20, ge=1, description="Largest Python, Markdown or metadata file that python-docs parses."
     )
+    split_bytes: int = Field(
+        64 * 2**20,
+        ge=64 * 2**10,
+        description="Larger files of lines that are not compressed are read in parts of so many bytes.",
+    )
 
     @model_validator(mode="after")
     def _names_of_columns(self) -> IngestConfig:
@@ -111,7 +122,8 @@ class CleanConfig(BaseModel):
         None, ge=0, le=1, description="Least probability of those languages. None: the profile's own rule."
     )
     splitter: str | None = Field(
-        None, description="What is a word: word_or_punct or whitespace. None: the profile's own."
+        None,
+        description="Words: word_or_punct+icu, word_or_punct, whitespace or icu. None: the profile's own.",
     )
     repair: bool = Field(True, description="Repair encoding, Unicode form and white space before judging.")
     redact: RedactConfig = Field(default_factory=RedactConfig)
@@ -122,14 +134,46 @@ class DedupConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    url: bool = Field(
+        False, description="Documents of one web address are duplicates too, whatever their texts say."
+    )
     method: Literal["exact", "minhash"] = Field("minhash", description="minhash includes exact.")
-    ngram: int = Field(5, ge=1, le=50, description="Words in a shingle.")
+    unit: Literal["words", "characters"] = Field("words", description="What a shingle is made of.")
+    ngram: int = Field(5, ge=1, le=50, description="Words, or characters, in a shingle.")
     bands: int = Field(14, ge=1, le=256, description="LSH bands (buckets a document falls into).")
     rows: int = Field(8, ge=1, le=64, description="MinHash values in a band.")
     seed: int = Field(1, ge=0, lt=2**32, description="Seed of the MinHash permutations.")
+    verify_threshold: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Least true Jaccard similarity of two documents of a bucket; None: a bucket is enough.",
+    )
+    keep: Literal["longest", "first"] = Field(
+        "longest",
+        description="Who stays of a cluster: the longest text, or the first by source; then by doc_id.",
+    )
+    history: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder or URL of the signatures of earlier batches, which this one is compared with and "
+        "added to. None: the documents are compared with one another only.",
+    )
+    batch: str | None = Field(
+        None, min_length=1, description="Name of this batch in the history. None: the lake's path or URL."
+    )
     max_rounds: int = Field(50, ge=1, description="Limit of connected-components rounds; more is an error.")
     validation_fraction: float = Field(0.02, ge=0, lt=1, description="Share of documents held out, by hash.")
     split_seed: int = Field(1, ge=0, lt=2**32, description="Seed of the split.")
+
+    @model_validator(mode="after")
+    def _verifiable(self) -> DedupConfig:
+        if self.verify_threshold is not None and self.history is not None:
+            raise ValueError(
+                f"verify_threshold = {self.verify_threshold} needs the texts of both documents, and "
+                f"history = {self.history!r} keeps signatures only; leave one of them out"
+            )
+        return self
 
 
 class TokenizeConfig(BaseModel):

@@ -1,5 +1,7 @@
 """Errors that end a command: each kind has the exit code that a scheduler sees."""
 
+from conf.urls import without_secrets
+
 
 class RinglakeError(Exception):
     """Anything that ends a command with one clear message.
@@ -9,6 +11,10 @@ class RinglakeError(Exception):
     """
 
     exit_code = 1
+
+    def __init__(self, *args: object) -> None:
+        # Messages quote what users gave, and are stored and shown: URLs in them lose their secrets.
+        super().__init__(*(without_secrets(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class InputError(RinglakeError):

@@ -43,6 +43,31 @@ def untag(tagged: DataFrame, table: Table) -> DataFrame:
     return rows.select(*[rows[table.name][name].alias(name) for name in table.column_names])
 
 
+def tagged_batches(
+    tables: Sequence[Table],
+    table: Table,
+    columns: Sequence[pa.Array],
+    max_bytes: int = MAX_BATCH_BYTES,
+    max_rows: int = MAX_BATCH_ROWS,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of one table as record batches of bounded size.
+
+    Args:
+        tables: All tables of the stage.
+        table: The table that the rows are of.
+        columns: One array a column, in the order of the table's columns.
+        max_bytes: About how much a batch may hold, if it has more than one row.
+        max_rows: How many rows it may have.
+    """
+    schema, fields = tagged_schema(tables), table.arrow_schema()
+    num_rows = len(columns[0])
+    row_bytes = sum(column.nbytes for column in columns) / max(num_rows, 1)
+    step = max(1, min(max_rows, int(max_bytes / max(row_bytes, 1.0))))
+    for start in range(0, num_rows, step):
+        arrays = [column.slice(start, step) for column in columns]
+        yield _tagged_batch(schema, fields, table.name, arrays, len(arrays[0]))
+
+
 class TaggedRows:
     """Collects rows of several tables and hands them on as record batches of bounded size.
 
@@ -59,7 +84,7 @@ class TaggedRows:
         self._schema = tagged_schema(tables)
         self._max_bytes = max_bytes
         self._max_rows = max_rows
-        self._columns: dict[str, tuple[list[Any], ...]] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {}
         self._num_rows = 0
         self._num_bytes = 0
         self._clear()
@@ -72,8 +97,7 @@ class TaggedRows:
             row: One value a column.
             num_bytes: About how much memory the row takes, in bytes.
         """
-        for column, value in zip(self._columns[table], row, strict=True):
-            column.append(value)
+        self._rows[table].append(row)
         self._num_rows += 1
         self._num_bytes += num_bytes
 
@@ -84,31 +108,35 @@ class TaggedRows:
 
     def flush(self) -> Iterator[pa.RecordBatch]:
         """The rows taken since the last flush: one batch for each table that has some."""
-        collected = self._columns
+        collected = self._rows
         self._clear()
-        for name, columns in collected.items():
-            num_rows = len(columns[0])
-            if num_rows:
-                yield self._batch(name, columns, num_rows)
+        for name, rows in collected.items():
+            if rows:
+                yield self._batch(name, rows)
 
-    def _batch(self, name: str, columns: tuple[list[Any], ...], num_rows: int) -> pa.RecordBatch:
+    def _batch(self, name: str, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
         fields = self._tables[name].arrow_schema()
-        struct = pa.StructArray.from_arrays(
-            [pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)],
-            fields=list(fields),
-        )
-        arrays = [
-            pa.array([name] * num_rows, pa.string())
-            if field.name == TAG
-            else (struct if field.name == name else pa.nulls(num_rows, field.type))
-            for field in self._schema
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        columns = zip(*rows, strict=True)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)]
+        return _tagged_batch(self._schema, fields, name, arrays, len(rows))
 
     def _clear(self) -> None:
-        self._columns = {name: tuple([] for _ in table.column_names) for name, table in self._tables.items()}
+        self._rows = {name: [] for name in self._tables}
         self._num_rows = 0
         self._num_bytes = 0
+
+
+def _tagged_batch(
+    schema: pa.Schema, fields: pa.Schema, name: str, columns: Sequence[pa.Array], num_rows: int
+) -> pa.RecordBatch:
+    struct = pa.StructArray.from_arrays(columns, fields=list(fields))
+    arrays = [
+        pa.array([name] * num_rows, pa.string())
+        if field.name == TAG
+        else (struct if field.name == name else pa.nulls(num_rows, field.type))
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _struct(table: Table) -> pa.DataType:

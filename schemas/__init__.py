@@ -21,7 +21,9 @@ from schemas.rejected import REJECTED
 from schemas.repeats import REPEATS
 from schemas.runs import RUNS
 from schemas.sequences import SEQUENCES
+from schemas.signatures import SIGNATURES
 from schemas.sources import SOURCES
+from schemas.superseded import SUPERSEDED
 from schemas.table import Column, Table
 from schemas.tokens import TOKENS
 from schemas.trimmed import TRIMMED
@@ -39,6 +41,8 @@ TABLES: dict[str, Table] = {
         REPEATS,
         CORPUS,
         DUPLICATES,
+        SUPERSEDED,
+        SIGNATURES,
         CONTAMINATED,
         TOKENS,
         MIXED,
@@ -51,7 +55,19 @@ TABLES: dict[str, Table] = {
 }
 
 OPTIONAL = frozenset(
-    table.name for table in (TRIMMED, EMPTIED, REPEATS, CONTAMINATED, MIXED, TERMS, TFIDF, VECTORS)
+    table.name
+    for table in (
+        TRIMMED,
+        EMPTIED,
+        REPEATS,
+        CONTAMINATED,
+        SUPERSEDED,
+        SIGNATURES,
+        MIXED,
+        TERMS,
+        TFIDF,
+        VECTORS,
+    )
 )
 """Tables of parts of a run that are left out unless they are configured."""
 
@@ -69,7 +85,9 @@ __all__ = [
     "REPEATS",
     "RUNS",
     "SEQUENCES",
+    "SIGNATURES",
     "SOURCES",
+    "SUPERSEDED",
     "TABLES",
     "TERMS",
     "TFIDF",

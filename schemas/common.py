@@ -7,10 +7,16 @@ from schemas.table import Column
 DOC_ID = Column(
     "doc_id",
     pa.string(),
-    "Stable id: 32 hex digits, XXH3-128 of source, offset and text as read; equal input gives equal ids.",
+    "Stable id: 32 hex digits, XXH3-128 of source, offset and text as read, or of what a Delta table's row "
+    "says; equal input gives equal ids.",
 )
 SOURCE = Column("source", pa.string(), "File the document came from, relative to its input's root.")
-OFFSET = Column("offset", pa.int64(), "Byte offset of the record in the (decompressed) source file.")
+OFFSET = Column(
+    "offset",
+    pa.int64(),
+    "Byte offset of the record in the (decompressed) source file; in Parquet the row's number, in a Delta "
+    "table its number among equal rows.",
+)
 SOURCE_ID = Column(
     "source_id", pa.string(), "The id the source gave the document, as text; null if it gave none.", True
 )

@@ -22,6 +22,8 @@ import pyarrow.fs
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from training.listing import Listed, find, version_of
+
 _RENAMES_ATOMICALLY = ("hdfs", "viewfs")
 """File systems beside the local ones whose rename is one step, and refuses an existing target unless told."""
 
@@ -84,6 +86,39 @@ class Folder:
         filesystem, path = self._place
         filesystem.invalidate_cache()
         return bool(filesystem.exists(f"{path}/{name}"))
+
+    def find(self, pattern: str = "") -> Iterator[Listed]:
+        """The files below it that a pattern with wildcards matches; see `training.listing.find`.
+
+        Args:
+            pattern: Relative to the folder; empty for all files, names that begin with a dot left out.
+
+        Raises:
+            FileNotFoundError: There is no such folder.
+        """
+        filesystem, path = self._place
+        yield from find(filesystem, path, [part for part in pattern.split("/") if part])
+
+    def describe(self, name: str) -> Listed:
+        """A file in it, as a listing shows it.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            IsADirectoryError: It is a folder.
+        """
+        filesystem, _ = self._place
+        info = filesystem.info(self._path_of(name))
+        if info["type"] != "file":
+            raise IsADirectoryError(name)
+        return Listed(name, int(info.get("size") or 0), version_of(info))
+
+    def _path_of(self, name: str) -> str:
+        filesystem, path = self._place
+        full = f"{path}/{name}"
+        if str(filesystem._strip_protocol(full)).rstrip("/") != full.rstrip("/"):
+            # hdfs-native 0.14 takes what follows such a character for no part of the name.
+            raise ValueError(f"the client for {filesystem.protocol} cannot open a name with '?', '#' or ';'")
+        return full
 
     def create(self) -> None:
         """Make it and its parents; no error if it is there."""
@@ -234,8 +269,8 @@ class Folder:
 
         hdfs-native's reader gives the whole file where a line is asked for (0.14.7).
         """
-        filesystem, path = self._place
-        with filesystem.open(f"{path}/{name}", mode) as handle:
+        filesystem, _ = self._place
+        with filesystem.open(self._path_of(name), mode) as handle:
             yield handle
 
     def sync(self) -> None:

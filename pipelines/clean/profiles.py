@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conf.errors import ConfigError
@@ -23,7 +24,7 @@ from pipelines.clean.words import DEFAULT_SPLITTER, SPLITTERS
 if TYPE_CHECKING:
     from conf.data import CleanConfig
 
-_LANGUAGE_PREFIX = "language."
+LANGUAGE_PREFIX = "language."
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Plan:
     thresholds: dict[str, float]
     splitter: str
     languages: frozenset[str]
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in order, without the steps between them."""
+        return tuple(item for item in self.items if isinstance(item, Rule))
 
 
 def _names(rules: tuple[Rule, ...]) -> tuple[str, ...]:
@@ -125,7 +131,7 @@ def resolve(config: CleanConfig) -> Plan:
         known = ", ".join(sorted(PROFILES))
         raise ConfigError(f"clean.profile = {config.profile!r} is not known; known profiles: {known}")
     names = list(profile.items if config.rules is None else config.rules)
-    if config.languages and not any(name.startswith(_LANGUAGE_PREFIX) for name in names):
+    if config.languages and not any(name.startswith(LANGUAGE_PREFIX) for name in names):
         names.insert(0, "language.listed.min")
     if config.min_language_score is not None and "language.score.min" not in names:
         names.insert(0, "language.score.min")

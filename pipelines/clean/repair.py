@@ -9,8 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from functools import cache
 
 import ftfy
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from ftfy.badness import is_bad
+
+from pipelines.clean.characters import SPACE, TABLE_SIZE, Bytes, Characters, Codes, Index, decode
+from pipelines.jit import kernel
 
 # Only what undoes an encoding fault; the other fixes of ftfy are changes of style.
 _MOJIBAKE_ONLY = ftfy.TextFixerConfig(
@@ -38,8 +47,17 @@ _LINE_BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff]")
 _MANY_BREAKS = re.compile(r"\n{4,}")
 
-# What would change an ASCII text; without any of it, one search is all that repair costs.
-_ASCII_FAULT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|[ \t]\n|\n{4}|\A\n|\s\Z")
+# Characters of these blocks are in none of ftfy's patterns for a wrong encoding: scripts from Hebrew to
+# Georgian and from Hangul to Khmer, ideographs, Hangul. Nor do the common marks make one by themselves, nor
+# Latin letters and signs among ASCII, but for four letters.
+_SAFE_BLOCKS = ((0x0590, 0x1CFF), (0x2E80, 0xA63F), (0xAC00, 0xD7FF), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF))
+_LATIN = ((0xA1, 0x24F), (0x20AC, 0x20AC), (0x2122, 0x2122))
+_MOJIBAKE_LETTERS = "ÂÃŒœ"
+_ALWAYS, _BESIDE_OTHERS = 2, 1
+_SAFE_MARKS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2018\u2019\u201c\u201d\u2022\u2026\u00a0\u00b7"
+
+# Without it before each line, ftfy's pattern finds in a text what it finds in one of its lines.
+_LINE_BEGINNING = re.compile(r"\n[ÃÂ]")
 
 MAX_BLANK_LINES = 2
 
@@ -61,8 +79,6 @@ def repair(text: str) -> tuple[str, int]:
         >>> repair("cafe\u0301\r\n\r\n\r\n\r\nschÃ¶n \n")
         ('café\n\n\nschön', 9)
     """
-    if text.isascii() and not _ASCII_FAULT.search(text):
-        return text, 0
     repaired = _once(text)
     if repaired == text:
         return text, 0
@@ -88,6 +104,88 @@ def _once(text: str) -> str:
 
 def _fix_encoding(text: str) -> str:
     # ftfy's word for a whole text depends on all of it; a line is what one program wrote.
+    if not (is_bad(text) or _LINE_BEGINNING.search(text) or len(text) > _MOJIBAKE_ONLY.max_decode_length):
+        return text
     return "\n".join(
         [line if line.isascii() else ftfy.fix_text(line, _MOJIBAKE_ONLY) for line in text.split("\n")]
     )
+
+
+def repair_all(texts: pa.LargeStringArray) -> tuple[pa.LargeStringArray, Index]:
+    """The repaired texts, and how many characters of each were changed or removed, int64.
+
+    Most texts of a crawl need no repair, and a look at their characters says so; the others are repaired
+    one by one.
+    """
+    num_repairs = np.zeros(len(texts), np.int64)
+    suspects = suspicious(decode(texts))
+    rows = np.flatnonzero(suspects)
+    if not rows.size:
+        return texts, num_repairs
+    pairs = [repair(text) for text in texts.take(pa.array(rows)).to_pylist()]
+    num_repairs[rows] = [count for _, count in pairs]
+    repaired = pa.array([text for text, _ in pairs], pa.large_string())
+    return pc.replace_with_mask(texts, pa.array(suspects), repaired), num_repairs
+
+
+def suspicious(characters: Characters) -> npt.NDArray[np.bool_]:
+    """Which texts repair could change, bool of shape (texts,); the others it leaves as they are."""
+    return _suspicious(characters.codes, characters.kinds, characters.bounds, _suspects())
+
+
+@cache
+def _suspects() -> Bytes:
+    """What a character can be part of, by code point, uint8 of shape (TABLE_SIZE,).
+
+    ALWAYS: control characters and odd line breaks, what ftfy may take for a wrong encoding, and what NFC
+    changes, alone or behind another character. BESIDE_OTHERS: what ftfy may take for a wrong encoding only
+    beside another character beyond ASCII.
+    """
+    suspects = np.full(TABLE_SIZE, _ALWAYS, np.uint8)
+    suspects[:0x80] = 0
+    suspects[0x1F000:] = 0
+    for first, last in _SAFE_BLOCKS:
+        suspects[first : last + 1] = 0
+    suspects[[ord(mark) for mark in _SAFE_MARKS]] = 0
+    for first, last in _LATIN:
+        suspects[first : last + 1] = _BESIDE_OTHERS
+    suspects[[ord(letter) for letter in _MOJIBAKE_LETTERS]] = _ALWAYS
+    for code in range(0x80, TABLE_SIZE):
+        character = chr(code)
+        if unicodedata.combining(character) or not unicodedata.is_normalized("NFC", character):
+            suspects[code] = _ALWAYS
+        parts = unicodedata.decomposition(character).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            suspects[int(parts[1], 16)] = _ALWAYS
+    suspects[0x1100:0x1200] = _ALWAYS  # Hangul Jamo compose to syllables
+    suspects[:0x20] = _ALWAYS
+    suspects[[ord("\t"), ord("\n")]] = 0
+    suspects[0x7F] = _ALWAYS
+    return suspects
+
+
+@kernel
+def _suspicious(codes: Codes, kinds: Bytes, bounds: Index, suspects: Bytes) -> npt.NDArray[np.bool_]:
+    found = np.zeros(bounds.size - 1, np.bool_)
+    for text in range(found.size):
+        start, end = bounds[text], bounds[text + 1]
+        feeds = 3  # as if before the text; a line feed at its beginning is one too many
+        fault = False
+        space = False
+        for index in range(start, end):
+            code = codes[index]
+            suspect = suspects[code] if code < TABLE_SIZE else _ALWAYS
+            if suspect == _BESIDE_OTHERS:
+                fault |= index > start and codes[index - 1] >= 0x80
+                fault |= index + 1 < end and codes[index + 1] >= 0x80
+            elif suspect == _ALWAYS:
+                fault = True
+            if code == 0x0A:
+                feeds += 1
+                fault |= feeds > 3 or space
+                space = False
+            else:
+                feeds = 0
+                space = (kinds[index] & SPACE) != 0
+        found[text] = fault or space or (feeds > 0 and start < end)
+    return found

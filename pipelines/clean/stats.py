@@ -1,48 +1,67 @@
-"""What rules share about one text: split once, counted once, and only if a rule asks."""
+"""What rules share about a batch of texts: decoded, split and counted once, and only if a rule asks."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
-from pipelines.clean.language import Language
-from pipelines.clean.punctuation import SYMBOLS
-from pipelines.clean.words import DEFAULT_SPLITTER, SPLITTERS
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.clean.characters import Characters, Index, decode
+from pipelines.clean.counts import STOP_WORDS, CharacterCounts, WordCounts, count_characters, count_words
+from pipelines.clean.language import Languages
+from pipelines.clean.lines import Lines, count_lines
+from pipelines.clean.ngrams import repetition
+from pipelines.clean.pages import PageLines, read_lines
+from pipelines.clean.prose import Prose, find_prose
+from pipelines.clean.words import DEFAULT_SPLITTER, Words, split
+
+Values = npt.NDArray[np.float64]
 
 _Value = TypeVar("_Value")
 
-_PARAGRAPH_BREAK = re.compile(r"\n{2,}")
-_LINE_BREAKS = re.compile(r"\n+")
 
-
-class TextStats:
-    """The shared measurements of one text.
+class BatchStats:
+    """The shared measurements of some texts.
 
     Attributes:
-        text: The text that is measured.
+        texts: The texts that are measured.
         splitter: Name of the word splitter.
-        language: The likely languages of the document.
-        languages: The languages that the profile wants; empty for all.
+        languages: The likely languages of the documents.
+        wanted: The languages that the profile wants; empty for all.
+        stop_words: The words that Gopher's rule on stop words counts.
     """
 
     def __init__(
         self,
-        text: str,
+        texts: pa.LargeStringArray,
         splitter: str = DEFAULT_SPLITTER,
-        language: Language | None = None,
-        languages: frozenset[str] = frozenset(),
+        languages: Languages | None = None,
+        wanted: frozenset[str] = frozenset(),
+        stop_words: frozenset[str] = STOP_WORDS,
     ) -> None:
-        self.text = text
+        self.texts = texts
         self.splitter = splitter
-        self.language = language or Language()
-        self.languages = languages
+        self.languages = languages or Languages.unknown(len(texts))
+        self.wanted = wanted
+        self.stop_words = stop_words
         self._computed: dict[object, object] = {}
 
-    def with_text(self, text: str) -> TextStats:
-        """The measurements of another text of the same document."""
-        return TextStats(text, self.splitter, self.language, self.languages)
+    def __len__(self) -> int:
+        """How many texts there are."""
+        return len(self.texts)
+
+    def with_texts(self, texts: pa.LargeStringArray) -> BatchStats:
+        """The measurements of other texts of the same documents."""
+        return BatchStats(texts, self.splitter, self.languages, self.wanted, self.stop_words)
+
+    def take(self, rows: Index) -> BatchStats:
+        """The measurements of some of the documents."""
+        texts, languages = self.texts.take(pa.array(rows)), self.languages.take(rows)
+        return BatchStats(texts, self.splitter, languages, self.wanted, self.stop_words)
 
     def once(self, key: object, compute: Callable[[], _Value]) -> _Value:
         """The value of `compute`, which is called once for a key: for what the rules of one paper share."""
@@ -51,69 +70,62 @@ class TextStats:
         return self._computed[key]  # type: ignore[return-value]
 
     @cached_property
-    def words(self) -> list[str]:
+    def characters(self) -> Characters:
+        """The characters and their kinds."""
+        return decode(self.texts)
+
+    @cached_property
+    def words(self) -> Words:
         """The words, by the splitter."""
-        return SPLITTERS[self.splitter](self.text)
+        return split(self.characters, self.splitter)
+
+    @property
+    def num_words(self) -> Index:
+        """How many words each text has, symbols included."""
+        return np.diff(self.words.bounds)
+
+    @property
+    def num_chars(self) -> Index:
+        """How many characters each text has."""
+        return self.characters.lengths
 
     @cached_property
-    def num_words(self) -> int:
-        """How many words there are, symbols included."""
-        return len(self.words)
+    def word_counts(self) -> WordCounts:
+        """What is counted in the words."""
+        return count_words(self.characters, self.words, self.stop_words)
 
     @cached_property
-    def non_symbol_words(self) -> list[str]:
-        """The words that have a character which is no symbol."""
-        return [word for word in self.words if not SYMBOLS.issuperset(word)]
+    def character_counts(self) -> CharacterCounts:
+        """What is counted in the characters."""
+        return count_characters(self.characters)
 
     @cached_property
-    def num_letters(self) -> int:
-        """Characters that are letters in any script."""
-        return sum(map(str.isalpha, self.text))
+    def lines(self) -> Lines:
+        """Lines and paragraphs, and which repeat an earlier one."""
+        return count_lines(self.characters)
 
     @cached_property
-    def num_visible(self) -> int:
-        """Characters that are not white space."""
-        return len(self.text) - sum(map(str.isspace, self.text))
+    def repetition(self) -> Index:
+        """Characters in repeated n-grams, see `ngrams.repetition`."""
+        return repetition(self.characters, self.words)
 
     @cached_property
-    def lines(self) -> list[str]:
-        """All lines, blank ones included."""
-        return self.text.splitlines()
+    def prose(self) -> Prose:
+        """The lines of prose."""
+        return find_prose(self.characters, self.lines)
 
     @cached_property
-    def filled_lines(self) -> list[str]:
-        """The lines between line feeds that are not blank, as they stand."""
-        return [line for line in self.text.split("\n") if line.strip()]
-
-    @cached_property
-    def line_runs(self) -> list[str]:
-        """The text parted at runs of line feeds; at the ends there can be an empty part."""
-        return _LINE_BREAKS.split(self.text)
-
-    @cached_property
-    def paragraphs(self) -> list[str]:
-        """The stripped text parted where two or more line feeds follow each other."""
-        return _PARAGRAPH_BREAK.split(self.text.strip())
+    def page_lines(self) -> PageLines:
+        """The lines as C4 sees them."""
+        return read_lines(self.characters)
 
 
-def share(part: float, whole: float) -> float:
-    """`part / whole`, and 0 where there is no whole: a text without lines has no bad ones."""
-    return part / whole if whole else 0.0
-
-
-def duplicates(items: Sequence[str]) -> tuple[int, int]:
-    """How many items occurred before in the sequence, and how many characters they have together.
+def share(part: npt.NDArray[np.generic], whole: npt.NDArray[np.generic]) -> Values:
+    """`part / whole`, and 0 where there is no whole: a text without lines has no bad ones.
 
     Example:
-        >>> duplicates(["a", "bb", "bb", "a", "bb"])
-        (3, 5)
+        >>> share(np.array([1, 3]), np.array([2, 0])).tolist()
+        [0.5, 0.0]
     """
-    seen: set[str] = set()
-    num_items = num_chars = 0
-    for item in items:
-        if item in seen:
-            num_items += 1
-            num_chars += len(item)
-        else:
-            seen.add(item)
-    return num_items, num_chars
+    result = np.zeros(len(part), np.float64)
+    return np.divide(part, whole, out=result, where=whole != 0)

@@ -52,7 +52,7 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
             "format",
             "ingest.format",
             str,
-            "auto, jsonl, text, parquet, csv, tsv, html, warc, wet or python-docs.",
+            "auto, jsonl, text, parquet, csv, tsv, html, warc, wet, delta or python-docs.",
         ),
         Flag("text-field", "ingest.text_field", str, "Field or column that holds the text."),
         Flag("id-field", "ingest.id_field", str, "Field or column that holds the source's own id."),
@@ -78,9 +78,16 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
     "dedup": (
         Flag("decontaminate", "decontaminate.sets", list[str], "Evaluation sets (files)."),
         Flag("method", "dedup.method", str, "exact or minhash (which includes exact)."),
-        Flag("ngram", "dedup.ngram", int, "Words in a shingle."),
+        Flag("url", "dedup.url", bool, "Documents of one web address are duplicates too."),
+        Flag("unit", "dedup.unit", str, "What a shingle is made of: words or characters."),
+        Flag("ngram", "dedup.ngram", int, "Words, or characters, in a shingle."),
         Flag("bands", "dedup.bands", int, "LSH bands."),
         Flag("rows", "dedup.rows", int, "MinHash values in a band."),
+        Flag("seed", "dedup.seed", int, "Seed of the MinHash permutations."),
+        Flag("verify", "dedup.verify_threshold", float, "Least true Jaccard similarity of near-duplicates."),
+        Flag("keep", "dedup.keep", str, "Who stays of a cluster: longest or first."),
+        Flag("history", "dedup.history", str, "Folder of the signatures of earlier batches."),
+        Flag("batch", "dedup.batch", str, "Name of this batch in the history; else the lake's path."),
         Flag("validation-fraction", "dedup.validation_fraction", float, "Share of documents held out."),
     ),
     "tokenize": (
@@ -141,7 +148,9 @@ HELP = {
     "Example: ringlake repeats --unit line --lake lake && "
     "ringlake dedup --set repeats.unit=line --lake lake",
     "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.\n\n"
-    "With --decontaminate FILE..., survivors that overlap an evaluation set go to table contaminated.",
+    "With --decontaminate FILE..., survivors that overlap an evaluation set go to table contaminated.\n\n"
+    "With --history, also those of earlier batches, and the table superseded.\n\n"
+    "Example: ringlake dedup --lake lakes/monday --history lakes/history",
     "tokenize": "Train a byte-level tokenizer on the training split and encode the corpus: table tokens.",
     "mix": "Choose how often each document is packed, by the groups of the run file: table mixed.\n\n"
     "pack reads mixed where the configuration has mix.groups.",

@@ -10,8 +10,9 @@ from typing import Any
 
 from conf.corpus import DecontaminateConfig, EvalSet
 from pipelines.errors import InputError
-from pipelines.ingest.decompress import actual_compression, compression_of_name, open_stream, verify
+from pipelines.ingest.decompress import actual_compression, compression_of_name, verify
 from pipelines.ingest.record import FileFault, repair
+from pipelines.ingest.stored import Stored
 
 Item = tuple[str, list[str]]
 """An item of an evaluation set: its id and its texts."""
@@ -85,13 +86,14 @@ def read_items(given: EvalSet, max_bytes: int) -> Iterator[Item]:
 
 def _read(given: EvalSet, max_bytes: int) -> str:
     try:
-        compression = actual_compression(given.path, compression_of_name(given.path)[1])
-        with open_stream(given.path, compression) as stream:
+        stored = Stored(given.path)
+        compression = actual_compression(stored, compression_of_name(given.path)[1])
+        with stored.open(compression) as stream:
             content = stream.read(max_bytes + 1)
         if len(content) > max_bytes:
             raise _problem(given, f"it has more than {max_bytes:,} bytes (decontaminate.max_file_bytes)")
         # A stream that was cut short or damaged must not pass for a smaller set.
-        verify(given.path, compression, max_bytes, max_expansion=max_bytes)
+        verify(stored, compression, max_bytes, max_expansion=max_bytes)
         return content.decode("utf-8-sig")
     except FileFault as error:
         raise _problem(given, error.fault.detail) from None

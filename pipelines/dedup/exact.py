@@ -23,8 +23,12 @@ def content_hash(text: Column) -> Column:
 def with_representative(documents: DataFrame) -> DataFrame:
     """Adds `representative`: the smallest doc_id among the documents of equal content.
 
+    A document that an earlier batch has stands for itself: it counts as it was then.
+
     Args:
-        documents: Columns doc_id and content, and any others.
+        documents: Columns doc_id, content and is_known, and any others.
     """
     same_text = Window.partitionBy("content")
-    return documents.withColumn("representative", F.min("doc_id").over(same_text))
+    new = F.when(~F.col("is_known"), F.col("doc_id"))
+    representative = F.when(F.col("is_known"), F.col("doc_id")).otherwise(F.min(new).over(same_text))
+    return documents.withColumn("representative", representative)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Window
-from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, LongType, StructField, StructType
 
 from pipelines.dedup.characters import character_classes
 from pipelines.dedup.shingles import U64, band_keys, jaccard
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+Unit = Literal["words", "characters"]
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,18 @@ class MinHash:
     a bijection; x itself is mixed (`shingles`). All a_k and b_k follow from the seed.
 
     Attributes:
-        ngram: Words in a shingle.
+        ngram: Words, or characters, in a shingle.
         bands: Bands.
         rows: MinHash values in a band.
         seed: Seed of the permutations.
+        unit: What a shingle is made of.
     """
 
     ngram: int
     bands: int
     rows: int
     seed: int
+    unit: Unit = "words"
 
     def permutations(self) -> tuple[U64, U64]:
         """All a_k and all b_k, uint64 of shape (bands * rows,) each."""
@@ -57,12 +59,16 @@ class MinHash:
     def keys(self, texts: pa.Array) -> tuple[U64, npt.NDArray[np.int64]]:
         """Band keys, uint64 of shape (texts, bands), and shingles of each text, int64 of shape (texts,)."""
         data, offsets = lowered(texts)
-        return band_keys(data, offsets, character_classes(), self.ngram, *self.permutations(), self.bands)
+        characters = self.unit == "characters"
+        classes = character_classes()
+        return band_keys(data, offsets, classes, self.ngram, characters, *self.permutations(), self.bands)
 
 
-def similarities(texts: pa.Array, others: pa.Array, ngram: int) -> npt.NDArray[np.float64]:
+def similarities(
+    texts: pa.Array, others: pa.Array, ngram: int, unit: Unit = "words"
+) -> npt.NDArray[np.float64]:
     """Jaccard similarity of the shingle sets of each text and the other one in its row."""
-    return jaccard(*lowered(texts), *lowered(others), character_classes(), ngram)
+    return jaccard(*lowered(texts), *lowered(others), character_classes(), ngram, unit == "characters")
 
 
 def lowered(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -76,32 +82,15 @@ def lowered(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int6
 def with_keys(documents: DataFrame, family: MinHash) -> DataFrame:
     """Replaces `text` by `keys`: its band keys (array of long), empty if the text has no word.
 
+    A key has its band mixed in, so that it alone names the bucket.
+
     Args:
-        documents: Columns doc_id, num_bytes, content and text.
+        documents: Column text and any others.
         family: The hash functions.
     """
-    schema = (
-        "doc_id string not null, num_bytes long not null, content binary not null, keys array<long> not null"
-    )
-    return documents.select("doc_id", "num_bytes", "content", "text").mapInArrow(_key_batches(family), schema)
-
-
-def star_edges(documents: DataFrame) -> DataFrame:
-    """Edges (node, hub) with hub < node: in each bucket from every document to the smallest doc_id.
-
-    A bucket of n documents gives n - 1 edges, never n^2 pairs, and connects the same documents. A key
-    has its band mixed in, so that it alone names the bucket.
-
-    Args:
-        documents: Columns doc_id and keys.
-    """
-    bucket = Window.partitionBy("key")
-    return (
-        documents.select("doc_id", F.explode("keys").alias("key"))
-        .select(F.col("doc_id").alias("node"), F.min("doc_id").over(bucket).alias("hub"))
-        .where("node != hub")
-        .distinct()
-    )
+    others = [field for field in documents.schema.fields if field.name != "text"]
+    schema = StructType([*others, StructField("keys", ArrayType(LongType(), False), False)])
+    return documents.mapInArrow(_key_batches(family), schema)
 
 
 def _key_batches(family: MinHash) -> Batches:
@@ -112,7 +101,8 @@ def _key_batches(family: MinHash) -> Batches:
             ends = np.cumsum(np.where(counts > 0, family.bands, 0))
             offsets = np.concatenate([[0], ends]).astype(np.int32)
             lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(kept))
-            columns = [batch["doc_id"], batch["num_bytes"], batch["content"], lists]
-            yield pa.RecordBatch.from_arrays(columns, names=["doc_id", "num_bytes", "content", "keys"])
+            names = [name for name in batch.schema.names if name != "text"]
+            columns = [batch[name] for name in names]
+            yield pa.RecordBatch.from_arrays([*columns, lists], names=[*names, "keys"])
 
     return convert

@@ -1,8 +1,11 @@
-"""Word n-grams of a text as 64-bit hashes, and MinHash over them, straight from Arrow's string buffers.
+"""N-grams of a text as 64-bit hashes, and MinHash over them, straight from Arrow's string buffers.
 
 A text is lower-cased by the caller. Its words are runs of word characters, with each character of a
 script written without spaces a word of its own (`characters`). A shingle is n consecutive words; a
 text of fewer than n words is one shingle, and a text without a word has none.
+
+Where the unit is the character, each word character counts as a word, and so does each run of
+separators between two of them, whatever it is made of.
 
 Hashes are 64 bits wide and stand for their shingles: two different shingles of one pair of documents
 collide with a probability below m^2 / 2^64 for m shingles, 1e-7 for a million of them. All
@@ -19,13 +22,14 @@ from pipelines.jit import kernel
 Bytes = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
 
-_SEPARATOR, _WORD = 0, 1
+_SEPARATOR, _WORD, _LONE = 0, 1, 2
 _FNV_OFFSET = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME = np.uint64(0x100000001B3)
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _ONE = np.uint64(1)
+_GAP = np.uint64(0xD6E8FEB86659FD93)
 _S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
 _LARGEST = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -39,14 +43,15 @@ def _mix(value: np.uint64) -> np.uint64:
 
 
 @kernel
-def _words(data: Bytes, start: int, end: int, classes: Bytes, out: U64) -> int:
-    """Hash of each word of data[start:end] into `out`; the number of words.
+def _words(data: Bytes, start: int, end: int, classes: Bytes, out: U64, characters: bool = False) -> int:
+    """Hash of each word (or character) of data[start:end] into `out`; their number.
 
     A word is hashed byte by byte with FNV-1a (Fowler, Noll and Vo), then mixed. Bytes that are no
     UTF-8 separate words.
     """
     count = 0
     inside = False
+    apart = False
     state = _FNV_OFFSET
     position = start
     while position < end:
@@ -75,6 +80,15 @@ def _words(data: Bytes, start: int, end: int, classes: Bytes, out: U64) -> int:
                     | np.int64(data[position + 3] & 0x3F)
                 )
         kind = classes[code] if code < classes.size else _SEPARATOR
+        if characters:
+            if kind == _SEPARATOR:
+                apart = count > 0
+            else:
+                if apart:
+                    out[count] = _GAP
+                    count += 1
+                    apart = False
+                kind = _LONE
         if kind == _WORD:
             inside = True
             for index in range(position, position + width):
@@ -117,12 +131,12 @@ def _shingles(words: U64, num_words: int, ngram: int, out: U64) -> int:
 
 
 @kernel
-def _buffer_size(offsets: npt.NDArray[np.int64]) -> int:
-    """Words that the longest text can have: two bytes a word, at least."""
+def _buffer_size(offsets: npt.NDArray[np.int64], characters: bool = False) -> int:
+    """Words that the longest text can have: two bytes a word, at least, and one a character or gap."""
     longest = 0
     for row in range(offsets.size - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
-    return longest // 2 + 1
+    return longest + 1 if characters else longest // 2 + 1
 
 
 @kernel
@@ -131,6 +145,7 @@ def band_keys(
     offsets: npt.NDArray[np.int64],
     classes: Bytes,
     ngram: int,
+    characters: bool,
     multipliers: U64,
     increments: U64,
     bands: int,
@@ -141,7 +156,8 @@ def band_keys(
         data: Bytes of the lower-cased texts, one after another.
         offsets: Where each text begins and the last one ends, int64 of shape (texts + 1,).
         classes: See `characters.character_classes`.
-        ngram: Words in a shingle.
+        ngram: Words, or characters, in a shingle.
+        characters: Whether the unit is the character.
         multipliers: Odd; permutation k maps x to multipliers[k] * x + increments[k] modulo 2^64.
         increments: As many.
         bands: Bands the permutations are divided into, in order and evenly.
@@ -155,11 +171,11 @@ def band_keys(
     rows = num_values // bands
     keys = np.zeros((num_texts, bands), np.uint64)
     counts = np.zeros(num_texts, np.int64)
-    size = _buffer_size(offsets)
+    size = _buffer_size(offsets, characters)
     words = np.empty(size, np.uint64)
     shingles = np.empty(size, np.uint64)
     for text in range(num_texts):
-        num_words = _words(data, offsets[text], offsets[text + 1], classes, words)
+        num_words = _words(data, offsets[text], offsets[text + 1], classes, words, characters)
         count = _shingles(words, num_words, ngram, shingles)
         counts[text] = count
         if count == 0:
@@ -199,6 +215,7 @@ def jaccard(
     offsets_b: npt.NDArray[np.int64],
     classes: Bytes,
     ngram: int,
+    characters: bool,
 ) -> npt.NDArray[np.float64]:
     """Jaccard similarity of the shingle sets of text i of a and text i of b.
 
@@ -208,21 +225,22 @@ def jaccard(
         data_b: Bytes of the lower-cased texts b.
         offsets_b: Their offsets, equally many.
         classes: See `characters.character_classes`.
-        ngram: Words in a shingle.
+        ngram: Words, or characters, in a shingle.
+        characters: Whether the unit is the character.
 
     Returns:
         Size of the intersection over size of the union, float64; 0 where neither has a shingle.
     """
     num_pairs = offsets_a.size - 1
     result = np.zeros(num_pairs, np.float64)
-    size = max(_buffer_size(offsets_a), _buffer_size(offsets_b))
+    size = max(_buffer_size(offsets_a, characters), _buffer_size(offsets_b, characters))
     words = np.empty(size, np.uint64)
     set_a = np.empty(size, np.uint64)
     set_b = np.empty(size, np.uint64)
     for pair in range(num_pairs):
-        num_words = _words(data_a, offsets_a[pair], offsets_a[pair + 1], classes, words)
+        num_words = _words(data_a, offsets_a[pair], offsets_a[pair + 1], classes, words, characters)
         size_a = _distinct(set_a, _shingles(words, num_words, ngram, set_a))
-        num_words = _words(data_b, offsets_b[pair], offsets_b[pair + 1], classes, words)
+        num_words = _words(data_b, offsets_b[pair], offsets_b[pair + 1], classes, words, characters)
         size_b = _distinct(set_b, _shingles(words, num_words, ngram, set_b))
         index_a, index_b, common = 0, 0, 0
         while index_a < size_a and index_b < size_b:

@@ -1,18 +1,24 @@
-"""The stage: `clean` in, `corpus` and `duplicates` out."""
+"""The stage: `clean` in, `corpus` and `duplicates` out; with a history, `superseded` and `signatures` too."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from conf.data import DedupConfig
-from pipelines.dedup.components import LABELS, Components, connected_components
+from pipelines.dedup import history as past
+from pipelines.dedup.buckets import members, star_edges
+from pipelines.dedup.components import connected_components
 from pipelines.dedup.exact import content_hash, with_representative
-from pipelines.dedup.minhash import MinHash, star_edges, with_keys
+from pipelines.dedup.minhash import MinHash, with_keys
 from pipelines.dedup.split import split_of
-from pipelines.dedup.survivors import assign, duplicates
+from pipelines.dedup.survivors import assign, duplicates, order, stays
+from pipelines.dedup.url import normalised
+from pipelines.dedup.verify import verified_edges
+from pipelines.errors import InputError
 from pipelines.stage import Say, StageOutput
 from schemas import CORPUS
 
@@ -20,45 +26,195 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def dedup(clean: DataFrame, config: DedupConfig, say: Say = lambda _line: None) -> StageOutput:
-    """Removes equal and nearly equal documents, and splits what stays.
+@dataclass(frozen=True)
+class History:
+    """What a batch is compared with.
+
+    Attributes:
+        rows: Table `signatures` of the history; no rows before the first batch.
+        batch: Name of the batch at hand.
+    """
+
+    rows: DataFrame
+    batch: str
+
+
+def dedup(
+    clean: DataFrame,
+    config: DedupConfig,
+    say: Say = lambda _line: None,
+    history: History | None = None,
+) -> StageOutput:
+    """Removes documents of equal address, equal text and nearly equal text, and splits what stays.
 
     Signatures and components are computed here. The signatures' frame is persisted and among the
-    output's `shared`, whose owner unpersists them after the writes.
+    output's `shared`, whose owner unpersists them after the writes. With a history, the table `signatures`
+    of the output is this batch's part of it (None in `details` of "history_sequence": it is there already).
 
     Args:
         clean: Table `clean`.
         config: The section `dedup`.
         say: Prints progress.
+        history: Signatures of earlier batches.
 
     Raises:
         StageFailedError: The components took more than `config.max_rounds` rounds.
+        InputError: The history does not fit, or has every document already.
     """
-    hashed = clean.select("doc_id", "num_bytes", content_hash(F.col("text")).alias("content"), "text")
+    held: list[DataFrame] = []
+    try:
+        if history is None:
+            return _alone(clean, config, say, held)
+        return _against(clean, history, config, say, held)
+    except BaseException:
+        for frame in held:
+            frame.unpersist()
+        raise
+
+
+def sign(clean: DataFrame, config: DedupConfig) -> DataFrame:
+    """What is compared of each document: doc_id, source, num_bytes, content, address and keys.
+
+    Args:
+        clean: Columns doc_id, source, num_bytes, url and text.
+        config: The section `dedup`.
+    """
+    address = normalised(F.col("url")) if config.url else F.lit(None).cast("string")
+    hashed = clean.select(
+        "doc_id",
+        "source",
+        "num_bytes",
+        content_hash(F.col("text")).alias("content"),
+        address.alias("address"),
+        "text",
+    )
     if config.method == "exact":
-        documents = with_representative(hashed.drop("text")).persist(StorageLevel.MEMORY_AND_DISK)
-        found = Components(clean.sparkSession.createDataFrame([], LABELS), 0, 0)
-    else:
-        family = MinHash(config.ngram, config.bands, config.rows, config.seed)
-        documents = with_representative(with_keys(hashed, family)).persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            edges = star_edges(documents.where("doc_id = representative"))
-            found = connected_components(edges, config.max_rounds, say)
-        except BaseException:
-            documents.unpersist()
-            raise
-    assigned = assign(documents, found.labels)
-    return StageOutput(
-        tables={
-            "corpus": _corpus(clean, assigned, config),
-            "duplicates": duplicates(clean, assigned, config.ngram),
-        },
-        shared=(assigned, documents),
-        details={"near_duplicate_edges": found.num_edges, "component_rounds": found.num_rounds},
+        return hashed.drop("text").withColumn("keys", F.array().cast("array<long>"))
+    return with_keys(hashed, MinHash(config.ngram, config.bands, config.rows, config.seed, config.unit))
+
+
+def _hold(frame: DataFrame, held: list[DataFrame]) -> DataFrame:
+    held.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+    return frame
+
+
+def _alone(clean: DataFrame, config: DedupConfig, say: Say, held: list[DataFrame]) -> StageOutput:
+    describe(clean, "dedup: signatures")
+    documents = _hold(with_representative(sign(clean, config).withColumn("is_known", F.lit(False))), held)
+    found = _connect(clean, documents, None, config, say)
+    assigned = _hold(assign(documents, found.labels, config), held)
+    tables = _tables(clean, assigned, config)
+    return StageOutput(tables=tables, shared=tuple(held), details=found.details)
+
+
+def _against(
+    clean: DataFrame, history: History, config: DedupConfig, say: Say, held: list[DataFrame]
+) -> StageOutput:
+    describe(clean, "dedup: signatures")
+    signed = _hold(sign(clean, config), held)
+    batch = past.place(history.rows, signed, history.batch, config)
+    stored = batch.earlier.select("doc_id", F.lit(True).alias("stored"))
+    marked = signed.join(stored, "doc_id", "left").withColumn("is_known", F.col("stored").isNotNull())
+    documents = _hold(with_representative(marked), held)
+    counts = documents.agg(F.count("*"), F.count("stored")).first()
+    assert counts is not None
+    if counts[0] and counts[0] == counts[1]:
+        raise InputError(
+            f"all {counts[0]} documents of batch {history.batch!r} are in the history {config.history} under "
+            "the name of another batch, so that none would stay; to run that batch again, give its name "
+            "with --batch"
+        )
+    describe(clean, "dedup: clusters of the history")
+    resolved = past.resolve(batch.earlier, config.max_rounds, say).localCheckpoint()
+    links = _hold(past.found(documents, batch.earlier, resolved), held)
+    found = _connect(clean, documents, links, config, say)
+    labels = _hold(found.labels, held)
+    older = past.clusters(batch.earlier, resolved, links, order(config))
+    older = _hold(
+        older.join(labels, older["label"] == labels["node"], "left").select(
+            F.coalesce("component", "label").alias("cluster"), "best", "size"
+        ),
+        held,
+    )
+    assigned = _hold(assign(documents, labels, config, older), held)
+    tables = _tables(clean, assigned, config) | {
+        "superseded": _superseded(older, assigned),
+        "signatures": past.signatures(documents, assigned, links, batch, config),
+    }
+    details = found.details | {
+        "batch": batch.name,
+        "batch_number": batch.sequence,
+        "known_documents": counts[1],
+    }
+    if batch.is_stored:
+        del tables["signatures"]
+    return StageOutput(tables=tables, shared=tuple(held), details=details)
+
+
+@dataclass(frozen=True)
+class _Connected:
+    labels: DataFrame
+    details: dict[str, Any]
+
+
+def _connect(
+    clean: DataFrame, documents: DataFrame, links: DataFrame | None, config: DedupConfig, say: Say
+) -> _Connected:
+    """Labels of all representatives that anything connects."""
+    firsts = documents.where("doc_id = representative and not is_known")
+    details: dict[str, Any] = {}
+    edges = clean.sparkSession.createDataFrame([], "node string not null, hub string not null")
+    if config.url:
+        places = documents.where("address is not null and not is_known")
+        edges = edges.union(
+            star_edges(places.select(F.col("address").alias("key"), F.col("representative").alias("node")))
+        )
+    if config.method == "minhash":
+        bucketed = members(firsts)
+        if config.verify_threshold is None:
+            near = star_edges(bucketed)
+        else:
+            describe(clean, "dedup: verification")
+            texts = clean.select("doc_id", "text")
+            near, details["unverified_places"] = verified_edges(
+                bucketed, texts, config.ngram, config.unit, config.verify_threshold, say
+            )
+        edges = edges.union(near)
+    if links is not None:
+        edges = edges.union(
+            links.where("node != label").select(F.greatest("node", "label"), F.least("node", "label"))
+        )
+    describe(clean, "dedup: buckets and connected components")
+    found = connected_components(edges, config.max_rounds, say)
+    details |= {"near_duplicate_edges": found.num_edges, "component_rounds": found.num_rounds}
+    return _Connected(found.labels, details)
+
+
+def _tables(clean: DataFrame, assigned: DataFrame, config: DedupConfig) -> dict[str, DataFrame]:
+    # Most documents are alone: the few that are not reach the texts' tasks without moving the texts.
+    clustered = assigned.where(~stays() | (F.col("cluster_size") > 1)).select(
+        "doc_id", "cluster_size", (~stays()).alias("goes")
+    )
+    split = split_of(F.col("doc_id"), config.validation_fraction, config.split_seed)
+    corpus = (
+        clean.join(clustered, "doc_id", "left")
+        .where(~F.coalesce("goes", F.lit(False)))
+        .withColumn("cluster_size", F.coalesce("cluster_size", F.lit(1)))
+        .withColumn("split", split)
+        .select(*CORPUS.column_names)
+    )
+    return {"corpus": corpus, "duplicates": duplicates(clean, assigned, config)}
+
+
+def _superseded(older: DataFrame, assigned: DataFrame) -> DataFrame:
+    kept = assigned.select("cluster", "kept_doc_id").distinct()
+    return (
+        older.join(kept, "cluster")
+        .where("best.doc_id != kept_doc_id")
+        .select("best.doc_id", "best.source", "best.batch", "kept_doc_id", "best.num_bytes")
     )
 
 
-def _corpus(clean: DataFrame, assigned: DataFrame, config: DedupConfig) -> DataFrame:
-    split = split_of(F.col("doc_id"), config.validation_fraction, config.split_seed)
-    survivors = assigned.where("doc_id = kept_doc_id").select("doc_id", "cluster_size")
-    return clean.join(survivors, "doc_id").withColumn("split", split).select(*CORPUS.column_names)
+def describe(frame: DataFrame, text: str) -> None:
+    """Names the Spark jobs that follow in the UI and in the event log."""
+    frame.sparkSession.sparkContext.setJobDescription(text)

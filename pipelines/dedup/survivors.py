@@ -1,7 +1,7 @@
 """Who stays of each cluster, and what is recorded of those who go.
 
-The rule, for equal and for near-equal texts alike: the longest text in UTF-8 bytes stays, and among
-texts of the same length the one with the smallest doc_id.
+The rule, for all methods alike. `longest`: the longest text in UTF-8 bytes stays. `first`: the one whose
+source comes first by name. Among equals the one with the smallest doc_id.
 """
 
 from __future__ import annotations
@@ -11,80 +11,127 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from pipelines.dedup.minhash import similarities
+from conf.data import DedupConfig
+from pipelines.dedup.minhash import Unit, similarities
 from schemas import DUPLICATES
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
-EXACT, MINHASH = "exact", "minhash"
+URL, EXACT, MINHASH = "url", "exact", "minhash"
 
 
-def assign(documents: DataFrame, labels: DataFrame) -> DataFrame:
+def order(config: DedupConfig) -> Column:
+    """The survivor of a cluster has the smallest of these.
+
+    Needs columns doc_id, num_bytes, source, content, address and batch; doc_id is the last that counts.
+    """
+    first = -F.col("num_bytes") if config.keep == "longest" else F.col("source")
+    return F.struct(first.alias("rank"), "doc_id", "num_bytes", "source", "content", "address", "batch")
+
+
+def assign(
+    documents: DataFrame, labels: DataFrame, config: DedupConfig, older: DataFrame | None = None
+) -> DataFrame:
     """The survivor of every document's cluster; a survivor is its own.
 
     Args:
-        documents: Columns doc_id, representative, num_bytes and content.
-        labels: (node, component) of the representatives that have near-duplicates.
+        documents: Columns doc_id, representative, is_known, num_bytes, source, content, address.
+        labels: (node, component) of the representatives that are connected.
+        config: The section `dedup`.
+        older: (cluster, best, size) of clusters of earlier batches.
 
     Returns:
-        Columns doc_id, kept_doc_id, cluster_size and method: 'exact' if the text equals that of the
-        survivor, else 'minhash'.
+        Columns doc_id, is_known, cluster, kept_doc_id, kept_batch (null: this one), cluster_size,
+        is_equal (to the survivor's text) and method: 'url' if the address is that of the survivor, else
+        'exact' if the text is, else 'minhash', or 'url' if only addresses connect documents.
     """
     members = documents.join(labels, documents["representative"] == labels["node"], "left").select(
-        "doc_id", "num_bytes", "content", F.coalesce("component", "representative").alias("cluster")
+        "doc_id",
+        "is_known",
+        "num_bytes",
+        "source",
+        "content",
+        "address",
+        F.lit(None).cast("string").alias("batch"),
+        F.coalesce("component", "representative").alias("cluster"),
     )
-    cluster = Window.partitionBy("cluster")
-    order = F.struct(-F.col("num_bytes"), "doc_id", "content")
-    return (
-        members.withColumn("kept", F.min(order).over(cluster))
-        .withColumn("cluster_size", F.count("*").over(cluster))
-        .select(
-            "doc_id",
-            F.col("kept.doc_id").alias("kept_doc_id"),
-            "cluster_size",
-            F.when(F.col("content") == F.col("kept.content"), EXACT).otherwise(MINHASH).alias("method"),
+    kept = (
+        members.where("not is_known")
+        .groupBy("cluster")
+        .agg(F.min(order(config)).alias("best"), F.count("*").alias("size"))
+    )
+    if older is not None:
+        kept = (
+            kept.union(older.select("cluster", "best", "size"))
+            .groupBy("cluster")
+            .agg(F.min("best").alias("best"), F.sum("size").alias("size"))
         )
+    same_address = F.coalesce(F.col("address") == F.col("best.address"), F.lit(False))
+    same_text = F.col("content") == F.col("best.content")
+    connected = MINHASH if config.method == "minhash" else URL
+    return members.join(kept, "cluster").select(
+        "doc_id",
+        "is_known",
+        "cluster",
+        F.col("best.doc_id").alias("kept_doc_id"),
+        F.col("best.batch").alias("kept_batch"),
+        F.col("size").alias("cluster_size"),
+        same_text.alias("is_equal"),
+        F.when(same_address, URL).when(same_text, EXACT).otherwise(connected).alias("method"),
     )
 
 
-def duplicates(clean: DataFrame, assigned: DataFrame, ngram: int) -> DataFrame:
+def stays() -> Column:
+    """Whether a row of `assigned` is its cluster's survivor, and of this batch."""
+    return (F.col("doc_id") == F.col("kept_doc_id")) & F.col("kept_batch").isNull()
+
+
+def duplicates(clean: DataFrame, assigned: DataFrame, config: DedupConfig) -> DataFrame:
     """The rows of table `duplicates`.
 
     Args:
         clean: Table `clean`.
         assigned: What `assign` returned.
-        ngram: Words in a shingle, for the similarity.
+        config: The section `dedup`, for the similarity.
     """
-    gone = assigned.where("doc_id != kept_doc_id").select("doc_id", "kept_doc_id", "method")
+    gone = assigned.where(~stays()).select("doc_id", "kept_doc_id", "kept_batch", "method", "is_equal")
     kept = clean.select(
         F.col("doc_id").alias("kept_doc_id"),
         F.col("source_id").alias("kept_source_id"),
         F.col("text").alias("kept_text"),
     )
-    near = F.col("method") == MINHASH
+    # A survivor of an earlier batch may have a doc_id that this one has too, with another text.
+    near = ~F.col("is_equal") & F.col("kept_batch").isNull()
     pairs = (
         gone.join(clean.select("doc_id", "source", "source_id", "num_bytes", "text"), "doc_id")
-        .join(kept, "kept_doc_id")
+        .join(kept, "kept_doc_id", "left")
         .withColumn("text", F.when(near, F.col("text")))
         .withColumn("kept_text", F.when(near, F.col("kept_text")))
+        .withColumn("similarity", F.when(F.col("is_equal"), F.lit(1.0)))
+        .drop("is_equal", "kept_batch")
     )
-    return pairs.mapInArrow(_with_similarity(ngram), DUPLICATES.spark_schema())
+    return pairs.mapInArrow(_with_similarity(config.ngram, config.unit), DUPLICATES.spark_schema())
 
 
-def _with_similarity(ngram: int) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _with_similarity(
+    ngram: int, unit: Unit
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     schema = DUPLICATES.arrow_schema()
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             near = np.asarray(batch["text"].is_valid())
-            similarity = np.ones(batch.num_rows, dtype=np.float64)
+            given = batch["similarity"]
+            values = np.asarray(given.fill_null(0.0)).copy()
             rows = pa.array(np.flatnonzero(near))
-            similarity[near] = similarities(batch["text"].take(rows), batch["kept_text"].take(rows), ngram)
-            columns = [pa.array(similarity) if name == "similarity" else batch[name] for name in schema.names]
+            texts, others = batch["text"].take(rows), batch["kept_text"].take(rows)
+            values[near] = similarities(texts, others, ngram, unit)
+            known = near | np.asarray(given.is_valid())
+            similarity = pa.array(values, mask=~known)
+            columns = [similarity if name == "similarity" else batch[name] for name in schema.names]
             yield pa.RecordBatch.from_arrays(columns, names=schema.names)
 
     return convert

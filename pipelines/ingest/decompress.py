@@ -7,16 +7,8 @@ That costs decompression twice, and neither memory nor disk.
 
 from __future__ import annotations
 
-import io
-import os
-from pathlib import Path
-from typing import BinaryIO, Literal, cast
-
-import pyarrow as pa
-
 from pipelines.ingest.record import Fault, FileFault, excerpt
-
-Compression = Literal["none", "gzip", "zstd", "bz2"]
+from pipelines.ingest.stored import Compression, Stored
 
 EXTENSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
@@ -56,18 +48,18 @@ def sniff(head: bytes) -> Compression:
     return "none"
 
 
-def actual_compression(path: str, promised: Compression) -> Compression:
+def actual_compression(stored: Stored, promised: Compression) -> Compression:
     """The compression that a file has, which its content decides where the extension promises none.
 
     Raises:
         FileFault: 'unreadable'; 'empty' for a file of no bytes; 'bad_compression' where the extension
             promises a compression and the content has another one or none.
     """
-    try:
-        with Path(path).open("rb") as raw:
+    with stored.open() as raw:
+        try:
             head = raw.read(_MAGIC_BYTES)
-    except OSError as error:
-        raise FileFault(Fault(0, "unreadable", f"the file cannot be read: {error.strerror}")) from None
+        except OSError as error:
+            raise FileFault(Fault(0, "unreadable", f"the file cannot be read: {error.strerror}")) from None
     found = sniff(head)
     if promised != "none" and not head:
         raise FileFault(Fault(0, "empty", f"the file has no bytes, so it is no {promised} stream"))
@@ -80,37 +72,30 @@ def actual_compression(path: str, promised: Compression) -> Compression:
     return found
 
 
-def open_stream(path: str, compression: Compression) -> BinaryIO:
-    """A buffered stream of a file's decompressed bytes."""
-    if compression == "none":
-        return Path(path).open("rb")
-    raw = pa.CompressedInputStream(pa.OSFile(os.fsencode(path)), compression)
-    return cast(BinaryIO, io.BufferedReader(raw, _BLOCK))
-
-
-def verify(path: str, compression: Compression, max_bytes: int, max_expansion: int) -> None:
+def verify(stored: Stored, compression: Compression, max_bytes: int, max_expansion: int) -> None:
     """Reads a compressed stream to its end, so that checksums and limits hold for all of it.
 
     Args:
-        path: The file.
+        stored: The file.
         compression: How it is compressed; nothing is read where that is 'none'.
         max_bytes: Largest decompressed size in bytes.
         max_expansion: Most decompressed bytes for each stored byte, where more than 32 MiB come out.
 
     Raises:
-        FileFault: 'truncated', 'corrupt', 'too_large' or 'bomb'.
+        FileFault: 'unreadable', 'truncated', 'corrupt', 'too_large' or 'bomb'.
+        StorageError: The file system failed.
     """
-    stored = Path(path).stat().st_size
+    size = stored.size()
     if compression == "none":
-        if stored > max_bytes:
-            raise FileFault(too_large("file", 0, stored, max_bytes, "max_file_bytes"))
+        if size > max_bytes:
+            raise FileFault(too_large("file", 0, size, max_bytes, "max_file_bytes"))
         return
     num_bytes = 0
     try:
-        with open_stream(path, compression) as stream:
+        with stored.open(compression) as stream:
             while block := stream.read(_BLOCK):
                 num_bytes += len(block)
-                fault = expansion_fault(stored, num_bytes, max_bytes, max_expansion)
+                fault = expansion_fault(size, num_bytes, max_bytes, max_expansion)
                 if fault is not None:
                     raise FileFault(fault)
     except OSError as error:

@@ -1,21 +1,37 @@
-"""Which files an ingest reads: globs, folders and files become a sorted list with stable names."""
+"""Which files an ingest reads: globs, folders and files become a sorted list with stable names.
+
+An input is a path on a local disk, or a URL of another file system (`hdfs://`, `s3://` and what else fsspec
+has a client for). Local names are listed by the os module, as they may hold bytes that are no UTF-8.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
+import itertools
 import json
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from conf.data import IngestConfig
+from conf.urls import without_secrets
 from pipelines.errors import InputError
 from pipelines.ingest import installation
-from pipelines.ingest.decompress import Compression
 from pipelines.ingest.readers import UNKNOWN, format_of, known_formats
+from pipelines.ingest.stored import Compression, Stored
+from pipelines.lake import find_external
+from training.hadoop import use_shipped_configuration
+from training.listing import Listed
+from training.storage import Folder
+
+DELTA = "delta"
+
+_HADOOP = ("hdfs", "viewfs", "webhdfs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +39,15 @@ class InputFile:
     """One file to read.
 
     Attributes:
-        path: Absolute path; bytes that are not UTF-8 as surrogates, as the os module has them.
+        path: Absolute path on a local disk, bytes that are not UTF-8 as surrogates, as the os module has
+            them; or the path relative to `folder`.
         source: Its name in every table: relative to its input, unique, printable as UTF-8.
         format: Name of its reader, or 'unknown'.
         compression: What its extension promises.
         num_bytes: Size as stored; 0 if it cannot be known.
-        mtime_ns: Time of its last change, in nanoseconds.
+        version: Text that is another one once the file has changed: the time of its last change in
+            nanoseconds, an ETag, the version of a table.
+        folder: URL of the folder that `path` is relative to, secrets included; empty for local disks.
     """
 
     path: str
@@ -36,7 +55,29 @@ class InputFile:
     format: str
     compression: Compression
     num_bytes: int
-    mtime_ns: int
+    version: str
+    folder: str = ""
+
+    @property
+    def stored(self) -> Stored:
+        """The file where it lies."""
+        return Stored(self.path, self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file: where, what it would be called, what a listing said of it, whether an input names it alone."""
+
+    path: str
+    source: str
+    folder: str = ""
+    listed: Listed | None = None
+    is_named: bool = False
+
+    @property
+    def place(self) -> str:
+        """Path or URL, by which a file that several inputs name is known to be one."""
+        return f"{self.folder.rstrip('/')}/{self.path}" if self.folder else self.path
 
 
 def discover(config: IngestConfig) -> list[InputFile]:
@@ -48,60 +89,144 @@ def discover(config: IngestConfig) -> list[InputFile]:
     left out, as shells do.
 
     Raises:
-        InputError: There is no input, or one of them matches no file.
+        InputError: There is no input, one of them matches no file or is no table, or its file system cannot
+            be reached.
     """
     if not config.inputs and config.format != "python-docs":
         raise InputError(
             "ingest.inputs is empty: name at least one file, folder or glob, "
             "or set ingest.format to python-docs for this Python's own documentation"
         )
-    named: dict[str, str] = {}
-    found = installation.files() if not config.inputs else _from_inputs(config)
-    for path, source in found:
-        known = named.get(path)
-        if known is None or (len(source), source) < (len(known), known):
-            named[path] = source
-    files = [_input_file(path, source, config.format) for path, source in _unique_sources(named).items()]
+    if config.format == DELTA:
+        return _tables(config)
+    named: dict[str, _Found] = {}
+    found = itertools.starmap(_Found, installation.files()) if not config.inputs else _from_inputs(config)
+    for item in found:
+        known = named.get(item.place)
+        if known is None or (len(item.source), item.source) < (len(known.source), known.source):
+            named[item.place] = item
+    sources = _unique_sources({place: item.source for place, item in named.items()})
+    files = [_input_file(item, sources[place], config.format) for place, item in named.items()]
     if not files:
         raise InputError(
-            f"ingest.inputs: no file of {list(config.inputs)} is documentation that {config.format} reads"
+            f"ingest.inputs: no file of {_shown_list(config.inputs)} is documentation that "
+            f"{config.format} reads"
         )
     return sorted(files, key=lambda file: file.source)
 
 
+def split_version(path: str) -> tuple[str, int]:
+    """Location and version of a table that `discover` found."""
+    location, _, version = path.rpartition("@")
+    return location, int(version)
+
+
+def _tables(config: IngestConfig) -> list[InputFile]:
+    """Delta tables at the version named or, from here on, at the current one."""
+    tables = {f"{found.location}@{found.version}": found for found in map(find_external, config.inputs)}
+    sources = _unique_sources({path: path.rpartition("@")[0].rpartition("/")[2] for path in tables})
+    versions = {path: f"version {found.version} of {found.table_id}" for path, found in tables.items()}
+    files = [
+        InputFile(path, sources[path], DELTA, "none", found.num_bytes, versions[path])
+        for path, found in tables.items()
+    ]
+    return sorted(files, key=lambda file: file.source)
+
+
 def fingerprint(files: Iterable[InputFile]) -> str:
-    """A hash of what would be read: SHA-256 over source, size and time of change of every file."""
+    """A hash of what would be read: SHA-256 over source, size and version of every file."""
     digest = hashlib.sha256()
     for file in files:
-        digest.update(json.dumps([file.source, file.num_bytes, file.mtime_ns]).encode())
+        digest.update(json.dumps([file.source, file.num_bytes, file.version]).encode())
     return digest.hexdigest()
 
 
-def _from_inputs(config: IngestConfig) -> Iterator[tuple[str, str]]:
+def _from_inputs(config: IngestConfig) -> Iterator[_Found]:
     for given in config.inputs:
-        matches = list(_expand(given))
+        matches = list(_expand_url(given) if _is_url(given) else _expand(given))
         if not matches:
-            raise InputError(
-                f"ingest.inputs: {given!r} matches no file (working folder: {str(Path.cwd())!r})"
-            )
-        is_named = Path(given).expanduser().is_file()
-        for path, source in matches:
+            where = "" if _is_url(given) else f" (working folder: {str(Path.cwd())!r})"
+            raise InputError(f"ingest.inputs: {without_secrets(given)!r} matches no file{where}")
+        for item in matches:
             # A folder of Python files holds much that is no documentation: compiled modules, data.
-            if config.format != "python-docs" or is_named or format_of(path, config.format)[0] != UNKNOWN:
-                yield path, source
+            wanted = config.format != "python-docs" or item.is_named
+            if wanted or format_of(item.path, config.format)[0] != UNKNOWN:
+                yield item
 
 
-def _expand(given: str) -> Iterator[tuple[str, str]]:
-    """The absolute path and the source of every file that one input names."""
-    pattern = os.path.expanduser(given)  # noqa: PTH111 - Path would fold a//b and ./ in patterns
+def _is_url(given: str) -> bool:
+    return "://" in given and not given.startswith("file://")
+
+
+def _expand_url(given: str) -> Iterator[_Found]:
+    """The same as `_expand` for a URL; a name with wildcard characters that exists is that file."""
+    use_shipped_configuration()
+    shown = without_secrets(given)
+    scheme, _, rest = given.partition("://")
+    if "::" in scheme or "::" in rest:
+        raise InputError(f"ingest.inputs: {shown!r} chains file systems; unpack or copy what it names first")
+    if scheme in _HADOOP and re.search("[#;]", rest):
+        raise InputError(f"ingest.inputs: {shown!r}: the client of {scheme}:// knows no '#' or ';' in a path")
+    if scheme in ("http", "https"):
+        raise InputError(f"ingest.inputs: {shown!r}: web servers list no files; download them first")
+    host, _, path = rest.partition("/")
+    parts = [part for part in path.split("/") if part]
+    try:
+        yield from _expand_parts(f"{scheme}://{host}/", parts)
+    except (InputError, FileNotFoundError):
+        raise
+    except ImportError as error:
+        raise InputError(f"ingest.inputs: {shown!r}: the client of {scheme}:// is missing: {error}") from None
+    except Exception as error:  # noqa: BLE001 - each file system raises errors of its own
+        reason = without_secrets(str(error)).partition("\n")[0] or type(error).__name__
+        # The cause is left out: its message may hold the URL as it was given.
+        raise InputError(f"ingest.inputs: {shown!r} cannot be listed: {reason}") from None
+
+
+def _expand_parts(root: str, parts: list[str]) -> Iterator[_Found]:
+    path = "/".join(parts)
+    with contextlib.suppress(FileNotFoundError):
+        if parts and _is_file(root, path):
+            parent = Folder(root + "/".join(parts[:-1]))
+            listed = parent.describe(parts[-1])
+            yield _Found(parts[-1], parts[-1], parent.location, listed, is_named=True)
+            return
+        fixed = list(itertools.takewhile(lambda part: not glob.has_magic(part), parts))
+        folder = Folder(root + "/".join(fixed))
+        for listed in folder.find("/".join(parts[len(fixed) :])):
+            yield _Found(listed.name, listed.name, folder.location, listed)
+
+
+def _is_file(root: str, path: str) -> bool:
+    try:
+        Folder(root).describe(path)
+    except (FileNotFoundError, IsADirectoryError):
+        return False
+    except ValueError:
+        # The client cannot open such a name, which is then a pattern.
+        return False
+    return True
+
+
+def _shown_list(inputs: Iterable[str]) -> list[str]:
+    return [without_secrets(given) for given in inputs]
+
+
+def _expand(given: str) -> Iterator[_Found]:
+    """The files that one input names."""
+    pattern = os.path.expanduser(given.removeprefix("file://"))  # noqa: PTH111 - Path would fold a//b
     if os.path.lexists(pattern):
         path = os.path.abspath(pattern)  # noqa: PTH100 - a link keeps its own name
-        yield from _walk(path, path) if Path(path).is_dir() else [(path, Path(path).name)]
+        yield from _walk(path, path) if Path(path).is_dir() else [_named(path)]
         return
     root = _fixed_folder(pattern)
     for match in glob.iglob(pattern, recursive=True):  # noqa: PTH207 - absolute and relative patterns alike
         path = os.path.abspath(match)  # noqa: PTH100
-        yield from _walk(path, root) if Path(path).is_dir() else [(path, _relative(path, root))]
+        yield from _walk(path, root) if Path(path).is_dir() else [_Found(path, _relative(path, root))]
+
+
+def _named(path: str) -> _Found:
+    return _Found(path, Path(path).name, is_named=True)
 
 
 def _fixed_folder(pattern: str) -> str:
@@ -115,7 +240,7 @@ def _fixed_folder(pattern: str) -> str:
     return os.path.abspath(Path(*fixed))  # noqa: PTH100
 
 
-def _walk(folder: str, root: str) -> Iterator[tuple[str, str]]:
+def _walk(folder: str, root: str) -> Iterator[_Found]:
     def refuse(error: OSError) -> None:
         raise InputError(f"the folder {error.filename!r} cannot be read: {error.strerror}")
 
@@ -124,7 +249,7 @@ def _walk(folder: str, root: str) -> Iterator[tuple[str, str]]:
         for name in sorted(names):
             if not name.startswith("."):
                 path = os.path.join(parent, name)  # noqa: PTH118 - once for each of perhaps a million files
-                yield path, _relative(path, root)
+                yield _Found(path, _relative(path, root))
 
 
 def _relative(path: str, root: str) -> str:
@@ -132,37 +257,48 @@ def _relative(path: str, root: str) -> str:
     return Path(path).name if relative.startswith("..") else relative
 
 
-def _unique_sources(named: dict[str, str]) -> dict[str, str]:
-    """The same files with sources that are all different and can be written as UTF-8."""
-    sources = {path: _printable(source) for path, source in named.items()}
-    depth = {path: source.count("/") + 1 for path, source in sources.items()}
+def _unique_sources(named: Mapping[str, str]) -> dict[str, str]:
+    """Sources by place that are all different and can be written as UTF-8; of a URL host and path count."""
+    sources = {place: _printable(source) for place, source in named.items()}
+    depth = {place: source.count("/") + 1 for place, source in sources.items()}
     while True:
         counts = Counter(sources.values())
-        colliding = [path for path, source in sources.items() if counts[source] > 1]
+        colliding = [place for place, source in sources.items() if counts[source] > 1]
         if not colliding:
             return sources
-        for path in colliding:
-            depth[path] += 1
-            parts = [part for part in _printable(path).split("/") if part]
-            sources[path] = "/".join(parts[-depth[path] :])
-            if depth[path] > len(parts):
-                # Only names that are not UTF-8 can still agree, with others that spell out the escapes.
-                sources[path] += "#" + hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        for place in colliding:
+            depth[place] += 1
+            shown = without_secrets(place)
+            parts = [part for part in _printable(shown.rpartition("://")[2]).split("/") if part]
+            sources[place] = "/".join(parts[-depth[place] :])
+            if depth[place] > len(parts) + 1:
+                raise InputError(
+                    f"ingest.inputs: two inputs name {shown!r} with different users or passwords; nothing "
+                    "else tells their files apart; read them in two runs"
+                )
+            if depth[place] > len(parts):
+                # Only names that are not UTF-8 can still agree, with others that spell out the escapes, and
+                # file systems that have the same hosts and paths.
+                sources[place] += "#" + hashlib.sha256(os.fsencode(shown)).hexdigest()[:16]
 
 
 def _printable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _input_file(path: str, source: str, wanted: str) -> InputFile:
-    reader, compression = format_of(path, wanted)
-    file = InputFile(path, source, reader, compression, 0, 0)
+def _input_file(item: _Found, source: str, wanted: str) -> InputFile:
+    reader, compression = format_of(item.path, wanted)
+    if item.listed is not None:
+        listed = item.listed
+        return InputFile(
+            item.path, source, reader, compression, listed.num_bytes, listed.version, item.folder
+        )
     try:
-        status = Path(path).stat()
+        status = os.stat(item.path)  # noqa: PTH116 - for each of perhaps a million files
     except OSError:
         # The reader meets the same error and quarantines the file, so that it is not lost in silence.
-        return file
-    return replace(file, num_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+        return InputFile(item.path, source, reader, compression, 0, "0")
+    return InputFile(item.path, source, reader, compression, status.st_size, str(status.st_mtime_ns))
 
 
 def unknown_format_detail(config: IngestConfig) -> str:

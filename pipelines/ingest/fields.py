@@ -14,7 +14,7 @@ from typing import Any
 
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import too_large
-from pipelines.ingest.record import Document, Fault, excerpt, repair
+from pipelines.ingest.record import Document, Fault, excerpt, repair, utf8_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +40,35 @@ def to_document(record: Mapping[str, Any], place: Place, config: IngestConfig) -
         place: Where the record lies.
         config: Names of the fields, and the limit on each of them.
     """
-    sides = {"text": config.text_field} | ({"target": config.target_field} if config.target_field else {})
-    for side, field in sides.items():
-        fault = _wrong_text(record, side, field, place)
-        if fault is not None:
-            return fault
-    values = {side: record[field] for side, field in sides.items()}
-    values["id"] = value_as_text(record.get(config.id_field))
-    values["url"] = value_as_text(record.get(config.url_field))
-    metadata = {name: value_as_text(record.get(name)) for name in config.metadata_fields}
-    repaired = False
-    for part, name in [*((values, name) for name in values), *((metadata, name) for name in metadata)]:
-        value = part[name]
-        if value is None:
-            continue
-        text, changed = repair(value)
-        size = len(text.encode())
-        if size > config.max_document_bytes:
-            return _too_large(name, size, place, config)
-        part[name] = text
-        repaired |= changed
-    return Document(
-        offset=place.offset,
-        source_id=values["id"],
-        kind="pair" if config.target_field else "record",
-        text=values["text"],
-        repaired=repaired,
-        url=values["url"],
-        target=values.get("target"),
-        metadata={name: value for name, value in metadata.items() if value is not None},
-    )
+    text = record.get(config.text_field)
+    if not isinstance(text, str):
+        return _wrong_text(record, "text", config.text_field, place)
+    target = None
+    if config.target_field:
+        target = record.get(config.target_field)
+        if not isinstance(target, str):
+            return _wrong_text(record, "target", config.target_field, place)
+    given = [("text", text), ("target", target)]
+    given.append(("id", value_as_text(record.get(config.id_field))))
+    given.append(("url", value_as_text(record.get(config.url_field))))
+    given += [(name, value_as_text(record.get(name))) for name in config.metadata_fields]
+    is_repaired = False
+    stored: list[str | None] = []
+    for name, value in given:
+        if value is not None:
+            value, changed = repair(value)  # noqa: PLW2901 - the loop runs for every value of every record
+            is_repaired |= changed
+            size = utf8_length(value)
+            if size > config.max_document_bytes:
+                return _too_large(name, size, place, config)
+        stored.append(value)
+    kept_text, target, source_id, url, *others = stored
+    assert kept_text is not None
+    metadata = {
+        name: value for name, value in zip(config.metadata_fields, others, strict=True) if value is not None
+    }
+    kind = "pair" if config.target_field else "record"
+    return Document(place.offset, source_id, kind, kept_text, is_repaired, url, target, metadata)
 
 
 def value_as_text(value: Any) -> str | None:
@@ -108,13 +107,11 @@ def not_string(side: str) -> str:
     return _WRONG_TEXTS[side][2]
 
 
-def _wrong_text(record: Mapping[str, Any], side: str, field: str, place: Place) -> Fault | None:
+def _wrong_text(record: Mapping[str, Any], side: str, field: str, place: Place) -> Fault:
     lacking, is_null, wrong_type = _WRONG_TEXTS[side]
     if field not in record:
         return fault_at(place, lacking, f"the record has no field {field!r} (ingest.{side}_field)")
     value = record[field]
-    if isinstance(value, str):
-        return None
     detail = f"the field {field!r} has the type {json_type(value)}, not string"
     return fault_at(place, is_null if value is None else wrong_type, detail)
 

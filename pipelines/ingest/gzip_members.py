@@ -26,12 +26,15 @@ def open_members(stream: BinaryIO, config: IngestConfig) -> tuple[BinaryIO, Faul
     """The decompressed bytes of a gzip file's whole members, and what is wrong with the rest of it.
 
     Args:
-        stream: A seekable stream; one that is not gzip is given back as it is.
+        stream: The file as it is stored; a stream that is not gzip, or that has been decompressed already
+            and cannot seek, is given back as it is.
         config: Limits on what may come out.
 
     Raises:
         FileFault: No member is whole, or more comes out than the limits allow.
     """
+    if not stream.seekable():
+        return stream, None
     if stream.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
         stream.seek(0)
         return stream, None

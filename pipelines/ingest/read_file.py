@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from dataclasses import dataclass, field, replace
 
 from conf.data import IngestConfig
-from pipelines.ingest.decompress import Compression, actual_compression, open_stream, verify
+from pipelines.ingest.decompress import actual_compression, verify
 from pipelines.ingest.discover import InputFile, unknown_format_detail
+from pipelines.ingest.parts import Part, open_part
 from pipelines.ingest.readers import READERS, Reader
 from pipelines.ingest.record import Document, Fault, FileFault, Skipped
+from pipelines.ingest.stored import Compression, StorageError
+
+_HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,11 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of a file: records = kept + quarantined, always.
+    """What became of a file or a part of one: records = kept + quarantined, always.
 
     A file that is quarantined as a whole counts as one record, because how many it held is not known.
-    What was never meant to be a document (`skipped`, by what it is) is no record.
+    What was never meant to be a document (`skipped`, by what it is) is no record. `num_lines` is the number
+    of line feeds in a part, 0 for a whole file.
     """
 
     compression: Compression
@@ -37,6 +40,7 @@ class Summary:
     quarantined: int
     repaired: int
     is_whole_file_quarantined: bool
+    num_lines: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -52,70 +56,124 @@ class Summary:
         return "partly read" if self.quarantined else "read"
 
 
-def read_file(file: InputFile, config: IngestConfig) -> Iterator[Document | Quarantined | Summary]:
-    """The documents and faults of one file in its order, then the summary.
+def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantined | Summary]:
+    """The documents and faults of a file, or of a part of one, in its order, then the summary.
+
+    Offsets are those of the file. Line numbers count from the line feed before the part's first line, so
+    that those of a later part lack the lines of the parts before it, whose summaries have them. What is
+    wrong with a file as a whole is told by its first part alone; only that a file in parts has no record is
+    left to the caller, who has all its summaries.
 
     Raises:
         OSError: The file could be read to its end, and then no longer: it changed, or the disk failed.
+        StorageError: The same on another file system; or a file in parts has not the size it had.
     """
+    file = part.file
     compression: Compression = "none"
-    kept = quarantined = repaired = 0
+    kept = quarantined = repaired = num_lines = 0
     skipped: Counter[str] = Counter()
     try:
         reader = READERS.get(file.format)
         if reader is None:
             raise FileFault(Fault(0, "unknown_format", unknown_format_detail(config)))
-        _refuse_irregular(file.path)
+        if not part.is_whole:
+            _refuse_changed(file)
+        file.stored.size()  # it must be a file that can be looked at, before anything opens it
         compression = _compression(file, reader)
+        if part.index and (compression != "none" or _is_refused(file, reader, config)):
+            yield Summary(compression, 0, 0, 0, is_whole_file_quarantined=False)
+            return
         opened: Compression = "none" if reader.reads_members and compression == "gzip" else compression
-        verify(file.path, opened, config.max_file_bytes, config.max_expansion)
-        with _open(file.path, opened) as stream:
-            for row in reader.read(stream, file.source, config):
+        verify(file.stored, opened, config.max_file_bytes, config.max_expansion)
+        with file.stored.open(opened) as stream:
+            given, offset, lines = stream, 0, None
+            if not part.is_whole and compression == "none":
+                lines, given = open_part(stream, part)
+                offset = lines.offset
+            for row in reader.read(given, file.source, config):
                 if isinstance(row, Document):
                     kept += 1
                     repaired += row.repaired
-                    yield row
+                    yield _moved(row, offset) if offset else row
                 elif isinstance(row, Skipped):
                     skipped[row.what] += 1
                 else:
                     quarantined += 1
-                    yield Quarantined("row", row)
-        if not kept and not quarantined and not skipped and reader.needs_records:
-            detail = f"the file has no record: {file.num_bytes:,} bytes, all of them blank"
-            raise FileFault(Fault(0, "empty", detail))
+                    yield Quarantined("row", _shifted(row, offset) if part.index else row)
+            num_lines = lines.num_lines if lines is not None else 0
+        is_empty = part.is_whole and not kept and not quarantined and not skipped
+        if is_empty and reader.needs_records:
+            raise FileFault(Fault(0, "empty", empty_detail(f"{file.num_bytes:,}")))
     except FileFault as error:
         if kept or quarantined:
             raise AssertionError(
                 f"{file.source}: reader {file.format!r} refused the file after its first record"
             ) from error
+        if part.index:
+            # What refuses a file refuses its first part too, which tells it.
+            yield Summary(compression, 0, 0, 0, is_whole_file_quarantined=False)
+            return
         yield Quarantined("file", error.fault)
         yield Summary(compression, 0, 1, 0, is_whole_file_quarantined=True)
         return
-    yield Summary(compression, kept, quarantined, repaired, is_whole_file_quarantined=False, skipped=skipped)
+    yield Summary(compression, kept, quarantined, repaired, False, num_lines, skipped)
+
+
+def read_file(file: InputFile, config: IngestConfig) -> Iterator[Document | Quarantined | Summary]:
+    """The documents and faults of a whole file, then the summary; see `read_part`."""
+    return read_part(Part(file), config)
+
+
+def empty_detail(num_bytes: str) -> str:
+    """What to tell about a file without a record, its size given as text."""
+    return f"the file has no record: {num_bytes} bytes, all of them blank"
 
 
 def _compression(file: InputFile, reader: Reader) -> Compression:
     if file.compression == "none" and "python-docs" in reader.collections:
         return "none"
-    return actual_compression(file.path, file.compression)
+    return actual_compression(file.stored, file.compression)
 
 
-def _open(path: str, compression: Compression) -> BinaryIO:
+def _is_refused(file: InputFile, reader: Reader, config: IngestConfig) -> bool:
+    """Whether the reader refuses the file as a whole, which it does for its first bytes or not at all."""
+    with file.stored.open() as stream:
+        head = io.BytesIO(stream.read(_HEAD_BYTES))
     try:
-        return open_stream(path, compression)
-    except OSError as error:
-        raise FileFault(_unreadable(error)) from None
+        next(reader.read(head, file.source, config), None)
+    except FileFault:
+        return True
+    return False
 
 
-def _refuse_irregular(path: str) -> None:
-    """Refuses pipes, sockets and devices, which could block for ever, and what cannot be looked at."""
+def _refuse_changed(file: InputFile) -> None:
+    """Parts of a file are of one file: had it gone or changed in between, some of it would be missing."""
     try:
-        mode = os.stat(path).st_mode  # noqa: PTH116 - also called for each of 17,000 small files
-    except OSError as error:
-        raise FileFault(_unreadable(error)) from None
-    if not stat.S_ISREG(mode):
-        raise FileFault(Fault(0, "unreadable", "it is no regular file but a pipe, socket, device or folder"))
+        now = f"{file.stored.size():,}"
+    except FileFault as error:
+        now = error.fault.detail
+    if now != f"{file.num_bytes:,}":
+        raise StorageError(
+            f"{file.source} changed while it was read: {file.num_bytes:,} bytes when it was listed, "
+            f"{now} now; run again when nothing writes to it"
+        )
 
 
-def _unreadable(error: OSError) -> Fault:
-    return Fault(0, "unreadable", f"the file cannot be read: {error.strerror}")
+def _moved(row: Document, offset: int) -> Document:
+    # dataclasses.replace takes several times as long, for every document of a large file.
+    return Document(
+        row.offset + offset,
+        row.source_id,
+        row.kind,
+        row.text,
+        row.repaired,
+        row.url,
+        row.target,
+        row.metadata,
+    )
+
+
+def _shifted(fault: Fault, offset: int) -> Fault:
+    """A fault of a later part: its stream begins with a line feed that belongs to no line of the part."""
+    line = None if fault.line is None else fault.line - 1
+    return replace(fault, offset=fault.offset + offset, line=line)

@@ -35,6 +35,9 @@ _RECORD_TYPES = frozenset(
 
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
+_HTTP_END = re.compile(rb"\r?\n\r?\n")
+_LINE_BREAK = re.compile(rb"\r?\n")
+
 _CHARSET = re.compile(r"charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.I)
 
 
@@ -82,9 +85,10 @@ def _page(record: WarcRecord, config: IngestConfig) -> Document | Fault | Skippe
         return Skipped(kind if kind in _RECORD_TYPES else "unknown record type")
     if not record.headers.get("content-type", "application/http").lower().startswith("application/http"):
         return Skipped("response without HTTP")
+    http_head, body = _split_http(record.block)
     http = HeaderMap()
     try:
-        header_bytes = http.parse(io.BytesIO(record.block))
+        http.parse(io.BytesIO(http_head))
     except (OSError, ValueError) as error:
         return _fault(record, "bad_http", f"its HTTP headers cannot be read: {error!s:.200}")
     if http.status_code is None:
@@ -96,12 +100,13 @@ def _page(record: WarcRecord, config: IngestConfig) -> Document | Fault | Skippe
         return Skipped("response other than HTML")
     if not record.is_whole:
         return _too_large(record, record.size, config)
-    body = record.block[header_bytes:]
-    fault = _wrong_digest(record, body) or _wrong_http_length(record, http, body)
+    # Crawlers do not agree on whether the payload of a chunked response is what came or what it meant.
+    payload = None if http.get("Transfer-Encoding") else body
+    fault = _wrong_digest(record, payload) or _wrong_http_length(record, http, body)
     if fault is not None:
         return fault
     try:
-        page = _decoded_body(record, http, config.max_html_bytes + 1)
+        page = _decoded_body(record, http, http_head + body, config.max_html_bytes + 1)
     except (OSError, ValueError) as error:
         return _fault(record, "bad_http", f"its body cannot be decoded: {error!s:.200}")
     if len(page) > config.max_html_bytes:
@@ -148,14 +153,26 @@ def _plain_text(record: WarcRecord, config: IngestConfig) -> Document | Fault | 
     )
 
 
-def _decoded_body(record: WarcRecord, http: HeaderMap, max_bytes: int) -> bytes:
+def _split_http(block: bytes) -> tuple[bytes, bytes]:
+    """The HTTP headers with line breaks as the standard has them, and the body.
+
+    Some servers send bare line feeds, which browsers take, and FastWARC does not.
+    """
+    end = _HTTP_END.search(block, 0, _HTTP_HEADER_BYTES)
+    head, body = (block[: end.start()], block[end.end() :]) if end else (block, b"")
+    return _LINE_BREAK.sub(b"\r\n", head) + b"\r\n\r\n", body
+
+
+def _decoded_body(record: WarcRecord, http: HeaderMap, response: bytes, max_bytes: int) -> bytes:
     """The first bytes of the HTTP body without transfer and content encodings.
 
     Raises:
         ValueError: The body is cut.
         OSError: The body cannot be decoded.
     """
-    raw = io.BytesIO(record.header + record.block + b"\r\n\r\n")
+    header = "WARC/1.1\r\nWARC-Type: response\r\nContent-Type: application/http; msgtype=response\r\n"
+    header += f"Content-Length: {len(response)}\r\n\r\n"
+    raw = io.BytesIO(header.encode() + response + b"\r\n\r\n")
     found = next(iter(ArchiveIterator(raw, parse_http=False, stream_detect=False)))
     # FastWARC gives as much of a cut gzip stream as there is, without a word.
     is_gzip = (http.get("Content-Encoding") or "").strip().lower() in ("gzip", "x-gzip")
@@ -174,10 +191,10 @@ def _decoded_body(record: WarcRecord, http: HeaderMap, max_bytes: int) -> bytes:
     return page
 
 
-def _wrong_digest(record: WarcRecord, payload: bytes) -> Fault | None:
+def _wrong_digest(record: WarcRecord, payload: bytes | None) -> Fault | None:
     for name, content in (("warc-block-digest", record.block), ("warc-payload-digest", payload)):
         stated = record.headers.get(name)
-        if stated is not None and digest_matches(stated, content) is False:
+        if stated is not None and content is not None and digest_matches(stated, content) is False:
             detail = f"its bytes do not have the digest {stated!r:.100} that {name} states"
             return _fault(record, "bad_digest", detail)
     return None

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from conf.data import IngestConfig
-from pipelines.ingest.decompress import Compression, compression_of_name
+from pipelines.ingest.decompress import compression_of_name
 from pipelines.ingest.python_docs import read_metadata, read_page, read_python
 from pipelines.ingest.read_csv import read_csv, read_tsv
 from pipelines.ingest.read_html import read_html
@@ -17,6 +17,7 @@ from pipelines.ingest.read_parquet import read_parquet
 from pipelines.ingest.read_text import read_text
 from pipelines.ingest.read_warc import read_warc, read_wet
 from pipelines.ingest.record import Document, Fault, Skipped
+from pipelines.ingest.stored import Compression
 
 Read = Callable[[BinaryIO, str, IngestConfig], Iterator[Document | Fault | Skipped]]
 
@@ -36,6 +37,8 @@ class Reader:
         reads_members: Whether it takes a gzip file as it is and believes its members one by one, so that
             one that is cut keeps what was whole.
         collections: The values of `ingest.format` under which it is chosen by extension or name.
+        by_line: Whether a record is a line and a blank line none, under a configuration; then a large file
+            is read in parts by several tasks, and the reader may refuse it for its first bytes only.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Reader:
     needs_records: bool = True
     reads_members: bool = False
     collections: tuple[str, ...] = ("auto",)
+    by_line: Callable[[IngestConfig], bool] = lambda _config: False
 
 
 _PYTHON_DOCS = ("python-docs",)
@@ -52,11 +56,21 @@ _PYTHON_DOCS = ("python-docs",)
 READERS: dict[str, Reader] = {
     reader.name: reader
     for reader in (
-        Reader("jsonl", read_jsonl, (".jsonl", ".ndjson", ".json-lines", ".jsonlines")),
-        Reader("text", read_text, (".txt", ".text")),
+        Reader(
+            "jsonl",
+            read_jsonl,
+            (".jsonl", ".ndjson", ".json-lines", ".jsonlines"),
+            by_line=lambda _config: True,
+        ),
+        Reader("text", read_text, (".txt", ".text"), by_line=lambda config: config.text_unit == "line"),
         Reader("parquet", read_parquet, (".parquet",)),
         Reader("csv", read_csv, (".csv",)),
-        Reader("tsv", read_tsv, (".tsv",)),
+        Reader(
+            "tsv",
+            read_tsv,
+            (".tsv",),
+            by_line=lambda config: bool(config.columns) and config.quoting != "double",
+        ),
         Reader("html", read_html, (".html", ".htm")),
         Reader("warc", read_warc, (".warc",), reads_members=True),
         Reader("wet", read_wet, (".wet",), reads_members=True),

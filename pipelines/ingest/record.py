@@ -89,8 +89,23 @@ def document_id(source: str, offset: int, text: str, target: str | None = None) 
 
 def repair(text: str) -> tuple[str, bool]:
     """The text without NULs and with U+FFFD for each lone surrogate, and whether that changed it."""
+    if "\x00" not in text:
+        if text.isascii():
+            return text, False
+        # Encoding fails for surrogates alone, and is several times as fast as to search for them.
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return text, False
     repaired, count = _NUL_OR_SURROGATE.subn(_substitute, text)
     return repaired, count > 0
+
+
+def utf8_length(text: str) -> int:
+    """Length of a text in UTF-8 bytes."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _substitute(match: re.Match[str]) -> str:

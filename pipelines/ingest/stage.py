@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from conf.data import IngestConfig
 from pipelines.ingest import installation
-from pipelines.ingest.discover import InputFile, discover, fingerprint
-from pipelines.ingest.read_file import Quarantined, Summary, read_file
-from pipelines.ingest.record import Document, Fault, document_id
+from pipelines.ingest.assemble import FAULTS, FOUND, PARTS, assemble
+from pipelines.ingest.delta_table import numbered, read_tables
+from pipelines.ingest.discover import DELTA, InputFile, discover, fingerprint, split_version
+from pipelines.ingest.parts import Part, parts_of
+from pipelines.ingest.read_file import Quarantined, Summary, read_part
+from pipelines.ingest.readers import READERS
+from pipelines.ingest.record import Document, Fault, document_id, utf8_length
 from pipelines.stage import StageOutput
-from pipelines.tagged import TaggedRows, tagged_spark_schema, untag
+from pipelines.tagged import TaggedRows, tagged_spark_schema
 from schemas.documents import DOCUMENTS
-from schemas.quarantine import QUARANTINE
-from schemas.sources import SOURCES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-TABLES = (SOURCES, DOCUMENTS, QUARANTINE)
 
 # Opening a file costs about as much as reading so many bytes.
 _BYTES_PER_OPEN = 16 * 2**10
@@ -35,7 +35,10 @@ _TASK_BYTES = 64 * 2**20
 # About what a row takes besides its text.
 _ROW_BYTES = 200
 
-_FILES_SCHEMA = "path binary, source string, format string, compression string, num_bytes long, mtime_ns long"
+_PARTS_SCHEMA = (
+    "path binary, source string, format string, compression string, num_bytes long, version string, "
+    "folder string, part long, start long, end long"
+)
 
 
 def ingest(spark: SparkSession, config: IngestConfig, files: list[InputFile] | None = None) -> StageOutput:
@@ -53,77 +56,95 @@ def ingest(spark: SparkSession, config: IngestConfig, files: list[InputFile] | N
         InputError: There is no input, or one of them matches no file.
     """
     found = discover(config) if files is None else files
-    bins = bin_by_size(found, _num_tasks(found, spark.sparkContext.defaultParallelism))
-    tagged = _files_dataframe(spark, bins).mapInArrow(_reader(config), tagged_spark_schema(TABLES))
-    return StageOutput(
-        tables={table.name: untag(tagged, table) for table in TABLES},
-        shared=(tagged,),
-        details={
-            "num_files": len(found),
-            "num_input_bytes": sum(file.num_bytes for file in found),
-            "fingerprint": fingerprint(found),
-        },
-    )
+    details: dict[str, Any] = {
+        "num_files": len(found),
+        "num_input_bytes": sum(file.num_bytes for file in found),
+        "fingerprint": fingerprint(found),
+    }
+    if config.format == DELTA:
+        tagged = read_tables(spark, found, config)
+        tables = assemble(tagged)
+        tables |= {DOCUMENTS.name: numbered(tables[DOCUMENTS.name])}
+        details["tables"] = {file.source: split_version(file.path)[1] for file in found}
+    else:
+        parts = [part for file in found for part in parts_of(file, config)]
+        bins = bin_by_size(parts, _num_tasks(parts, spark.sparkContext.defaultParallelism))
+        tagged = _parts_dataframe(spark, bins).mapInArrow(_reader(config), tagged_spark_schema(FOUND))
+        tables = assemble(tagged)
+    return StageOutput(tables=tables, shared=(tagged,), details=details)
 
 
-def bin_by_size(files: list[InputFile], num_bins: int) -> list[list[InputFile]]:
-    """Files spread over bins so that each has about the same work: the largest first, to the emptiest bin."""
-    bins: list[list[InputFile]] = [[] for _ in range(num_bins)]
+def bin_by_size(parts: list[Part], num_bins: int) -> list[list[Part]]:
+    """Parts spread over bins so that each has about the same work: the largest first, to the emptiest bin."""
+    bins: list[list[Part]] = [[] for _ in range(num_bins)]
     loads = [(0, index) for index in range(num_bins)]
-    for file in sorted(files, key=lambda file: (-file.num_bytes, file.source)):
+    for part in sorted(parts, key=lambda part: (-part.num_bytes, part.file.source, part.index)):
         load, index = heapq.heappop(loads)
-        bins[index].append(file)
-        heapq.heappush(loads, (load + file.num_bytes + _BYTES_PER_OPEN, index))
+        bins[index].append(part)
+        heapq.heappush(loads, (load + part.num_bytes + _BYTES_PER_OPEN, index))
     return [content for content in bins if content]
 
 
-def _num_tasks(files: list[InputFile], parallelism: int) -> int:
-    total = sum(file.num_bytes + _BYTES_PER_OPEN for file in files)
-    return max(1, min(len(files), max(parallelism * _TASKS_PER_CORE, total // _TASK_BYTES)))
+def _num_tasks(parts: list[Part], parallelism: int) -> int:
+    total = sum(part.num_bytes + _BYTES_PER_OPEN for part in parts)
+    return max(1, min(len(parts), max(parallelism * _TASKS_PER_CORE, total // _TASK_BYTES)))
 
 
-def _files_dataframe(spark: SparkSession, bins: list[list[InputFile]]) -> DataFrame:
-    """One row a file, one partition a bin."""
-    rows = [[_file_row(file) for file in content] for content in bins]
+def _parts_dataframe(spark: SparkSession, bins: list[list[Part]]) -> DataFrame:
+    """One row a part, one partition a bin."""
+    rows = [[_row_of(part) for part in content] for content in bins]
     partitions = spark.sparkContext.parallelize(rows, max(1, len(rows)))
-    return spark.createDataFrame(partitions.flatMap(_same), _FILES_SCHEMA)
+    return spark.createDataFrame(partitions.flatMap(_same), _PARTS_SCHEMA)
 
 
-def _file_row(file: InputFile) -> tuple[Any, ...]:
+def _row_of(part: Part) -> tuple[Any, ...]:
+    file = part.file
     # A path may hold bytes that are no UTF-8, which a string column cannot carry.
-    return (os.fsencode(file.path), file.source, file.format, file.compression, file.num_bytes, file.mtime_ns)
+    described = (os.fsencode(file.path), file.source, file.format, file.compression, file.num_bytes)
+    return (*described, file.version, file.folder, part.index, part.start, part.end)
 
 
 def _same(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return rows
 
 
+def _part_of(row: dict[str, Any], config: IngestConfig) -> Part:
+    path = os.fsdecode(row["path"])
+    if not config.inputs:
+        path = installation.here(path, row["source"])
+    names = ("source", "format", "compression", "num_bytes", "version", "folder")
+    return Part(InputFile(path, *(row[name] for name in names)), row["part"], row["start"], row["end"])
+
+
+def read_parts(parts: Iterable[Part], config: IngestConfig) -> Iterator[pa.RecordBatch]:
+    """The work of a task: what the parts hold, as tagged rows of `FOUND` in batches of bounded size."""
+    rows = TaggedRows(FOUND)
+    for part in parts:
+        for found in read_part(part, config):
+            _add(rows, part, found)
+            if rows.is_full:
+                yield from rows.flush()
+    yield from rows.flush()
+
+
 def _reader(config: IngestConfig) -> Any:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows = TaggedRows(TABLES)
-        for batch in batches:
-            for row in batch.to_pylist():
-                path = os.fsdecode(row["path"])
-                if not config.inputs:
-                    path = installation.here(path, row["source"])
-                file = InputFile(**{**row, "path": path})
-                for found in read_file(file, config):
-                    _add(rows, file, found)
-                    if rows.is_full:
-                        yield from rows.flush()
-        yield from rows.flush()
+        rows = (row for batch in batches for row in batch.to_pylist())
+        return read_parts((_part_of(row, config) for row in rows), config)
 
     return read
 
 
-def _add(rows: TaggedRows, file: InputFile, found: Document | Quarantined | Summary) -> None:
+def _add(rows: TaggedRows, part: Part, found: Document | Quarantined | Summary) -> None:
+    source = part.file.source
     if isinstance(found, Document):
-        num_bytes = len(found.text.encode())
-        rows.add(DOCUMENTS.name, _document_row(file.source, found, num_bytes), num_bytes + _ROW_BYTES)
+        num_bytes = utf8_length(found.text)
+        rows.add(DOCUMENTS.name, _document_row(source, found, num_bytes), num_bytes + _ROW_BYTES)
     elif isinstance(found, Quarantined):
-        rows.add(QUARANTINE.name, _quarantine_row(file.source, found.scope, found.fault), 2 * _ROW_BYTES)
+        row = _fault_row(source, found.scope, found.fault, part.index)
+        rows.add(FAULTS.name, row, 2 * _ROW_BYTES)
     else:
-        rows.add(SOURCES.name, _source_row(file, found), _ROW_BYTES)
+        rows.add(PARTS.name, _part_row(part, found), _ROW_BYTES)
 
 
 def _document_row(source: str, found: Document, num_bytes: int) -> tuple[Any, ...]:
@@ -137,25 +158,28 @@ def _document_row(source: str, found: Document, num_bytes: int) -> tuple[Any, ..
         found.target,
         num_bytes,
         found.url,
-        list(found.metadata.items()),
+        tuple(found.metadata.items()),
         found.repaired,
     )
 
 
-def _quarantine_row(source: str, scope: str, fault: Fault) -> tuple[Any, ...]:
-    return (source, scope, fault.offset, fault.line, fault.reason, fault.detail, fault.excerpt)
+def _fault_row(source: str, scope: str, fault: Fault, part: int) -> tuple[Any, ...]:
+    return (source, scope, fault.offset, fault.line, fault.reason, fault.detail, fault.excerpt, part)
 
 
-def _source_row(file: InputFile, found: Summary) -> tuple[Any, ...]:
+def _part_row(part: Part, found: Summary) -> tuple[Any, ...]:
+    reader = READERS.get(part.file.format)
     return (
-        file.source,
-        file.format,
+        part.file.source,
+        part.file.format,
         found.compression,
-        file.num_bytes,
-        found.records,
+        part.file.num_bytes,
+        part.index,
+        found.num_lines,
         found.kept,
         found.quarantined,
         found.repaired,
-        found.state,
+        found.is_whole_file_quarantined,
+        reader is not None and reader.needs_records,
         sorted(found.skipped.items()),
     )

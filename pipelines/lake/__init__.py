@@ -10,6 +10,7 @@ LAKE/card.md, LAKE/dataset_card.json
 """
 
 from pipelines.lake.catalog import Catalog, TableInfo
+from pipelines.lake.external import ExternalTable, find_external, read_external
 from pipelines.lake.ledger import Ledger, RunRecord
 from pipelines.lake.paths import Lake
 from pipelines.lake.query import read_arrow, read_sql
@@ -17,11 +18,14 @@ from pipelines.lake.tables import read_table, write_table
 
 __all__ = [
     "Catalog",
+    "ExternalTable",
     "Lake",
     "Ledger",
     "RunRecord",
     "TableInfo",
+    "find_external",
     "read_arrow",
+    "read_external",
     "read_sql",
     "read_table",
     "write_table",

@@ -28,8 +28,9 @@ def write_table(
     frame: DataFrame,
     metadata: Mapping[str, Any],
     settings: Mapping[str, str] | None = None,
+    where: str | None = None,
 ) -> int:
-    """Replaces the content of a table in one commit and returns the new version.
+    """Replaces the content of a table, or a part of it, in one commit and returns the new version.
 
     The frame must have the columns of the table's schema; they are cast to its types, and a null in
     a column that must not be null fails the write. A write that is cut short leaves the table as
@@ -42,14 +43,17 @@ def write_table(
         frame: Its new content.
         metadata: Stored with the commit as JSON, see `Catalog.info`.
         settings: Spark settings in force during this write only, e.g. the size of row groups.
+        where: SQL condition on partition columns that all rows of the frame meet: only rows that meet it
+            are replaced. None: all rows.
     """
     table = TABLES[name]
+    whole = ("overwriteSchema", "true")
     with _settings(spark, settings or {}):
         (
             frame.select(*_columns(table, frame))
             .write.format("delta")
             .mode("overwrite")
-            .option("overwriteSchema", "true")
+            .option(*(whole if where is None else ("replaceWhere", where)))
             .option("userMetadata", json.dumps(metadata, sort_keys=True))
             .partitionBy(*table.partition_by)
             .save(lake.spark_table(name))

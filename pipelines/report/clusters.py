@@ -43,7 +43,7 @@ def duplicates(tables: Tables, num_clusters: int, clusters: int, chars: int) -> 
         .collect()
     )
     methods = [
-        Method(row["method"], int(row["count"]), int(row["num_bytes"]), tuple(row["quantiles"]))
+        Method(row["method"], int(row["count"]), int(row["num_bytes"]), tuple(row["quantiles"] or ()))
         for row in rows
     ]
     methods.sort(key=lambda method: (-method.count, method.name))
@@ -118,7 +118,7 @@ def _least_similar(tables: Tables) -> list[Row]:
     first_of_cluster = Window.partitionBy("kept_doc_id").orderBy("similarity", "doc_id")
     return (
         tables.frame("duplicates")
-        .where("method <> 'exact'")
+        .where("method <> 'exact' and similarity is not null")
         .select("doc_id", "source", "kept_doc_id", "method", "similarity")
         .withColumn("place", F.row_number().over(first_of_cluster))
         .where("place = 1")

@@ -14,6 +14,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from conf import RunConfig
+from conf.urls import values_without_secrets, without_secrets
 from pipelines.lake import RunRecord
 from pipelines.report import text
 from pipelines.report.facts import Origin
@@ -52,13 +53,13 @@ def origin(
         run_file: The run file of this call; may be empty.
         overrides: Its overrides.
     """
-    given = config.model_dump(mode="json")
+    given = values_without_secrets(config.model_dump(mode="json"))
     made = _as_made(given, runs)
     as_run = made == given
     if as_run:
         words = ["ringlake", "run", run_file or "run.yaml"]
         for override in overrides:
-            words += ["--set", override]
+            words += ["--set", without_secrets(override)]
     else:
         words = ["ringlake", "run", "run.yaml"]
     return Origin(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,19 +19,24 @@ def write_output(
     output: StageOutput,
     metadata: Mapping[str, Any],
     settings: Mapping[str, str] | None = None,
+    after: Callable[[], None] | None = None,
 ) -> dict[str, int]:
-    """Writes each table of a stage in one commit; returns the new versions by table.
+    """Writes each table of a stage in one commit, then does what is to be done `after`.
 
+    Returns the new versions by table.
     What several tables derive from is persisted on disk meanwhile, so that it is computed once.
     """
     for frame in output.shared:
         if not frame.is_cached:
             frame.persist(StorageLevel.DISK_ONLY)
     try:
-        return {
-            name: write_table(context.spark, context.lake, name, frame, metadata, settings)
-            for name, frame in output.tables.items()
-        }
+        versions = {}
+        for name, frame in output.tables.items():
+            context.spark.sparkContext.setJobDescription(f"{metadata['stage']}: write {name}")
+            versions[name] = write_table(context.spark, context.lake, name, frame, metadata, settings)
+        if after is not None:
+            after()
+        return versions
     finally:
         for frame in output.shared:
             frame.unpersist()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from pipelines.pack.stage import pack, packed_totals, write_settings
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import rows_of, watched, write_output
 from pipelines.run.context import Context
+from pipelines.run.history import history_log, open_history
 from pipelines.run.optional_stages import (
     MIX_STAGE,
     REPEATS_STAGE,
@@ -31,6 +34,7 @@ from pipelines.run.optional_stages import (
 from pipelines.run.stage import Outcome, Stage
 from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
 from pipelines.tokenize.train import train_tokenizer
+from schemas import SIGNATURES, SUPERSEDED
 from schemas.token_ids import token_bytes
 from training.storage import Folder
 
@@ -75,10 +79,22 @@ def _clean(context: Context, metadata: Metadata) -> Outcome:
 def _dedup(context: Context, metadata: Metadata) -> Outcome:
     source = cleaned(context)
     documents = context.input(source)
-    with watched(context, "dedup", "Find duplicates and split train from validation"):
-        output = dedup(documents, context.config.dedup, context.console.say)
+    config = context.config.dedup
+    with (
+        watched(context, "dedup", "Find duplicates and split train from validation"),
+        open_history(context) as history,
+    ):
+        output = dedup(documents, config, context.console.say, history.rows if history else None)
         output = decontaminated(context, output, documents)
-        versions = write_output(context, output, metadata)
+        tables = dict(output.tables)
+        signatures = tables.pop(SIGNATURES.name, None)
+        if history is None and context.catalog.exists(SUPERSEDED.name):
+            # What an earlier run with a history left says nothing of this corpus.
+            tables[SUPERSEDED.name] = context.spark.createDataFrame([], SUPERSEDED.spark_schema())
+        after = None
+        if history is not None and signatures is not None:
+            after = partial(history.append, signatures, output.details["batch_number"], metadata)
+        versions = write_output(context, replace(output, tables=tables), metadata, after=after)
     rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info(source, metadata["inputs"][source]).rows,
@@ -210,6 +226,7 @@ DATA_STAGES = (
         outputs=("corpus", "duplicates"),
         execute=_dedup,
         fingerprint=lambda context: files_hash(context.config.decontaminate),
+        artefacts=history_log,
         instead=lambda context: (cleaned(context),),
     ),
     _stage(

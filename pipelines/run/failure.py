@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from conf.urls import without_secrets
 from pipelines.errors import EnvironmentProblem, InputError, RinglakeError, StageFailedError
 from training.errors import DataError, NotEnoughSlotsError, TrainingError
 
@@ -14,8 +15,11 @@ _CAUSE = re.compile(r"^Caused by: (.*)$", re.MULTILINE)
 
 
 def explain(error: BaseException) -> str:
-    """The message of an error without its traceback: the deepest cause that names something."""
-    text = _text(error)
+    """The message of an error without its traceback: the deepest cause that names something.
+
+    It is stored and shown, so URLs in it lose their secrets.
+    """
+    text = without_secrets(_text(error))
     kind = type(error).__name__
     if "Traceback (most recent call last)" in text:
         # A Python worker failed: what it raised is the last line of its own traceback.

@@ -9,11 +9,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from conf.urls import values_without_secrets
+
 
 def config_json(sections: Mapping[str, BaseModel]) -> str:
-    """The parts of the configuration that a stage reads, as JSON with sorted keys."""
+    """The parts of the configuration that a stage reads, as JSON with sorted keys.
+
+    It is stored with every run, so URLs in it lose their secrets; a changed password reruns nothing.
+    """
     return json.dumps(
-        {name: section.model_dump(mode="json") for name, section in sections.items()},
+        {name: values_without_secrets(section.model_dump(mode="json")) for name, section in sections.items()},
         sort_keys=True,
     )
 

@@ -6,9 +6,16 @@ import pytest
 
 from conf.data import CleanConfig
 from pipelines.clean.judge import Judge, Kept, Refused
-from pipelines.clean.rules.c4 import VARIANTS, count_sentences, filter_lines
+from pipelines.clean.rules import STEPS
+from pipelines.clean.rules.c4 import VARIANTS
+from tests.clean.support import measure, stats_of
 
 C4, C4_T5, FINEWEB_C4 = VARIANTS
+
+
+def filtered(text: str, variant: str) -> str:
+    return str(STEPS[f"{variant}.lines"].apply(stats_of(text))[0])
+
 
 FIVE = "\n".join(f"This is sentence number {i}." for i in range(5))
 THREE = "\n".join(f"This is sentence number {i}." for i in range(3))
@@ -32,41 +39,44 @@ THREE = "\n".join(f"This is sentence number {i}." for i in range(3))
     ],
 )
 def test_lines_of_the_paper(line: str, stays: bool) -> None:
-    assert filter_lines(line, C4).text == (line.strip() if stays else "")
+    assert filtered(line, "c4") == (line.strip() if stays else "")
 
 
 def test_variants_differ_in_words_sentences_and_marks() -> None:
     four, five = "Four words it has.", "Five words this line has."
     bare = "no mark at its end"
     text = "\n".join((four, five, bare))
-    assert filter_lines(text, C4).text == f"{four}\n{five}"
-    assert filter_lines(text, C4_T5).text == five
-    assert filter_lines(text, FINEWEB_C4).text == text
+    assert filtered(text, "c4") == f"{four}\n{five}"
+    assert filtered(text, "c4-t5") == five
+    assert filtered(text, "fineweb-c4") == text
     assert (C4.min_words, C4.min_sentences) == (3, 5)
     assert (C4_T5.min_words, C4_T5.min_sentences) == (5, 3)
     assert (FINEWEB_C4.min_words, FINEWEB_C4.min_sentences) == (3, 5)
 
 
 def test_citation_marks_go() -> None:
-    assert filter_lines("It is so.[12] And this[citation needed] too.", C4).text == "It is so. And this too."
+    assert filtered("It is so.[12] And this[citation needed] too.", "c4") == "It is so. And this too."
 
 
 @pytest.mark.parametrize(
     ("line", "count"),
     [
-        ("One sentence.", 1),
+        ("Just one sentence.", 1),
         ("One. Two! Three?", 3),
         ("One. two without a mark", 2),
         ('He said "so." Then he left.', 2),
         ("Version 1.2.3 is out.", 1),
         ("See e.g. this one by J. Doe.", 1),
-        ("你好。 再见。", 2),
-        ("What?! Really...", 2),
+        ("a b 你好。 再见。", 2),
+        # No white space follows an ideographic mark; a letter alone before it is no abbreviation.
+        ("你好。再见！ 是。 好", 4),
+        ("a b 「行く！」 はい。", 2),
+        ("What?! Really now...", 2),
         ("", 0),
     ],
 )
 def test_sentences(line: str, count: int) -> None:
-    assert count_sentences(line) == count
+    assert measure("fineweb-c4.sentences.min", line) == count
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,12 @@ import pytest
 
 from conf.data import CleanConfig
 from pipelines.clean.judge import Judge, Refused
-from pipelines.clean.rules.documentation import find_prose, words_of_prose
-from tests.clean.support import measure
+from tests.clean.support import measure, stats_of
+
+
+def words_of_prose(line: str) -> int:
+    return int(measure("documentation.prose_words.min", line))
+
 
 JUDGE = Judge(CleanConfig(profile="documentation"))
 
@@ -82,8 +86,9 @@ def test_lines_of_prose(line: str, count: int) -> None:
 def test_shares_are_of_characters() -> None:
     prose, code = "Return the sum.", ">>> f(1)"
     text = f"{prose}\n\n{code}\n{prose}\n"
-    found = find_prose([prose, code, prose])
-    assert (found.num_words, found.num_chars, found.num_repeated_chars, found.num_all_chars) == (
+    stats = stats_of(text)
+    found = stats.prose
+    assert (found.num_words, found.num_chars, found.num_repeated_chars, stats.lines.filled_chars) == (
         6,
         30,
         15,

@@ -12,7 +12,8 @@ from conf.data import CleanConfig, RedactConfig
 from pipelines.clean.judge import Judge, Kept, Refused
 from pipelines.clean.profiles import PROFILES
 from pipelines.clean.rules import RULES, STEPS
-from pipelines.clean.stats import TextStats
+from pipelines.clean.words import SPLITTERS
+from tests.clean.support import stats_of
 
 JUDGES = {name: Judge(CleanConfig(profile=name)) for name in PROFILES}
 
@@ -45,15 +46,15 @@ def test_any_text_gets_one_decision(text: str, profile: str) -> None:
     assert judge.judge(text) == decision
 
 
-@pytest.mark.parametrize("splitter", ["word_or_punct", "whitespace"])
+@pytest.mark.parametrize("splitter", sorted(SPLITTERS))
 @pytest.mark.parametrize(
     "text", ["", " ", "\n\n\n", "word", "...", "#", "•", "文", "\u0301", "a\n" * 3, "x" * 10_000]
 )
 def test_every_rule_measures_every_text(text: str, splitter: str) -> None:
     for rule in RULES.values():
-        assert math.isfinite(rule.measure(TextStats(text, splitter))), rule.name
+        assert math.isfinite(rule.measure(stats_of(text, splitter))[0]), rule.name
     for step in STEPS.values():
-        assert isinstance(step.apply(TextStats(text, splitter)), str)
+        assert isinstance(step.apply(stats_of(text, splitter))[0].as_py(), str)
 
 
 @pytest.mark.parametrize("profile", sorted(PROFILES))

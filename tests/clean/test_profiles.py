@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conf import ConfigError
@@ -89,7 +90,7 @@ def test_a_least_score_needs_its_rule() -> None:
 
 def test_the_splitter_can_be_set() -> None:
     assert resolve(CleanConfig(profile="documentation")).splitter == "whitespace"
-    assert resolve(CleanConfig(profile="fineweb")).splitter == "word_or_punct"
+    assert resolve(CleanConfig(profile="fineweb")).splitter == "word_or_punct+icu"
     assert resolve(CleanConfig(profile="fineweb", splitter="whitespace")).splitter == "whitespace"
 
 
@@ -113,7 +114,7 @@ def test_mistakes_are_met_with_what_is_known(config: dict[str, Any], message: st
 
 def test_a_rules_name_says_which_limit_it_is() -> None:
     with pytest.raises(ValueError, match=r"\.max"):
-        Rule("a.b.min", lambda stats: 0.0, ">", 1, "", "")
+        Rule("a.b.min", lambda stats: np.zeros(len(stats)), ">", 1, "", "")
     for rule in RULES.values():
         assert rule.origin
         assert rule.meaning

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 
+import ftfy
+import pyarrow as pa
 import pytest
+from ftfy.badness import is_bad
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.clean.repair import repair
+from pipelines.clean.characters import decode
+from pipelines.clean.repair import _MOJIBAKE_ONLY, _fix_encoding, repair, repair_all, suspicious
 
 # Pieces of faults that pile up in real texts more often than chance would put them together.
 PIECES = st.sampled_from(
@@ -72,3 +77,91 @@ def test_printable_ascii_is_left_alone(text: str) -> None:
 def test_long_runs_of_white_space_take_linear_time() -> None:
     text = "a" + " " * 300_000 + "b" + "\r" * 300_000 + "c" + "\n " * 300_000 + "d"
     assert repair(text)[0] == "a" + " " * 300_000 + "b\n\n\nc\n\n\n d"
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(TEXTS, max_size=4))
+def test_a_batch_is_repaired_as_its_texts_are(texts: list[str]) -> None:
+    """What is passed over at a glance is what repair would leave alone."""
+    repaired, counts = repair_all(pa.array(texts, pa.large_string()))
+    assert list(zip(repaired.to_pylist(), counts.tolist(), strict=True)) == [repair(text) for text in texts]
+
+
+def test_a_glance_passes_over_ordinary_texts_and_stops_at_every_fault() -> None:
+    fine = [
+        "plain",
+        "It’s “so” – he said…",
+        "人人生而自由。",
+        "a\n\n\nb",
+        "",
+        "한국어 😀",
+        "\ta",
+        "café £1 ® K;`",
+    ]
+    faults = [
+        "\na",
+        "a\n",
+        "a ",
+        "a\u3000\nb",
+        "a\n\n\n\nb",
+        "a\x00",
+        "a\rb",
+        "e\u0301",
+        "\u1100\u1161",
+        "é’",
+        "â€",
+        "Â ",
+        "\x85",
+    ]
+    found = suspicious(decode(pa.array([*fine, *faults], pa.large_string())))
+    assert found.tolist() == [False] * len(fine) + [True] * len(faults)
+
+
+def test_no_character_that_is_passed_over_is_changed_by_itself() -> None:
+    every = [chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
+    found = suspicious(decode(pa.array([f"a{character}a" for character in every], pa.large_string())))
+    passed = [character for character, suspect in zip(every, found, strict=True) if not suspect]
+    assert len(passed) > 50_000
+    # Two by two, with what stands for all others: none of ftfy's patterns, and nothing to normalize.
+    marks = [
+        "–",
+        "’",
+        "‘",
+        "“",
+        "”",
+        "…",
+        "•",
+        "\xa0",
+        "·",
+        "—",
+        "a",
+        "A",
+        "1",
+        " ",
+        ".",
+        "文",
+        "。",
+        "-",
+        "?",
+    ]
+    for count in (2, 3):
+        for characters in itertools.product(marks, repeat=count):
+            assert not is_bad("".join(characters)), characters
+    assert not is_bad(" ".join(passed))
+    assert unicodedata.is_normalized("NFC", "".join(passed))
+    # Latin letters and signs among ASCII.
+    alone = [character for character in passed if 0xA1 <= ord(character) < 0x250 or character in "€™"]
+    assert len(alone) > 400
+    near = ["", "a", "A", " ", "-", "\n"]
+    for before, after in itertools.product(map("".join, itertools.product(near, repeat=2)), repeat=2):
+        assert not any(is_bad(before + character + after) for character in alone), (before, after)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.one_of(PIECES, st.sampled_from(["Ã ", "Â ", "à", "œ", "€", "”"])), max_size=12).map("".join)
+)
+def test_encoding_is_repaired_line_by_line(text: str) -> None:
+    """Lines that ftfy's pattern does not find in the whole text are as ftfy leaves them."""
+    lines = [line if line.isascii() else ftfy.fix_text(line, _MOJIBAKE_ONLY) for line in text.split("\n")]
+    assert _fix_encoding(text) == "\n".join(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import subprocess
 import sys
@@ -12,8 +14,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from pyspark.sql import SparkSession
 
-from pipelines.errors import EnvironmentProblem
+from conf.data import IngestConfig
+from pipelines.errors import EnvironmentProblem, InputError
+from pipelines.ingest import discover, fingerprint, ingest
 from pipelines.lake import Lake
 from pipelines.lake.lease import LOCK_FILE, held_by_lease
 from tests.support.hadoop import MiniHadoop
@@ -104,6 +109,42 @@ def test_the_reader_of_training_streams_from_hdfs(folder: Folder, tmp_path: Path
     with SequenceReader(layout, schedule, snapshot.vocab_size) as reader:
         ids = [int(number) for batch in reader for number in batch.sequence_ids]
     assert ids == list(range(40))
+
+
+def test_ingest_reads_a_glob_on_hdfs_as_on_a_local_disk(
+    folder: Folder, tmp_path: Path, spark: SparkSession
+) -> None:
+    lines = [json.dumps({"id": i, "text": f"the harbour master's entry {i}"}) for i in range(4000)]
+    lines[2500] = '{"text": '
+    files = {
+        "2024/a.jsonl.gz": gzip.compress("\n".join(lines).encode()),
+        "2024/b.txt": b"one\r\n\r\ntwo",
+        "2025/large.jsonl": "\n".join(lines).encode(),
+        "2025/cut.jsonl.gz": gzip.compress("\n".join(lines).encode())[:-9],
+        "2025/.hidden.txt": b"hidden",
+        "other/c.txt": b"not asked for",
+    }
+    found = []
+    for name, content in files.items():
+        place = folder.child(name.rpartition("/")[0])
+        place.create()
+        place.write(name.rpartition("/")[2], content)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    for root in (folder.location, f"file://{tmp_path}"):
+        config = IngestConfig(inputs=(f"{root}/202?/*",), split_bytes=2**16)
+        output = ingest(spark, config)
+        tables = {name: frame.collect() for name, frame in output.tables.items()}
+        found.append({name: sorted(map(str, rows)) for name, rows in tables.items()})
+        assert output.details["fingerprint"] == fingerprint(discover(config))
+        assert output.details["num_files"] == 4
+    assert found[0] == found[1]
+    assert len(found[0]["documents"]) == 2 * 3999 + 2
+    folder.child("2024").write("b.txt", b"three")
+    remote = IngestConfig(inputs=(f"{folder.location}/202?/*",))
+    assert {file.source: file.version for file in discover(remote)}["2024/b.txt"].startswith("modification")
+    with pytest.raises(InputError, match=r"hdfs://.*/nothing/.* matches no file"):
+        discover(IngestConfig(inputs=(f"{folder.location}/nothing/*.txt",)))
 
 
 def test_a_lease_is_held_by_one_and_taken_over_when_its_holder_is_gone(folder: Folder) -> None:

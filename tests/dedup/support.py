@@ -30,7 +30,7 @@ def doc_id(name: str) -> str:
     return hashlib.md5(name.encode()).hexdigest()
 
 
-def clean_rows(texts: dict[str, str]) -> list[dict[str, Any]]:
+def clean_rows(texts: dict[str, str], urls: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """A row of `clean` for each text; the keys become source_id, and doc_id follows from them."""
     rows = []
     for name, text in texts.items():
@@ -42,14 +42,21 @@ def clean_rows(texts: dict[str, str]) -> list[dict[str, Any]]:
                 row[column.name] = 0
             else:
                 row[column.name] = None
+        row["url"] = (urls or {}).get(name)
         row |= {"doc_id": doc_id(name), "source_id": name, "text": text, "num_bytes": len(text.encode())}
         rows.append(row)
     return rows
 
 
-def clean_frame(spark: SparkSession, texts: dict[str, str], partitions: int = 2, seed: int = 0) -> DataFrame:
+def clean_frame(
+    spark: SparkSession,
+    texts: dict[str, str],
+    partitions: int = 2,
+    seed: int = 0,
+    urls: dict[str, str] | None = None,
+) -> DataFrame:
     """The rows in a random order, in so many partitions."""
-    rows = clean_rows(texts)
+    rows = clean_rows(texts, urls)
     random.Random(seed).shuffle(rows)
     ordered = [tuple(row[name] for name in CLEAN.column_names) for row in rows]
     schema = CLEAN.spark_schema()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -127,3 +128,21 @@ def test_seeds_give_other_permutations_and_bands_other_keys() -> None:
     other, _ = MinHash(5, 14, 8, seed=2).keys(texts)
     assert not set(one[0].tolist()) & set(other[0].tolist())
     assert len(set(one[0].tolist())) == 14
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from("abéж你"), max_size=12), st.integers(1, 4), GAPS, GAPS)
+def test_characters_are_those_of_words_with_one_gap_for_any_separators(
+    letters: list[str], ngram: int, gap: str, other_gap: str
+) -> None:
+    one = "".join(letter + (gap if place % 3 == 2 else "") for place, letter in enumerate(letters))
+    other = "".join(
+        letter + (other_gap * 2 if place % 3 == 2 else "") for place, letter in enumerate(letters)
+    )
+    items = re.sub(r"\W+", " ", one).strip()
+    reversed_text = one[::-1]
+    found = similarities(pa.array([one, one]), pa.array([other, reversed_text]), ngram, "characters")
+    assert found[0] == (1.0 if letters else 0.0)
+    assert found[1] == jaccard(items, items[::-1], ngram)
+    _, counts = MinHash(ngram, 2, 2, 1, "characters").keys(pa.array([one]))
+    assert counts[0] == (max(1, len(items) - ngram + 1) if items else 0)

@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 import pipelines.ingest.stage as stage
 from conf.data import IngestConfig
 from pipelines.ingest import InputFile, ingest
+from pipelines.ingest.parts import Part
 from pipelines.ingest.record import document_id
 from pipelines.stage import StageOutput
 from schemas import TABLES
@@ -68,6 +69,7 @@ def test_every_file_and_every_record_is_accounted_for(tables: dict[str, list[dic
         assert row["state"] == (
             "quarantined" if case.file_reason else "partly read" if case.row_reasons else "read"
         )
+    assert sources["good.warc.gz"]["skipped"] == {"warcinfo": 1}
     total = sum(row["records"] for row in tables["sources"])
     assert total == len(tables["documents"]) + len(tables["quarantine"])
 
@@ -116,13 +118,13 @@ def test_a_path_that_is_not_utf8_reaches_the_workers(spark: SparkSession, tmp_pa
 
 @given(st.lists(st.integers(0, 10**9), max_size=60), st.integers(1, 9))
 def test_bins_hold_every_file_once_and_about_the_same_work(sizes: list[int], num_bins: int) -> None:
-    files = [InputFile(f"/{i}", f"{i}", "text", "none", size, 0) for i, size in enumerate(sizes)]
-    bins = stage.bin_by_size(files, num_bins)
-    assert sorted(file.source for content in bins for file in content) == sorted(
+    files = [InputFile(f"/{i}", f"{i}", "text", "none", size, "") for i, size in enumerate(sizes)]
+    bins = stage.bin_by_size([Part(file) for file in files], num_bins)
+    assert sorted(part.file.source for content in bins for part in content) == sorted(
         file.source for file in files
     )
     assert all(bins)
-    loads = [sum(file.num_bytes for file in content) for content in bins]
+    loads = [sum(part.num_bytes for part in content) for content in bins]
     if len(bins) == num_bins:
         slack = max(sizes) + 16 * 2**10 * (1 + len(sizes))
         assert max(loads) - min(loads) <= slack

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from pipelines.ingest.record import Fault
 from pipelines.ingest.warc_digests import digest_matches
 from tests.ingest.support import read_bytes
 from tests.ingest.webs import SENTENCES, http, members, page, record, responses, sha1
+from tests.ingest.zoo import zstd
 
 EXTRACTORS = ("trafilatura", "resiliparse")
 
@@ -232,6 +235,33 @@ def test_a_cut_costs_what_lies_behind_it(tmp_path: Path, data: st.DataObject, pa
     assert len(found.quarantined) <= 1
     if len(found.documents) == whole and sum(parts[:whole]) != cut:
         assert len(found.quarantined) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "kept"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=\xff\xfe\r\n\r\n", True),
+        (b"HTTP/1.0 200\nContent-Type: text/html\n\n", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: \xfe\r\n\r\n", False),
+        (b"HTTP/1.1 99999999999999999999999 OK\r\nContent-Type: text/html\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: br\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 2**20 + b"\r\n\r\n", False),
+        (b"", False),
+    ],
+)
+def test_http_as_servers_send_it(tmp_path: Path, head: bytes, kept: bool) -> None:
+    found = read_bytes(tmp_path, "a.warc", record(head + page()))
+    assert found.texts == ([main_text(page().decode(), IngestConfig())] if kept else [])
+    assert found.reasons == ([] if kept else [("row", "bad_http")])
+
+
+@pytest.mark.parametrize("compress", [bz2.compress, zstd])
+def test_other_compressions_hold_as_a_whole(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    packed = compress(b"".join(responses()))
+    name = "a.warc.bz2" if packed.startswith(b"BZh") else "a.warc.zst"
+    assert len(read_bytes(tmp_path, name, packed).documents) == 6
+    assert read_bytes(tmp_path, name, packed[:-9]).reasons == [("file", "truncated")]
 
 
 def test_a_damaged_record_among_good_ones(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ CASES: tuple[Case, ...] = (
     Case("nested_less.html", b"<div>" * 1000 + b"a", 0, file_reason="too_deep"),
     Case("nothing.html", b"<html><body></body></html>", 0, file_reason="no_main_text"),
     Case("empty.html", b" ", 0, file_reason="empty"),
-    Case("good.warc.gz", webs.members(webs.responses()), 6),
+    Case("good.warc.gz", webs.members([webs.record(b"a: b", "warcinfo"), *webs.responses()]), 6),
     Case("one_member.warc.gz", gzip.compress(b"".join(webs.responses())), 6),
     Case("cut.warc.gz", webs.members(webs.responses())[:-99], 5, ("truncated",)),
     Case(

@@ -7,94 +7,30 @@ documentation of a Python installation (113,000 texts); docs/corpus.md has the n
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from pipelines.clean.rules.rule import Rule
-from pipelines.clean.stats import TextStats, duplicates, share
+from pipelines.clean.stats import BatchStats, Values, share
 
 _ORIGIN = "ringlake's own, chosen on the documentation of a Python installation"
 
-# Lines that nobody wrote as a sentence: doctest prompts, reST directives, rows and rules of tables, fences,
-# prompts of shells and notebooks.
-_MARKUP_LINE = re.compile(r"\s*(?:>>>|\.\.\.(?:\s|$)|\.\.\s|\||[+=~^*#`-]{3,}|In \[|Out\[|\$ |%\w)")
 
-# A call with an optional result and nothing else, as binding generators put into docstrings.
-_SIGNATURE_LINE = re.compile(r"\s*(?:def |class )?[\w.]+\([^()]*(?:\([^()]*\)[^()]*)*\)\s*(?:->.*|:)?\s*$")
-
-_WORD = re.compile(r"[^\W\d_]{2,}")
-
-_MIN_LINE_WORDS = 2
-_MIN_LINE_LETTERS = 0.5
-
-
-@dataclass(frozen=True)
-class Prose:
-    """The lines of a text that read as natural language.
-
-    Attributes:
-        num_words: Words of two letters or more in them.
-        num_chars: Characters in them.
-        num_repeated_chars: Characters in those of them that occurred before in the text.
-        num_all_chars: Characters in all lines that are not blank.
-    """
-
-    num_words: int
-    num_chars: int
-    num_repeated_chars: int
-    num_all_chars: int
-
-
-def words_of_prose(line: str) -> int:
-    """Words of two letters or more in a line of prose; 0 if the line is none.
-
-    Prose has at least two such words, and they are at least half of its characters, spaces aside; it is no
-    markup, no example of code and no signature.
-    """
-    words = _WORD.findall(line)
-    if len(words) < _MIN_LINE_WORDS:
-        return 0
-    if len("".join(words)) < _MIN_LINE_LETTERS * (len(line) - line.count(" ")):
-        return 0
-    if _MARKUP_LINE.match(line) or ("(" in line and _SIGNATURE_LINE.match(line)):
-        return 0
-    return len(words)
-
-
-def find_prose(lines: list[str]) -> Prose:
-    """The prose among lines that are not blank."""
-    num_words = 0
-    kept: list[str] = []
-    for line in lines:
-        count = words_of_prose(line)
-        if count:
-            num_words += count
-            kept.append(line)
-    return Prose(num_words, sum(map(len, kept)), duplicates(kept)[1], sum(map(len, lines)))
-
-
-def prose_words(stats: TextStats) -> float:
+def prose_words(stats: BatchStats) -> Values:
     """Words of prose."""
-    return _prose(stats).num_words
+    return stats.prose.num_words.astype(float)
 
 
-def prose_share(stats: TextStats) -> float:
+def prose_share(stats: BatchStats) -> Values:
     """Share of the characters of all lines that are in lines of prose."""
-    return share(_prose(stats).num_chars, _prose(stats).num_all_chars)
+    return share(stats.prose.num_chars, stats.lines.filled_chars)
 
 
-def repeated_prose(stats: TextStats) -> float:
+def repeated_prose(stats: BatchStats) -> Values:
     """Share of the characters of prose in lines that occurred before in the text."""
-    return share(_prose(stats).num_repeated_chars, _prose(stats).num_chars)
+    return share(stats.prose.num_repeated_chars, stats.prose.num_chars)
 
 
-def mean_word_length(stats: TextStats) -> float:
+def mean_word_length(stats: BatchStats) -> Values:
     """Characters a word, all words counted."""
-    return share(sum(map(len, stats.words)), stats.num_words)
-
-
-def _prose(stats: TextStats) -> Prose:
-    return stats.once(_prose, lambda: find_prose(stats.filled_lines))
+    return share(stats.word_counts.num_chars, stats.num_words)
 
 
 RULES: tuple[Rule, ...] = (

@@ -6,38 +6,30 @@ the data set, has 0.01. The latter is used here.
 
 from __future__ import annotations
 
-from pipelines.clean.punctuation import TERMINAL_PUNCTUATION
 from pipelines.clean.rules.rule import Rule
-from pipelines.clean.stats import TextStats, duplicates, share
+from pipelines.clean.stats import BatchStats, Values, share
 
 _ORIGIN = "FineWeb, Penedo et al. 2024, arXiv 2406.17557, section 3.5, and its released pipeline"
 
-SHORT_LINE_CHARS = 30
 
-_END_MARKS = tuple(TERMINAL_PUNCTUATION)
-
-
-def line_punctuation(stats: TextStats) -> float:
+def line_punctuation(stats: BatchStats) -> Values:
     """Share of the lines that are not blank which end with a terminal mark."""
-    lines = stats.filled_lines
-    return share(sum(line.endswith(_END_MARKS) for line in lines), len(lines))
+    return share(stats.lines.num_ended, stats.lines.num_filled)
 
 
-def short_lines(stats: TextStats) -> float:
+def short_lines(stats: BatchStats) -> Values:
     """Share of the lines that are not blank which have at most 30 characters."""
-    lines = stats.filled_lines
-    return share(sum(len(line) <= SHORT_LINE_CHARS for line in lines), len(lines))
+    return share(stats.lines.num_short, stats.lines.num_filled)
 
 
-def duplicate_line_chars(stats: TextStats) -> float:
+def duplicate_line_chars(stats: BatchStats) -> Values:
     """Share of the characters, line feeds aside, in lines that occurred before in the text."""
-    num_chars = len(stats.text) - stats.text.count("\n")
-    return share(duplicates(stats.filled_lines)[1], num_chars)
+    return share(stats.lines.repeated_filled_chars, stats.num_chars - stats.lines.num_feeds)
 
 
-def newline_ratio(stats: TextStats) -> float:
+def newline_ratio(stats: BatchStats) -> Values:
     """Line feeds a word."""
-    return share(stats.text.count("\n"), stats.num_words)
+    return share(stats.lines.num_feeds, stats.num_words)
 
 
 RULES: tuple[Rule, ...] = (

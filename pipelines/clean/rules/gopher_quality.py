@@ -8,55 +8,49 @@ are among the words for ratios.
 from __future__ import annotations
 
 from pipelines.clean.rules.rule import Rule, pair
-from pipelines.clean.stats import TextStats, share
+from pipelines.clean.stats import BatchStats, Values, share
 
 _ORIGIN = "Gopher, Rae et al. 2021, arXiv 2112.11446, A1.1 quality filtering"
 
-STOP_WORDS = frozenset(("the", "be", "to", "of", "and", "that", "have", "with"))
 
-_BULLETS = ("•", "-")
-_ELLIPSES = ("...", "…")
-
-
-def num_words(stats: TextStats) -> float:
+def num_words(stats: BatchStats) -> Values:
     """Words that are not symbols alone."""
-    return len(stats.non_symbol_words)
+    return stats.word_counts.num_non_symbol.astype(float)
 
 
-def mean_word_length(stats: TextStats) -> float:
+def mean_word_length(stats: BatchStats) -> Values:
     """Characters a word; 0 without words."""
-    words = stats.non_symbol_words
-    return share(sum(map(len, words)), len(words))
+    return share(stats.word_counts.non_symbol_chars, stats.word_counts.num_non_symbol)
 
 
-def hash_ratio(stats: TextStats) -> float:
+def hash_ratio(stats: BatchStats) -> Values:
     """Hash signs a word."""
-    return share(stats.text.count("#"), stats.num_words)
+    return share(stats.character_counts.num_hashes, stats.num_words)
 
 
-def ellipsis_ratio(stats: TextStats) -> float:
+def ellipsis_ratio(stats: BatchStats) -> Values:
     """Ellipses a word."""
-    return share(sum(map(stats.text.count, _ELLIPSES)), stats.num_words)
+    return share(stats.character_counts.num_ellipses, stats.num_words)
 
 
-def bullet_lines(stats: TextStats) -> float:
+def bullet_lines(stats: BatchStats) -> Values:
     """Share of all lines that begin with a bullet or a hyphen, white space aside."""
-    return share(sum(line.lstrip().startswith(_BULLETS) for line in stats.lines), len(stats.lines))
+    return share(stats.lines.num_bullets, stats.lines.num_lines)
 
 
-def ellipsis_lines(stats: TextStats) -> float:
+def ellipsis_lines(stats: BatchStats) -> Values:
     """Share of all lines that end with an ellipsis, white space aside."""
-    return share(sum(line.rstrip().endswith(_ELLIPSES) for line in stats.lines), len(stats.lines))
+    return share(stats.lines.num_ellipses, stats.lines.num_lines)
 
 
-def alphabetic_words(stats: TextStats) -> float:
+def alphabetic_words(stats: BatchStats) -> Values:
     """Share of all words, symbols included, that have a letter."""
-    return share(sum(any(map(str.isalpha, word)) for word in stats.words), stats.num_words)
+    return share(stats.word_counts.num_alphabetic, stats.num_words)
 
 
-def stop_words(stats: TextStats) -> float:
+def stop_words(stats: BatchStats) -> Values:
     """How many of the eight stop words occur, each counted once, in lower case."""
-    return len(STOP_WORDS.intersection(stats.words))
+    return stats.word_counts.num_stop_words.astype(float)
 
 
 RULES: tuple[Rule, ...] = (

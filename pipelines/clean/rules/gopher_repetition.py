@@ -6,11 +6,11 @@ included; a top n-gram has the spaces between its words, duplicate n-grams have 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
+from pipelines.clean.ngrams import DUPLICATE_SIZES, TOP_SIZES
 from pipelines.clean.rules.rule import Rule
-from pipelines.clean.stats import TextStats, duplicates, share
+from pipelines.clean.stats import BatchStats, Values, share
 
 _ORIGIN = "Gopher, Rae et al. 2021, arXiv 2112.11446, table A1"
 
@@ -18,66 +18,36 @@ TOP_NGRAMS = {2: 0.20, 3: 0.18, 4: 0.16}
 DUPLICATE_NGRAMS = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
 
 
-def duplicate_paragraphs(stats: TextStats) -> float:
+def duplicate_paragraphs(stats: BatchStats) -> Values:
     """Share of the paragraphs that occurred before in the text."""
-    return share(_paragraphs(stats)[0], len(stats.paragraphs))
+    return share(stats.lines.num_repeated_paragraphs, stats.lines.num_paragraphs)
 
 
-def duplicate_paragraph_chars(stats: TextStats) -> float:
+def duplicate_paragraph_chars(stats: BatchStats) -> Values:
     """Share of the characters that such paragraphs have."""
-    return share(_paragraphs(stats)[1], len(stats.text))
+    return share(stats.lines.repeated_paragraph_chars, stats.num_chars)
 
 
-def duplicate_lines(stats: TextStats) -> float:
+def duplicate_lines(stats: BatchStats) -> Values:
     """Share of the lines that occurred before in the text; runs of line feeds part lines."""
-    return share(_lines(stats)[0], len(stats.line_runs))
+    return share(stats.lines.num_repeated_runs, stats.lines.num_runs)
 
 
-def duplicate_line_chars(stats: TextStats) -> float:
+def duplicate_line_chars(stats: BatchStats) -> Values:
     """Share of the characters that such lines have."""
-    return share(_lines(stats)[1], len(stats.text))
+    return share(stats.lines.repeated_run_chars, stats.num_chars)
 
 
-def top_ngram(size: int) -> Callable[[TextStats], float]:
+def top_ngram(size: int) -> Callable[[BatchStats], Values]:
     """Measures the share of the characters in the most frequent n-gram; the earliest of equals counts."""
-
-    def measure(stats: TextStats) -> float:
-        words = stats.words
-        ngrams = Counter(" ".join(words[i : i + size]) for i in range(len(words) - size + 1))
-        if not ngrams:
-            return 0.0
-        ngram, count = ngrams.most_common(1)[0]
-        return share(len(ngram) * count, len(stats.text))
-
-    return measure
+    column = TOP_SIZES.index(size)
+    return lambda stats: share(stats.repetition[:, column], stats.num_chars)
 
 
-def duplicate_ngrams(size: int) -> Callable[[TextStats], float]:
+def duplicate_ngrams(size: int) -> Callable[[BatchStats], Values]:
     """Measures the share of the characters in n-grams that occurred before, none counted in two of them."""
-
-    def measure(stats: TextStats) -> float:
-        words = stats.words
-        seen: set[str] = set()
-        num_chars = index = 0
-        while index <= len(words) - size:
-            ngram = "".join(words[index : index + size])
-            if ngram in seen:
-                num_chars += len(ngram)
-                index += size
-            else:
-                seen.add(ngram)
-                index += 1
-        return share(num_chars, len(stats.text))
-
-    return measure
-
-
-def _paragraphs(stats: TextStats) -> tuple[int, int]:
-    return stats.once(_paragraphs, lambda: duplicates(stats.paragraphs))
-
-
-def _lines(stats: TextStats) -> tuple[int, int]:
-    return stats.once(_lines, lambda: duplicates(stats.line_runs))
+    column = len(TOP_SIZES) + DUPLICATE_SIZES.index(size)
+    return lambda stats: share(stats.repetition[:, column], stats.num_chars)
 
 
 RULES: tuple[Rule, ...] = (

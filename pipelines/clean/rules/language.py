@@ -5,8 +5,10 @@ Without wanted languages every language is, and the rules ask only how sure the 
 
 from __future__ import annotations
 
+import numpy as np
+
 from pipelines.clean.rules.rule import Rule
-from pipelines.clean.stats import TextStats
+from pipelines.clean.stats import BatchStats, Values
 
 _FINEWEB = "FineWeb, Penedo et al. 2024, arXiv 2406.17557, section 3.3"
 _OWN = "ringlake's own, chosen on the documentation of a Python installation"
@@ -16,22 +18,21 @@ _OWN = "ringlake's own, chosen on the documentation of a Python installation"
 MIN_EVIDENCE_BYTES = 60
 
 
-def listed(stats: TextStats) -> float:
+def listed(stats: BatchStats) -> Values:
     """1 if the likeliest language is wanted, else 0."""
-    return float(not stats.languages or stats.language.code in stats.languages)
+    return stats.languages.listed(stats.wanted).astype(float)
 
 
-def score(stats: TextStats) -> float:
+def score(stats: BatchStats) -> Values:
     """Probability that the text is in one of the wanted languages, among the five likeliest."""
-    return stats.language.probability(stats.languages)
+    return stats.languages.probability(stats.wanted)
 
 
-def foreign_score(stats: TextStats) -> float:
+def foreign_score(stats: BatchStats) -> Values:
     """Probability of the likeliest language if it is not wanted; 0 for fewer than 60 bytes of letters."""
-    if listed(stats):
-        return 0.0
-    num_bytes = len("".join(filter(str.isalpha, stats.text)).encode())
-    return stats.language.score if num_bytes >= MIN_EVIDENCE_BYTES else 0.0
+    foreign = ~stats.languages.listed(stats.wanted)
+    long = stats.character_counts.letter_bytes >= MIN_EVIDENCE_BYTES
+    return np.where(foreign & long, stats.languages.score, 0.0)
 
 
 RULES: tuple[Rule, ...] = (

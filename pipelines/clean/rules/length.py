@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pipelines.clean.rules.rule import Rule
-from pipelines.clean.stats import TextStats
+from pipelines.clean.stats import BatchStats, Values
 
 _OWN = "ringlake's own"
 
 
-def num_words(stats: TextStats) -> float:
+def num_words(stats: BatchStats) -> Values:
     """Words, by the profile's splitter."""
-    return stats.num_words
+    return stats.num_words.astype(float)
 
 
-def num_characters(stats: TextStats) -> float:
+def num_characters(stats: BatchStats) -> Values:
     """Characters, white space included."""
-    return len(stats.text)
+    return stats.num_chars.astype(float)
 
 
 RULES: tuple[Rule, ...] = (

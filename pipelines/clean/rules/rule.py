@@ -1,4 +1,4 @@
-"""What a quality rule is: a measurement of a text, a limit, and where the limit comes from."""
+"""What a quality rule is: a measurement of texts, a limit, and where the limit comes from."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.clean.stats import TextStats
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.clean.stats import BatchStats, Values
 
 Comparison = Literal["<", ">"]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. A text fails if `measure(text) comparison threshold` holds.
+    """One rule. A text fails if `value comparison threshold` holds.
 
     Attributes:
         name: Paper, what is measured, and which limit it is: 'gopher.mean_word_length.max'.
-        measure: The value of a text; finite for every text, the empty one included.
+        measure: The value of each text of a batch, float64; finite for every text, the empty one included.
         comparison: '<' if the value has to be at least the threshold, '>' if at most.
         threshold: The limit, unless the profile or the run sets another.
         meaning: What the value says, in one line, with its unit.
@@ -25,7 +29,7 @@ class Rule:
     """
 
     name: str
-    measure: Callable[[TextStats], float]
+    measure: Callable[[BatchStats], Values]
     comparison: Comparison
     threshold: float
     meaning: str
@@ -38,9 +42,9 @@ class Rule:
                 f"rule {self.name!r} rejects by {self.comparison!r}, so its name ends in {suffix!r}"
             )
 
-    def fails(self, value: float, threshold: float) -> bool:
-        """Whether a value breaks the limit."""
-        return value < threshold if self.comparison == "<" else value > threshold
+    def fails(self, values: Values, threshold: float) -> npt.NDArray[np.bool_]:
+        """Which values break the limit."""
+        return values < threshold if self.comparison == "<" else values > threshold
 
 
 @dataclass(frozen=True)
@@ -49,20 +53,20 @@ class Step:
 
     Attributes:
         name: Paper and what is done: 'c4.lines'.
-        apply: The changed text. Rules further on in the profile measure that one.
+        apply: The changed texts of a batch. Rules further on in the profile measure those.
         meaning: What is done, in one line.
         origin: Where it comes from.
     """
 
     name: str
-    apply: Callable[[TextStats], str]
+    apply: Callable[[BatchStats], pa.LargeStringArray]
     meaning: str
     origin: str
 
 
 def pair(
     name: str,
-    measure: Callable[[TextStats], float],
+    measure: Callable[[BatchStats], Values],
     minimum: float,
     maximum: float,
     meaning: str,

@@ -1,0 +1,225 @@
+"""A batch against the signatures of earlier ones, without their texts.
+
+What the history keeps of a document are its keys and the label of its cluster. A label is never changed.
+When a batch connects older clusters, its documents keep their labels as `links`: `component` and `links`
+of a row are one cluster from then on. So the table is only added to, and the connected components of these
+pairs (`resolve`) are the clusters as they are now.
+
+An older document that shares a key with others is in a cluster with all of them. One label a key stands for
+them, and a bucket of any size costs one edge.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from conf.data import DedupConfig
+from pipelines.dedup.components import connected_components
+from pipelines.errors import InputError
+from pipelines.stage import Say
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch and what came before it.
+
+    Attributes:
+        name: Name of the batch.
+        sequence: Its number.
+        digest: Hash of its ids and texts.
+        earlier: Rows of `signatures` of all batches before it.
+        is_stored: Whether the history holds exactly this batch already.
+    """
+
+    name: str
+    sequence: int
+    digest: str
+    earlier: DataFrame
+    is_stored: bool
+
+
+def parameters(config: DedupConfig) -> str:
+    """All that the signatures and survivors of a history depend on, as JSON."""
+    names = ["url", "method", "keep"]
+    if config.method == "minhash":
+        names += ["unit", "ngram", "bands", "rows", "seed"]
+    return json.dumps({name: getattr(config, name) for name in names})
+
+
+def digest(documents: DataFrame) -> str:
+    """Hash of the set of (doc_id, content), whatever their order.
+
+    Args:
+        documents: Columns doc_id and content.
+    """
+    parts = [F.xxhash64("doc_id", "content"), F.xxhash64("content", "doc_id")]
+    row = documents.agg(F.count("*"), *(F.sum(part.cast("decimal(20,0)")) for part in parts)).first()
+    assert row is not None
+    return ":".join(str(value or 0) for value in row)
+
+
+def place(history: DataFrame, documents: DataFrame, name: str, config: DedupConfig) -> Batch:
+    """Where a batch stands in a history.
+
+    A batch of this name that the history holds is replaced if no other came after it. If others did, it
+    must be the same as it was: their survivors depend on it.
+
+    Args:
+        history: Table `signatures`.
+        documents: Columns doc_id and content of the batch.
+        name: Its name.
+        config: The section `dedup`.
+
+    Raises:
+        InputError: The history was made with other parameters, or the batch cannot be replaced.
+    """
+    wanted = parameters(config)
+    other = history.where(F.col("parameters") != wanted).select("parameters").first()
+    if other is not None:
+        raise InputError(
+            f"the history {config.history} was made with {other[0]}, and this run has {wanted}: their "
+            "signatures cannot be compared; use the same values of dedup, or another history"
+        )
+    own = digest(documents)
+    stored = history.where(F.col("batch") == name).select("sequence", "digest").first()
+    last = history.agg(F.max("sequence")).first()
+    newest = -1 if last is None or last[0] is None else int(last[0])
+    if stored is None:
+        return Batch(name, newest + 1, own, history, False)
+    sequence, is_stored = int(stored["sequence"]), stored["digest"] == own
+    if not is_stored and sequence < newest:
+        raise InputError(
+            f"batch {name!r} is number {sequence} of the history {config.history}, its documents have "
+            f"changed, and batches up to number {newest} were compared with it; give it another name with "
+            "--batch, or make the history again from this batch on"
+        )
+    return Batch(name, sequence, own, history.where(F.col("sequence") < sequence), is_stored)
+
+
+def resolve(earlier: DataFrame, max_rounds: int, say: Say) -> DataFrame:
+    """(node, component): the present label of every label that was connected to another one later."""
+    pairs = (
+        earlier.select("component", F.explode("links").alias("link")).where("component != link").distinct()
+    )
+    edges = pairs.select(
+        F.greatest("component", "link").alias("node"), F.least("component", "link").alias("hub")
+    )
+    return connected_components(edges, max_rounds, say).labels
+
+
+def found(documents: DataFrame, earlier: DataFrame, resolved: DataFrame) -> DataFrame:
+    """(node, label, same_text): the older clusters that documents of the batch are in.
+
+    Args:
+        documents: Columns doc_id, representative, is_known, content, address, keys.
+        earlier: Rows of `signatures` of earlier batches.
+        resolved: What `resolve` returned.
+    """
+    firsts = documents.where("doc_id = representative and not is_known")
+    text_key = F.concat(F.lit("text "), F.hex("content"))
+    address_key = F.concat(F.lit("address "), F.col("address"))
+    id_key = F.concat(F.lit("id "), F.col("doc_id"))
+    names = (
+        documents.where("is_known")
+        .select(id_key.alias("key"), F.col("doc_id").alias("node"))
+        .union(firsts.select(text_key.alias("key"), F.col("doc_id").alias("node")))
+        .union(
+            documents.where("address is not null and not is_known")
+            .select(address_key.alias("key"), F.col("representative").alias("node"))
+            .distinct()
+        )
+    )
+    stored_names = earlier.select(F.explode(F.array(id_key, text_key, address_key)).alias("key"), "component")
+    by_name = _by_key(names, stored_names.where("key is not null")).withColumn(
+        "same_text", F.col("key").startswith("text ")
+    )
+    by_keys = _by_key(
+        firsts.select(F.explode("keys").alias("key"), F.col("doc_id").alias("node")),
+        earlier.select(F.explode("keys").alias("key"), "component"),
+    ).withColumn("same_text", F.lit(False))
+    labels = resolved.select(F.col("node").alias("label"), F.col("component").alias("present"))
+    return (
+        by_name.drop("key")
+        .union(by_keys.drop("key"))
+        .join(labels, "label", "left")
+        .groupBy("node", F.coalesce("present", "label").alias("label"))
+        .agg(F.max("same_text").alias("same_text"))
+    )
+
+
+def _by_key(nodes: DataFrame, stored: DataFrame) -> DataFrame:
+    """(key, node, label) of the nodes whose key is stored; one label a key."""
+    asked = nodes.select("key").distinct()
+    labels = stored.join(asked, "key", "left_semi").groupBy("key").agg(F.min("component").alias("label"))
+    return nodes.join(labels, "key").select("key", "node", "label")
+
+
+def clusters(earlier: DataFrame, resolved: DataFrame, links: DataFrame, order: Column) -> DataFrame:
+    """(label, best, size) of the older clusters that the batch meets.
+
+    Args:
+        earlier: Rows of `signatures` of earlier batches.
+        resolved: What `resolve` returned.
+        links: What `found` returned.
+        order: See `survivors.order`.
+    """
+    labels = links.select("label").distinct()
+    present = resolved.select("node", F.col("component").alias("label")).join(labels, "label", "left_semi")
+    names = (
+        labels.select(F.col("label").alias("node"), "label").union(present.select("node", "label")).distinct()
+    )
+    return (
+        earlier.join(names, earlier["component"] == names["node"])
+        .groupBy("label")
+        .agg(F.min(order).alias("best"), F.count("*").alias("size"))
+    )
+
+
+def signatures(
+    documents: DataFrame, assigned: DataFrame, links: DataFrame, batch: Batch, config: DedupConfig
+) -> DataFrame:
+    """The batch's rows of `signatures`; documents that an earlier batch has are there already.
+
+    Args:
+        documents: As for `found`, and source, num_bytes.
+        assigned: See `survivors.assign`.
+        links: What `found` returned.
+        batch: The batch.
+        config: The section `dedup`.
+    """
+    own = links.groupBy("node").agg(
+        F.sort_array(F.collect_set("label")).alias("found"), F.max("same_text").alias("same_text")
+    )
+    first = F.col("doc_id") == F.col("representative")
+    none = F.array().cast("array<string>")
+    return (
+        documents.where("not is_known")
+        .join(assigned.select("doc_id", "cluster", "kept_doc_id"), "doc_id")
+        .join(own, documents["representative"] == own["node"], "left")
+        .select(
+            F.lit(batch.sequence).cast("long").alias("sequence"),
+            F.lit(batch.name).alias("batch"),
+            F.lit(batch.digest).alias("digest"),
+            F.lit(parameters(config)).alias("parameters"),
+            "doc_id",
+            "source",
+            "num_bytes",
+            "content",
+            "address",
+            F.when(first & ~F.coalesce("same_text", F.lit(False)), F.col("keys"))
+            .otherwise(F.array().cast("array<long>"))
+            .alias("keys"),
+            F.col("cluster").alias("component"),
+            F.when(first, F.array_remove(F.coalesce("found", none), F.col("cluster")))
+            .otherwise(none)
+            .alias("links"),
+            "kept_doc_id",
+        )
+    )

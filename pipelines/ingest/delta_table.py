@@ -1,0 +1,177 @@
+"""Delta tables as input: each row is a record of named fields, as a line of JSON Lines is.
+
+The rows of a table have no order and no place, so that a document's id comes from what it says: from the
+table's name, its own id, its text and its target. Of rows that are equal in these the id has a number too;
+`offset` is that number, from 0. Which rows a file of the table holds, and in which order, changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import xxhash
+
+from conf.data import IngestConfig
+from pipelines.errors import InputError
+from pipelines.ingest.assemble import FAULTS, FOUND, PARTS
+from pipelines.ingest.discover import InputFile, split_version
+from pipelines.ingest.fields import Place, missing, not_string, to_document
+from pipelines.ingest.record import Document, Fault, excerpt, utf8_length
+from pipelines.lake import read_external
+from pipelines.tagged import TaggedRows, tagged_spark_schema
+from schemas.documents import DOCUMENTS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+_ROW_BYTES = 200
+
+
+def read_tables(spark: SparkSession, tables: list[InputFile], config: IngestConfig) -> DataFrame:
+    """The rows of tables as tagged rows of `FOUND`; equal rows have equal ids until `numbered`.
+
+    Raises:
+        InputError: A table has no column of the text, or a column has a type of which no text is made.
+    """
+    schema = tagged_spark_schema(FOUND)
+    frames = []
+    for table in tables:
+        location, version = split_version(table.path)
+        rows = read_external(spark, location, version)
+        columns = _wanted_columns(rows.schema, table.source, config)
+        # As bytes, so that a value that is no UTF-8 costs its row and not the run.
+        chosen = [
+            rows[f"`{name}`"].cast("binary" if is_text else rows.schema[name].dataType).alias(name)
+            for name, is_text in columns.items()
+        ]
+        frames.append(rows.select(*chosen).mapInArrow(_reader(table, config), schema))
+        # A table without rows has its row in `sources` too.
+        frames.append(spark.range(1, numPartitions=1).mapInArrow(_nothing(table), schema))
+    return reduce(lambda one, other: one.unionByName(other), frames)
+
+
+def numbered(documents: DataFrame) -> DataFrame:
+    """The documents with ids that are all different: equal rows are numbered, the first keeps its id."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    equal = Window.partitionBy("doc_id").orderBy("url", F.to_json("metadata"), "repaired")
+    number = F.row_number().over(equal).cast("long") - 1
+    again = F.md5(F.concat_ws("@", "doc_id", F.col("offset").cast("string")))
+    return documents.withColumn("offset", number).withColumn(
+        "doc_id", F.when(F.col("offset") == 0, F.col("doc_id")).otherwise(again)
+    )
+
+
+def row_id(source: str, source_id: str | None, text: str, target: str | None) -> str:
+    """The id of a row's document: XXH3-128 of its table, its own id, text and target, joined by NUL bytes.
+
+    What follows the table's name is no number, as it is for a file's documents; a value that is null differs
+    from an empty one.
+    """
+    parts = [source, "row", *("-" if part is None else f"={part}" for part in (source_id, text, target))]
+    return xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
+
+
+def _wanted_columns(schema: StructType, source: str, config: IngestConfig) -> dict[str, bool]:
+    """The columns to read, and whether each is a string."""
+    from pyspark.sql import types as T
+
+    texts = {"text": config.text_field} | ({"target": config.target_field} if config.target_field else {})
+    for side, name in texts.items():
+        if name not in schema.names:
+            raise InputError(
+                f"{source}: {missing(side)}: the table has no column {name!r} (ingest.{side}_field); "
+                f"there are {', '.join(map(repr, schema.names)):.300}"
+            )
+        if not isinstance(schema[name].dataType, T.StringType):
+            raise InputError(
+                f"{source}: {not_string(side)}: the column {name!r} (ingest.{side}_field) has the type "
+                f"{schema[name].dataType.simpleString()}, not string"
+            )
+    scalars = (T.StringType, T.NumericType, T.BooleanType, T.DateType, T.TimestampType, T.TimestampNTZType)
+    wanted = dict.fromkeys((*texts.values(), config.id_field, config.url_field, *config.metadata_fields))
+    columns = [name for name in wanted if name in schema.names]
+    for name in columns:
+        if not isinstance(schema[name].dataType, scalars):
+            raise InputError(
+                f"{source}: the column {name!r} has the type {schema[name].dataType.simpleString():.100}, "
+                "of which no text is made; name another one in ingest.id_field, url_field or metadata_fields"
+            )
+    return {name: isinstance(schema[name].dataType, T.StringType) for name in columns}
+
+
+def _reader(table: InputFile, config: IngestConfig) -> Any:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = TaggedRows(FOUND)
+        kept = quarantined = repaired = 0
+        for batch in batches:
+            for record in batch.to_pylist():
+                found = _document(record, config)
+                if isinstance(found, Document):
+                    kept += 1
+                    repaired += found.repaired
+                    size = utf8_length(found.text)
+                    rows.add(DOCUMENTS.name, _document_row(table.source, found, size), size + _ROW_BYTES)
+                else:
+                    quarantined += 1
+                    rows.add(FAULTS.name, _fault_row(table.source, found), 2 * _ROW_BYTES)
+                if rows.is_full:
+                    yield from rows.flush()
+        rows.add(PARTS.name, _part_row(table, kept, quarantined, repaired), _ROW_BYTES)
+        yield from rows.flush()
+
+    return read
+
+
+def _nothing(table: InputFile) -> Any:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = TaggedRows(FOUND)
+        for _ in batches:
+            rows.add(PARTS.name, _part_row(table, 0, 0, 0), _ROW_BYTES)
+        yield from rows.flush()
+
+    return read
+
+
+def _document(record: dict[str, Any], config: IngestConfig) -> Document | Fault:
+    for name, value in record.items():
+        if isinstance(value, bytes):
+            try:
+                record[name] = value.decode("utf-8")
+            except UnicodeDecodeError:
+                detail = f"the column {name!r} has bytes that are not UTF-8"
+                return Fault(0, "not_utf8", detail, excerpt(value[:1000]))
+        elif not isinstance(value, (int, float, type(None))):
+            record[name] = str(value)
+    shown = record[config.text_field] or ""
+    return to_document(record, Place(0, None, shown[:1000]), config)
+
+
+def _document_row(source: str, found: Document, num_bytes: int) -> tuple[Any, ...]:
+    return (
+        row_id(source, found.source_id, found.text, found.target),
+        source,
+        0,
+        found.source_id,
+        found.kind,
+        found.text,
+        found.target,
+        num_bytes,
+        found.url,
+        tuple(found.metadata.items()),
+        found.repaired,
+    )
+
+
+def _fault_row(source: str, fault: Fault) -> tuple[Any, ...]:
+    return (source, "row", fault.offset, fault.line, fault.reason, fault.detail, fault.excerpt, 0)
+
+
+def _part_row(table: InputFile, kept: int, quarantined: int, repaired: int) -> tuple[Any, ...]:
+    described = (table.source, table.format, table.compression, table.num_bytes)
+    return (*described, 0, 0, kept, quarantined, repaired, False, True, [])
