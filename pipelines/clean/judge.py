@@ -1,4 +1,4 @@
-"""One document through cleaning: repair, language, rules, redaction, in this order."""
+"""One document through cleaning: repair, language, rules, privacy, in this order."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from conf.data import CleanConfig
 from pipelines.clean.language import Language, identify
-from pipelines.clean.profiles import Plan, resolve
-from pipelines.clean.redact import redact
+from pipelines.clean.plans import resolve_all
+from pipelines.clean.profiles import Plan
+from pipelines.clean.privacy.kinds import KINDS, rule_name
+from pipelines.clean.privacy.redactor import Redactor
 from pipelines.clean.repair import repair
+from pipelines.clean.resources import Resources
 from pipelines.clean.rules import Rule
 from pipelines.clean.stats import TextStats
 
@@ -20,18 +23,18 @@ class Kept:
     Attributes:
         text: Repaired, changed by the profile's steps, redacted.
         language: Of the repaired text.
+        target: The other side of a pair, repaired and redacted; None if there is none.
         num_words: Words that the last rule saw, before redaction.
-        num_emails: E-mail addresses replaced.
-        num_ips: Public IP addresses replaced.
-        num_repairs: Characters that repair changed or removed.
+        pii: Personal data replaced in text and target, by kind; kinds without any are left out.
+        num_repairs: Characters that repair changed or removed in text and target.
         measures: What every rule measured, by its name.
     """
 
     text: str
     language: Language
+    target: str | None
     num_words: int
-    num_emails: int
-    num_ips: int
+    pii: dict[str, int]
     num_repairs: int
     measures: dict[str, float]
 
@@ -64,33 +67,65 @@ class Judge:
         'gopher.words.min'
     """
 
-    def __init__(self, config: CleanConfig) -> None:
-        """Resolves profile, rules and thresholds; ConfigError if one of them is not known."""
-        self._config = config
-        self.plan: Plan = resolve(config)
+    def __init__(self, config: CleanConfig, resources: Resources | None = None) -> None:
+        """Resolves profiles, rules and thresholds.
 
-    def judge(self, text: str) -> Kept | Refused:
-        """The decision on one text; every text, the empty one too, gets exactly one."""
-        repaired, num_repairs = repair(text) if self._config.repair else (text, 0)
+        Args:
+            config: The configuration.
+            resources: Its lists; None: they are read.
+
+        Raises:
+            ConfigError: A profile, rule or other name is not known.
+            InputError: A list cannot be read.
+        """
+        self.plans = resolve_all(config)
+        self.plan: Plan = self.plans.default
+        self.redactor = Redactor(config.privacy)
+        self._rejects = [kind for kind in self.redactor.kinds if getattr(config.privacy, kind) == "reject"]
+        self.resources = Resources.load(config) if resources is None else resources
+
+    def judge(self, text: str, target: str | None = None, url: str | None = None) -> Kept | Refused:
+        """The decision on one document; every text, the empty one too, gets exactly one.
+
+        Args:
+            text: The text that rules judge.
+            target: The other side of a pair, which is repaired and redacted alike.
+            url: The document's address.
+        """
+        repaired, num_repairs = self.repair(text)
         language = identify(repaired)
-        stats = TextStats(repaired, self.plan.splitter, language, self.plan.languages)
+        plan = self.plans.of(language.code)
+        stats = TextStats(repaired, plan.splitter, language, plan.languages, url, self.resources)
         measures: dict[str, float] = {}
-        for item in self.plan.items:
+        for item in plan.items:
             if not isinstance(item, Rule):
-                stats = stats.with_text(item.apply(stats))
+                before, stats = stats, stats.with_text(item.apply(stats))
+                if item.counts_lines:
+                    measures[item.name] = float(len(before.filled_lines) - len(stats.filled_lines))
                 continue
             value = float(item.measure(stats))
-            threshold = self.plan.thresholds[item.name]
+            threshold = plan.thresholds[item.name]
             if item.fails(value, threshold):
                 return Refused(item.name, value, threshold, item.comparison, language)
             measures[item.name] = value
-        redacted = redact(stats.text, self._config.redact.emails, self._config.redact.ips)
-        return Kept(
-            redacted.text,
-            language,
-            stats.num_words,
-            redacted.num_emails,
-            redacted.num_ips,
-            num_repairs,
-            measures,
-        )
+        redacted = self.redactor.redact(stats.text)
+        pii = redacted.counts
+        if target is not None:
+            target, num_more = self.repair(target)
+            num_repairs += num_more
+            other = self.redactor.redact(target)
+            target, pii = other.text, add(pii, other.counts)
+        for kind in self._rejects:
+            name = rule_name(kind)
+            if pii.get(kind, 0) > plan.thresholds[name]:
+                return Refused(name, float(pii[kind]), plan.thresholds[name], ">", language)
+        return Kept(redacted.text, language, target, stats.num_words, pii, num_repairs, measures)
+
+    def repair(self, text: str) -> tuple[str, int]:
+        """The repaired text and the characters that went, unless the run wants no repair."""
+        return repair(text) if self.plans.repair else (text, 0)
+
+
+def add(counts: dict[str, int], more: dict[str, int]) -> dict[str, int]:
+    """The sums by kind, in the order of the kinds."""
+    return {kind: counts.get(kind, 0) + more.get(kind, 0) for kind in KINDS if kind in counts or kind in more}

@@ -9,12 +9,14 @@ import pyarrow as pa
 
 from conf.data import CleanConfig
 from pipelines.clean.judge import Judge, Kept, Refused
+from pipelines.clean.resources import Resources
 from pipelines.stage import StageOutput
 from pipelines.tagged import TaggedRows, tagged_spark_schema, untag
 from schemas.clean import CLEAN
 from schemas.rejected import REJECTED
 
 if TYPE_CHECKING:
+    from pyspark import Broadcast
     from pyspark.sql import DataFrame
 
 TABLES = (CLEAN, REJECTED)
@@ -31,14 +33,20 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
     Args:
         documents: The table `documents`, or any DataFrame with doc_id, source, source_id, text, target and
             url.
-        config: Profile, thresholds, languages, redaction.
+        config: Profile, thresholds, languages, lists, privacy.
 
     Raises:
-        ConfigError: A profile, rule, splitter or language is not known.
+        ConfigError: A profile, rule, splitter, language or another name is not known.
+        InputError: A list of blocked addresses, words or lines cannot be read.
     """
     # Made here as well, so that a mistake is met before any task starts.
-    plan = Judge(config).plan
-    tagged = documents.select(*_INPUT_COLUMNS).mapInArrow(_cleaner(config), tagged_spark_schema(TABLES))
+    judge = Judge(config)
+    plan = judge.plan
+    # Lists may lie where executors do not see them, and may be large: they travel once to each.
+    resources = documents.sparkSession.sparkContext.broadcast(judge.resources)
+    tagged = documents.select(*_INPUT_COLUMNS).mapInArrow(
+        _cleaner(config, resources), tagged_spark_schema(TABLES)
+    )
     return StageOutput(
         tables={table.name: untag(tagged, table) for table in TABLES},
         shared=(tagged,),
@@ -48,20 +56,32 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
             "thresholds": plan.thresholds,
             "splitter": plan.splitter,
             "languages": sorted(plan.languages),
+            "per_language": {
+                code: {
+                    "items": [item.name for item in own.items],
+                    "thresholds": own.thresholds,
+                    "splitter": own.splitter,
+                    "languages": sorted(own.languages),
+                }
+                for code, own in judge.plans.by_language.items()
+            },
         },
     )
 
 
-def _cleaner(config: CleanConfig) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _cleaner(
+    config: CleanConfig, resources: Broadcast[Resources]
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        judge = Judge(config)
+        judge = Judge(config, resources.value)
         rows = TaggedRows(TABLES)
         for batch in batches:
             for doc_id, source, source_id, text, target, url in zip(*_columns(batch), strict=True):
-                decision = judge.judge(text)
+                decision = judge.judge(text, target, url)
                 if isinstance(decision, Kept):
-                    row = _clean_row(doc_id, source, source_id, decision, target, url)
-                    rows.add(CLEAN.name, row, len(decision.text) + _ROW_BYTES)
+                    row = _clean_row(doc_id, source, source_id, decision, url)
+                    num_bytes = len(decision.text) + len(decision.target or "") + _ROW_BYTES
+                    rows.add(CLEAN.name, row, num_bytes)
                 else:
                     row = _rejected_row(doc_id, source, source_id, text, decision)
                     rows.add(REJECTED.name, row, _ROW_BYTES)
@@ -77,21 +97,20 @@ def _columns(batch: pa.RecordBatch) -> list[list[Any]]:
 
 
 def _clean_row(
-    doc_id: str, source: str, source_id: str | None, decision: Kept, target: str | None, url: str | None
+    doc_id: str, source: str, source_id: str | None, decision: Kept, url: str | None
 ) -> tuple[Any, ...]:
     return (
         doc_id,
         source,
         source_id,
         decision.text,
-        target,
+        decision.target,
         len(decision.text.encode()),
         url,
         decision.language.code,
         decision.language.score,
         decision.num_words,
-        decision.num_emails,
-        decision.num_ips,
+        list(decision.pii.items()),
         decision.num_repairs,
         list(decision.measures.items()),
     )

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pipelines.clean.language import Language
 from pipelines.clean.punctuation import SYMBOLS
+from pipelines.clean.resources import EMPTY, Resources
 from pipelines.clean.words import DEFAULT_SPLITTER, SPLITTERS
 
 _Value = TypeVar("_Value")
@@ -25,6 +26,8 @@ class TextStats:
         splitter: Name of the word splitter.
         language: The likely languages of the document.
         languages: The languages that the profile wants; empty for all.
+        url: The document's address, if it has one.
+        resources: The user's lists and stop words.
     """
 
     def __init__(
@@ -33,16 +36,20 @@ class TextStats:
         splitter: str = DEFAULT_SPLITTER,
         language: Language | None = None,
         languages: frozenset[str] = frozenset(),
+        url: str | None = None,
+        resources: Resources = EMPTY,
     ) -> None:
         self.text = text
         self.splitter = splitter
         self.language = language or Language()
         self.languages = languages
+        self.url = url
+        self.resources = resources
         self._computed: dict[object, object] = {}
 
     def with_text(self, text: str) -> TextStats:
         """The measurements of another text of the same document."""
-        return TextStats(text, self.splitter, self.language, self.languages)
+        return TextStats(text, self.splitter, self.language, self.languages, self.url, self.resources)
 
     def once(self, key: object, compute: Callable[[], _Value]) -> _Value:
         """The value of `compute`, which is called once for a key: for what the rules of one paper share."""

@@ -149,10 +149,9 @@ class Rejections:
 
 @dataclass(frozen=True)
 class Repairs:
-    """What cleaning changed in the documents it kept, in numbers of replaced or repaired places."""
+    """What cleaning changed in the documents it kept, in numbers of placeholders by kind and of characters."""
 
-    emails: int
-    ips: int
+    pii: dict[str, int]
     repairs: int
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
+from pipelines.clean.resources import lists_fingerprint
 from pipelines.clean.stage import clean
 from pipelines.dedup.stage import dedup
 from pipelines.errors import AccountingError
@@ -200,6 +201,7 @@ DATA_STAGES = (
         ("documents",),
         ("clean", "rejected"),
         _clean,
+        fingerprint=lambda context: lists_fingerprint(context.config.clean),
     ),
     _stage(
         "dedup",

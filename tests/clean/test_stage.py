@@ -81,9 +81,9 @@ def test_every_document_is_in_one_table_with_its_evidence(documents: DataFrame) 
         )
     by_text = {inputs[row["doc_id"]].text: row for row in kept + rejected}
     assert by_text[JUNK[0]]["rule"] == by_text[JUNK[1]]["rule"] == "documentation.prose_words.min"
-    assert (by_text[JUNK[3]]["text"], by_text[JUNK[3]]["num_emails"]) == (
+    assert (by_text[JUNK[3]]["text"], by_text[JUNK[3]]["pii"]) == (
         "Mail [EMAIL] for the rest of it.",
-        1,
+        {"email": 1},
     )
     assert (by_text[JUNK[4]]["text"], by_text[JUNK[4]]["num_repairs"]) == ("Café is open at noon.", 4)
 

@@ -55,8 +55,11 @@ def alphabetic_words(stats: TextStats) -> float:
 
 
 def stop_words(stats: TextStats) -> float:
-    """How many of the eight stop words occur, each counted once, in lower case."""
-    return len(STOP_WORDS.intersection(stats.words))
+    """How many of the eight stop words, or of those that the run has for the language, occur in lower case.
+
+    Each is counted once.
+    """
+    return len(stats.resources.stop_words.get(stats.language.code, STOP_WORDS).intersection(stats.words))
 
 
 RULES: tuple[Rule, ...] = (

@@ -52,12 +52,14 @@ class Step:
         apply: The changed text. Rules further on in the profile measure that one.
         meaning: What is done, in one line.
         origin: Where it comes from.
+        counts_lines: Whether the lines that it drops are kept among a document's measures, by its name.
     """
 
     name: str
     apply: Callable[[TextStats], str]
     meaning: str
     origin: str
+    counts_lines: bool = False
 
 
 def pair(
