@@ -49,7 +49,7 @@ Mode = Annotated[
 
 
 class PrivacyConfig(BaseModel):
-    """Personal data and secrets: `redact` puts a placeholder in their place, `reject` turns the document away."""
+    """Personal data and secrets: `redact` puts a placeholder there, `reject` takes the document out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

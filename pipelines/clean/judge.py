@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from conf.data import CleanConfig
 from pipelines.clean.language import Language, identify
 from pipelines.clean.plans import resolve_all
-from pipelines.clean.profiles import Plan
 from pipelines.clean.privacy.kinds import KINDS, rule_name
 from pipelines.clean.privacy.redactor import Redactor
+from pipelines.clean.profiles import Plan
 from pipelines.clean.repair import repair
 from pipelines.clean.resources import Resources
 from pipelines.clean.rules import Rule

@@ -42,19 +42,19 @@ def resolve_all(config: CleanConfig) -> Plans:
     for key in ("per_language", "stop_words", "word_blocklist"):
         allowed = {ALL_LANGUAGES} if key == "word_blocklist" else set()
         for code in getattr(config, key):
-            if not _CODE.fullmatch(code) and code not in allowed:
+            if code not in allowed and (code == ALL_LANGUAGES or not _CODE.fullmatch(code)):
                 also = f" or {ALL_LANGUAGES!r}" if allowed else ""
                 raise ConfigError(
-                    f"clean.{key}: {code!r} is no language code; use ISO 639-1 in lower case, e.g. en or zh{also}"
+                    f"clean.{key}: {code!r} is no language code; use ISO 639-1 in lower case, e.g. en "
+                    f"or zh{also}"
                 )
     default = resolve(config)
     plans = Plans(default, {code: resolve(config, code) for code in config.per_language}, repairs(config))
     known = {name for plan in (default, *plans.by_language.values()) for name in plan.thresholds}
     unknown = sorted(set(config.thresholds) - known)
     if unknown:
-        raise ConfigError(
-            f"clean.thresholds: {unknown} are no rules of this run; its rules: {', '.join(sorted(known)) or 'none'}"
-        )
+        rules = ", ".join(sorted(known)) or "none"
+        raise ConfigError(f"clean.thresholds: {unknown} are no rules of this run; its rules: {rules}")
     if config.boilerplate and not any(
         item.name == "boilerplate.lines"
         for plan in (default, *plans.by_language.values())

@@ -112,12 +112,13 @@ PROFILES: dict[str, Profile] = {
 
 
 def resolve(config: CleanConfig, language: str | None = None) -> Plan:
-    """What a configuration asks for, of documents in a language that has settings of its own or of all others.
+    """What a configuration asks for: of a language with settings of its own, or of all others.
 
-    `rules` replace the profile's list; the name of a profile among them stands for its list. Wanted languages put
-    the rule 'language.listed.min' in front of a list that has no language rule; `min_language_score` puts
-    'language.score.min' in front of one that lacks it. A list of blocked addresses puts 'blocklist.url.max' in
-    front of all, one of blocked words 'blocklist.words.max' behind all, where the list has no such rule.
+    `rules` replace the profile's list; the name of a profile among them stands for its list. Wanted
+    languages put the rule 'language.listed.min' in front of a list that has no language rule;
+    `min_language_score` puts 'language.score.min' in front of one that lacks it. A list of blocked addresses
+    puts 'blocklist.url.max' in front of all, one of blocked words 'blocklist.words.max' behind all, where
+    the list has no such rule.
 
     Args:
         config: The configuration.
@@ -151,7 +152,7 @@ def resolve(config: CleanConfig, language: str | None = None) -> Plan:
 
 
 def repairs(config: CleanConfig) -> bool:
-    """Whether texts are repaired. It comes before their language is known, so no language has its own word."""
+    """Whether texts are repaired. It comes before their language is known, so it is one for all."""
     return _profile(config.profile, "clean").repair if config.repair is None else config.repair
 
 

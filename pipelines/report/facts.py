@@ -149,7 +149,7 @@ class Rejections:
 
 @dataclass(frozen=True)
 class Repairs:
-    """What cleaning changed in the documents it kept, in numbers of placeholders by kind and of characters."""
+    """What cleaning changed in the documents it kept: placeholders by kind, characters repaired."""
 
     pii: dict[str, int]
     repairs: int

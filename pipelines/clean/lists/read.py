@@ -10,7 +10,7 @@ from pipelines.errors import InputError
 from training.storage import Folder, folder_of
 
 MAX_LIST_BYTES = 256 * 2**20
-"""Largest list; the URL lists of Toulouse (UT1), the largest in common use, have 110 MB in 4.6 million lines."""
+"""Largest list; the lists of the University of Toulouse (UT1) have 4.6 million domains."""
 
 MAX_ENTRY_CHARACTERS = 2_000
 
@@ -47,7 +47,7 @@ def read_list(key: str, location: str) -> list[str]:
 
 
 def fingerprint(lists: Iterable[tuple[str, str]]) -> str:
-    """SHA-256 over keys, places and contents of lists, '' if there is none: a changed list reruns its stage."""
+    """SHA-256 over keys, places and contents of lists, '' without any: a changed list reruns its stage."""
     digest = hashlib.sha256()
     some = False
     for key, location in lists:

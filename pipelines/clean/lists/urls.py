@@ -6,6 +6,7 @@ of the list.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 
@@ -13,7 +14,7 @@ MAX_URL_CHARACTERS = 4_096
 """What is looked at of an address; browsers take 2,000 to 64,000."""
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:/*|^//")
-_AUTHORITY_END = re.compile(r"[/?#\\]")
+_AUTHORITY_END = re.compile(r"[/?#]")
 _BOUNDARY = re.compile(r"[/?#&]|$")
 
 
@@ -78,7 +79,8 @@ def split_url(url: str) -> tuple[str, str]:
         >>> split_url("HTTP://me@Example.COM:80/a/?b=1/")
         ('example.com', '/a/?b=1')
     """
-    rest = _SCHEME.sub("", url.strip()[:MAX_URL_CHARACTERS], count=1)
+    # Browsers take a backslash for a slash.
+    rest = _SCHEME.sub("", url.strip()[:MAX_URL_CHARACTERS].replace("\\", "/"), count=1)
     end = _AUTHORITY_END.search(rest)
     authority, path = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
     host = authority.rpartition("@")[2]
@@ -86,8 +88,7 @@ def split_url(url: str) -> tuple[str, str]:
         host = host.partition(":")[0]
     host = host.strip(".").lower()
     if not host.isascii():
-        try:
+        # What is no name that could be looked up is compared as it is written.
+        with contextlib.suppress(UnicodeError):
             host = host.encode("idna").decode("ascii")
-        except UnicodeError:
-            pass  # no name that could be looked up; compared as it is written
     return host, path.rstrip("/")

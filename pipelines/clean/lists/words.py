@@ -1,7 +1,7 @@
 """Blocked words and phrases: whole words, and substrings in scripts that have no spaces.
 
-A text is looked at once. Each of its words costs a look into a set, each character of a script without spaces a
-look into a dictionary, whatever the length of the list.
+A text is looked at once. Each of its words costs a look into a set, each character of a script without
+spaces a look into a dictionary, whatever the length of the list.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class WordBlocklist:
         self._words: set[str] = set()
         self._phrases: set[str] = set()
         self._substrings: set[str] = set()
-        # First word of a phrase or first character of a substring -> lengths that occur, in words or characters.
+        # First word of a phrase or first character of a substring -> lengths that occur, in words or
+        # characters.
         phrase_lengths: dict[str, set[int]] = {}
         substring_lengths: dict[str, set[int]] = {}
         for raw in entries:
@@ -84,6 +85,7 @@ class WordBlocklist:
             for place, char in enumerate(text)
             if char in lengths
             for length in lengths[char]
+            if place + length <= len(text)
         )
 
 

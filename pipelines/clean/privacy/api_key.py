@@ -1,8 +1,8 @@
 """Keys and tokens of services, by the formats that their issuers publish.
 
-Each has a prefix that nobody writes by chance, and a length. Passwords and secrets without a form of their own
-cannot be told from other words and are not looked for, but for those that follow "Bearer" (RFC 6750, 2.1) and
-AWS's secret behind its variable's name.
+Each has a prefix that nobody writes by chance, and a length. Passwords and secrets without a form of their
+own cannot be told from other words and are not looked for, but for those that follow "Bearer" (RFC 6750,
+2.1) and AWS's secret behind its variable's name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Payment card numbers: ranges and lengths of the issuers, and the check digit of Luhn (ISO/IEC 7812-1, annex B).
+"""Payment card numbers: ranges and lengths of the issuers, check digit of Luhn (ISO/IEC 7812-1, annex B).
 
 The ranges are those that the networks publish for merchants, as of 2024: Visa 4; Mastercard 51 to 55 and 2221
 to 2720; American Express 34 and 37; Discover 6011, 644 to 649 and 65; Diners Club 300 to 305, 36, 38 and 39;

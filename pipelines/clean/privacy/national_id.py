@@ -1,8 +1,8 @@
 """National identification numbers, validated by the modules of python-stdnum that a run names.
 
-The library says of a number whether it is valid, not where one begins: candidates are runs of up to seven groups
-of capital letters and digits. A number that stays valid whatever its last digit is has no check digit; such
-numbers (us.ssn) count only as their authorities write them, with separators.
+The library says of a number whether it is valid, not where one begins: candidates are runs of up to seven
+groups of capital letters and digits. A number that stays valid whatever its last digit is has no check
+digit; such numbers (us.ssn) count only as their authorities write them, with separators.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _is_number(module: Any, written: str) -> bool:
 
 
 def _lengths(module: Any) -> frozenset[int]:
-    """How many digits a number of digits alone can have: where the library does not complain of the length."""
+    """How many digits a number of digits alone can have: what the library does not call a wrong length."""
 
     def is_possible(length: int) -> bool:
         try:

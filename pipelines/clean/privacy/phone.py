@@ -1,7 +1,7 @@
 """Phone numbers, validated by Google's libphonenumber metadata (the package phonenumbers).
 
-A number with its country code is found anywhere. A national number means nothing without its country, so it is
-looked for only in the regions that the run names; and since most runs of digits that could be dialled are
+A number with its country code is found anywhere. A national number means nothing without its country, so it
+is looked for only in the regions that the run names; and since most runs of digits that could be dialled are
 something else, it has to look written by somebody who meant a phone: with its trunk prefix, its parts set
 apart, a word for phones in front, or the form of a mobile number where those have one.
 """
@@ -77,7 +77,8 @@ class Phone:
         unknown = sorted(set(regions) - phonenumbers.SUPPORTED_REGIONS)
         if unknown:
             raise ValueError(
-                f"phone_regions: {unknown} are no regions with phone numbers; use ISO 3166-1 codes, e.g. US, DE, CN"
+                f"phone_regions: {unknown} are no regions with phone numbers; use ISO 3166-1 codes, "
+                f"e.g. US, DE, CN"
             )
         self._regions = regions
 
@@ -149,17 +150,21 @@ def _is_national(written: str, region: str, meant: bool) -> bool:
 @cache
 def _lengths(region: str) -> frozenset[int]:
     """How many digits a number of a region may have, its trunk prefix included."""
-    possible = PhoneMetadata.metadata_for_region(region).general_desc.possible_length
+    metadata = PhoneMetadata.metadata_for_region(region)
+    assert metadata is not None  # asked of the metadata when the detector was made
+    assert metadata.general_desc is not None
     return frozenset(
         length + len(prefix)
-        for length in possible
+        for length in metadata.general_desc.possible_length
         for prefix in ("", _trunk(region))
         if length + len(prefix) >= MIN_PHONE_DIGITS
     )
 
 
+@cache
 def _trunk(region: str) -> str:
-    return PhoneMetadata.metadata_for_region(region).national_prefix or ""
+    metadata = PhoneMetadata.metadata_for_region(region)
+    return (metadata.national_prefix if metadata is not None else None) or ""
 
 
 def _starts(match: re.Match[str]) -> Iterator[int]:

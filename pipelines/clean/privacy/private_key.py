@@ -13,7 +13,8 @@ from pipelines.clean.privacy.traits import DASHES
 
 _BEGIN = re.compile(r"-----BEGIN ((?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?)-----")
 
-# A key without its end is redacted as far as its text goes on: base64 in lines, also with escaped line breaks.
+# A key without its end is redacted as far as its text goes on: base64 in lines, also with escaped line
+# breaks.
 _BODY = re.compile(r"(?:[A-Za-z0-9+/=]|\\[nr]|[\s\"',>|])*")
 
 MAX_CHARACTERS = 16_384

@@ -1,7 +1,7 @@
 """One cheap look at a text that says which detectors can find anything in it.
 
-Most texts have no digit runs, no at-signs and no long tokens; this pass of machine code over their UTF-8 bytes
-is all that privacy costs them.
+Most texts have no digit runs, no at-signs and no long tokens; this pass of machine code over their UTF-8
+bytes is all that privacy costs them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _scan(data: npt.NDArray[np.uint8]) -> int:
     code_digits = code_gap = 0
     hyphens = 0
     word = 0
-    last = 0
+    last = older = 0
     for byte in data:
         is_digit = 48 <= byte <= 57
         lower = byte | 32
@@ -136,13 +136,22 @@ def _scan(data: npt.NDArray[np.uint8]) -> int:
             if byte == 66 and hyphens >= 5:
                 found |= DASHES
             hyphens = 0
-        # Arabic, Devanagari and other Indic digits, full-width forms.
-        if byte >= 0x90:
-            if byte >= 0xA0 and (last in (0xD9, 0xDB)):
-                found |= FOLDABLE
-            elif last == 0xEF and byte in (0xBC, 0xBD):
-                found |= FOLDABLE
-            elif last == 0xE0 and byte in (0xA5, 0xA7, 0xA9, 0xAB, 0xAD, 0xAF, 0xB1, 0xB3, 0xB5, 0xB9):
-                found |= FOLDABLE
+        # Arabic digits: two bytes.
+        if (last == 0xD9 and 0xA0 <= byte <= 0xA9) or (last == 0xDB and 0xB0 <= byte <= 0xB9):
+            found |= FOLDABLE
+        # Full-width + - . and digits, @ and letters; commas and brackets are in every Chinese text.
+        if older == 0xEF and (
+            (last == 0xBC and (byte in (0x8B, 0x8D, 0x8E) or 0x90 <= byte <= 0x99 or 0xA0 <= byte <= 0xBA))
+            or (last == 0xBD and 0x81 <= byte <= 0x9A)
+        ):
+            found |= FOLDABLE
+        # Devanagari to Malayalam, Thai and Lao, Tibetan: three bytes, the last of which is a digit's.
+        if older == 0xE0 and (
+            (0xA6 <= byte <= 0xAF and last & 1 and 0xA5 <= last <= 0xB5)
+            or (0x90 <= byte <= 0x99 and (last == 0xB9 or last == 0xBB))  # noqa: PLR1714
+            or (0xA0 <= byte <= 0xA9 and last == 0xBC)
+        ):
+            found |= FOLDABLE
+        older = last
         last = byte
     return found

@@ -41,16 +41,22 @@ _BUTTON = re.compile(
     r"(?: (?:this|us|it|me))?(?: (?:article|page|post|story|now))?(?: (?:on|via|by|to|with|at) .{1,30})?"
     r"|share (?:this|via|on)\b.{0,40}"
     r"|(?:log|sign) ?(?:in|up|out)(?: (?:now|here|or .{1,20}|to .{1,30}))?|register(?: now)?|my account"
-    r"|subscribe(?: (?:now|here|to .{1,40}))?|(?:sign up|subscribe) (?:for|to) (?:our|the) .{0,30}newsletter.{0,20}"
+    r"|subscribe(?: (?:now|here|to .{1,40}))?|(?:sign up|subscribe) (?:for|to) (?:our"
+    r"|the) .{0,30}newsletter.{0,20}"
     r"|read more|learn more|show more|load more|see (?:more|all)|more info(?:rmation)?|continue reading"
     r"|click here.{0,30}|skip to (?:main )?(?:content|navigation)|back to top|go to top|scroll to top"
-    r"|(?:leave|post|add) a (?:comment|reply)|no comments(?: yet)?|\d+ comments?|add to (?:cart|basket|wishlist)"
+    r"|(?:leave|post|add) a (?:comment|reply)|no comments(?: yet)?|\d+ comments?|add to (?:cart|basket"
+    r"|wishlist)"
     r"|related (?:articles|posts|stories|links)|you may also like|advertisement|sponsored(?: content)?"
-    r"|previous(?: (?:post|article|page))?|next(?: (?:post|article|page))?|home|menu|search|close|contact(?: us)?"
-    r"|about us|site ?map|privacy(?: policy)?|terms(?: (?:of (?:use|service)|and conditions|& conditions))?|imprint"
-    r"|teilen|weiterlesen|mehr (?:lesen|erfahren)|anmelden|abmelden|registrieren|impressum|datenschutz|agb|kontakt"
+    r"|previous(?: (?:post|article|page))?|next(?: (?:post|article|page))?|home|menu|search|close"
+    r"|contact(?: us)?"
+    r"|about us|site ?map|privacy(?: policy)?|terms(?: (?:of (?:use|service)|and conditions"
+    r"|& conditions))?|imprint"
+    r"|teilen|weiterlesen|mehr (?:lesen|erfahren)|anmelden|abmelden|registrieren|impressum|datenschutz"
+    r"|agb|kontakt"
     r"|startseite|nach oben|zum inhalt(?: springen)?|anzeige|newsletter(?: abonnieren)?"
-    r"|partager(?: sur .{1,20})?|lire la suite|en savoir plus|se connecter|s'inscrire|accueil|mentions l[eé]gales"
+    r"|partager(?: sur .{1,20})?|lire la suite|en savoir plus|se connecter|s'inscrire|accueil"
+    r"|mentions l[eé]gales"
     r"|compartir(?: en .{1,20})?|leer m[aá]s|iniciar sesi[oó]n|reg[ií]strate|inicio|aviso legal"
     r"|compartilhar|leia mais|entrar|condividi(?: su .{1,20})?|leggi (?:tutto|di pi[uù])|accedi"
     r"|分享(?:到.{0,10})?|阅读(?:更多|全文)|查看更多|更多|登录|登陆|注册|首页|返回顶部|联系我们|关于我们|上一篇|下一篇|收藏|打印)"
@@ -67,7 +73,8 @@ _MAX_ITEM_CHARACTERS = 30
 _COPYRIGHT = re.compile(
     r"\W{0,3}(?:(?:copyright\s{0,3})?(?:©|\(c\)|&copy;)|copyright)[^.\n]{0,60}?(?:19|20)\d\d"
     r"|.{0,200}(?:\ball rights reserved|\balle rechte vorbehalten|\btous droits r[eé]serv[eé]s"
-    r"|\btodos los derechos reservados|\btodos os direitos reservados|\btutti i diritti riservati|版权所有|保留所有权利)"
+    r"|\btodos los derechos reservados|\btodos os direitos reservados|\btutti i diritti riservati|版权所有"
+    r"|保留所有权利)"
     r"\W{0,3}$",
     re.IGNORECASE,
 )
@@ -126,7 +133,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "boilerplate.lines",
         _apply,
-        "Drops lines of at most 300 characters that are cookie banners, buttons, menus, copyright footers, or on "
+        "Drops lines of at most 300 characters that are cookie banners, buttons, menus, copyright "
+        "footers, or on "
         "the user's lists.",
         _OWN,
         counts_lines=True,
