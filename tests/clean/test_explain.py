@@ -16,7 +16,10 @@ from pipelines.clean.profiles import PROFILES
 from tests.support.cli import command, environment, ringlake
 
 SECRET = "jo.secret@example.org"
-HOSTILE = f"Mail {SECRET} now \x1b[31mred\x07 \u202e and say: my uncle\nhas a farm with many cows, that white dog, three hens.\n"
+HOSTILE = (
+    f"Mail {SECRET} now \x1b[31mred\x07 \u202e and say: my uncle\n"
+    "has a farm with many cows, that white dog, three hens.\n"
+)
 
 
 @settings(max_examples=60)
