@@ -189,4 +189,5 @@ def test_digits_of_other_scripts_and_full_width_forms_are_digits() -> None:
         EVERYTHING.redact("电话１３８００１３８０００，ＪＯ＠ＥＸＡＭＰＬＥ．ＯＲＧ").text
         == "电话[PHONE]，[EMAIL]"
     )
+    assert EVERYTHING.redact("卖，13800138000，ＱＱ　１").text == "卖，[PHONE]，ＱＱ　１"
     assert PLAIN.redact("اتصل +٤٤٢٠٧٩٣٠٤٨٣٢ الآن").text == "اتصل [PHONE] الآن"
