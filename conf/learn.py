@@ -33,6 +33,20 @@ class ModelConfig(BaseModel):
         description="Arguments of that type's configuration; vocabulary and length are filled in.",
     )
     pretrained: str | None = Field(None, description="Local folder to start from instead (safetensors only).")
+    embeddings: str | None = Field(
+        None,
+        description="Vectors to start the embeddings from: 'features' for those of this lake's stage of that "
+        "name, or the path or URL of the file it wrote.",
+    )
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.pretrained is not None and self.embeddings is not None:
+            raise ValueError(
+                f"pretrained = {self.pretrained!r} brings its own embeddings, so embeddings = "
+                f"{self.embeddings!r} would replace what it has learned; leave one of them out"
+            )
+        return self
 
 
 class PlateauConfig(BaseModel):

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from conf.data import CleanConfig, DedupConfig, IngestConfig, PackConfig, TokenizeConfig
+from conf.features import FeaturesConfig
 from conf.learn import EvaluateConfig, GenerateConfig, ModelConfig, TrainConfig
 
 
@@ -46,6 +47,7 @@ class RunConfig(BaseModel):
     clean: CleanConfig = Field(default_factory=CleanConfig)
     dedup: DedupConfig = Field(default_factory=DedupConfig)
     tokenize: TokenizeConfig = Field(default_factory=TokenizeConfig)
+    features: FeaturesConfig = Field(default_factory=FeaturesConfig)
     pack: PackConfig = Field(default_factory=PackConfig)
     model: ModelConfig = Field(default_factory=ModelConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)

@@ -12,6 +12,7 @@ from schemas.clean import CLEAN
 from schemas.corpus import CORPUS
 from schemas.documents import DOCUMENTS
 from schemas.duplicates import DUPLICATES
+from schemas.features import TERMS, TFIDF, VECTORS
 from schemas.quarantine import QUARANTINE
 from schemas.rejected import REJECTED
 from schemas.runs import RUNS
@@ -31,6 +32,9 @@ TABLES: dict[str, Table] = {
         CORPUS,
         DUPLICATES,
         TOKENS,
+        TERMS,
+        TFIDF,
+        VECTORS,
         SEQUENCES,
         RUNS,
     )
@@ -47,7 +51,10 @@ __all__ = [
     "SEQUENCES",
     "SOURCES",
     "TABLES",
+    "TERMS",
+    "TFIDF",
     "TOKENS",
+    "VECTORS",
     "Column",
     "Table",
 ]

@@ -14,6 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from conf.learn import ModelConfig, TrainConfig
 from training.data.permutation import derive_seed
+from training.embeddings import initialise_embeddings
 from training.errors import DataError
 from training.launch.ranks import current_rank
 from training.storage import folder_of
@@ -30,7 +31,7 @@ def build_model(
     """The model in float32 on this rank's device; equal arguments give equal weights on every rank.
 
     Args:
-        config: Architecture, or the folder to start from.
+        config: Architecture, or the folder to start from; `embeddings` is a path or URL by now.
         vocab_size: Entries of the tokenizer.
         sequence_length: Tokens in a sequence.
         end_id: Id of the end-of-document token, if there is one.
@@ -38,7 +39,7 @@ def build_model(
 
     Raises:
         DataError: The architecture or one of its arguments does not exist, or a pre-trained model does not
-            fit the vocabulary or the sequence length.
+            fit the vocabulary or the sequence length, or the vectors for its embeddings do not fit.
     """
     torch.manual_seed(derive_seed(seed, _INITIAL_WEIGHTS))
     if config.pretrained is not None:
@@ -51,6 +52,8 @@ def build_model(
             raise DataError(
                 f"model.config cannot make a {config.architecture!r} model: {_line(error)}"
             ) from error
+        if config.embeddings is not None:
+            initialise_embeddings(model, config.embeddings)
     model.train()
     return _on_device(model)
 

@@ -84,6 +84,10 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("vocab-size", "tokenize.vocab_size", int, "Entries of the vocabulary."),
         Flag("tokenizer", "tokenize.tokenizer", str, "Existing tokenizer.json or folder to use."),
     ),
+    "features": (
+        Flag("unit", "features.unit", str, "What gets a vector: words or tokens."),
+        Flag("vector-size", "features.vector_size", int, "Numbers in a vector."),
+    ),
     "pack": (Flag("sequence-length", "pack.sequence_length", int, "Tokens in a sequence."),),
     "train": (
         Flag("steps", "train.steps", int, "Optimizer steps."),
@@ -101,6 +105,7 @@ SHORT = {
     "clean": "Documents to clean and rejected.",
     "dedup": "Clean to corpus and duplicates; split.",
     "tokenize": "Corpus to tokens; trains the tokenizer.",
+    "features": "Words, TF-IDF and vectors of the corpus.",
     "pack": "Tokens to shuffled sequences.",
     "train": "Sequences to a model, in a barrier stage.",
     "evaluate": "Score the model beside two baselines.",
@@ -116,6 +121,9 @@ HELP = {
     "Example: ringlake clean --profile gopher-quality --explain page.txt",
     "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.",
     "tokenize": "Train a byte-level BPE on the training split and encode the corpus: table tokens.",
+    "features": "Count the words of the corpus without stop words, weigh them, and train vectors of words "
+    "or of tokens: tables terms, tfidf and vectors.\n\nVectors of tokens can start a model's embeddings: "
+    "--set model.embeddings=features.",
     "pack": "Pack tokens into shuffled fixed-length sequences: table sequences.",
     "train": "Train the model in a barrier stage of this Spark application, from the last checkpoint on.",
     "evaluate": "Score the model beside a unigram and a bigram baseline: evaluation.json.",

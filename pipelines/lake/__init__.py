@@ -2,6 +2,7 @@
 
 LAKE/tables/NAME      Delta tables
 LAKE/tokenizers/HASH  tokenizers, named by content
+LAKE/embeddings/HASH   vectors of tokens, named by content
 LAKE/checkpoints/KEY  checkpoints of a training run
 LAKE/model            the model folder
 LAKE/evaluation.json, LAKE/samples.json, LAKE/report.html

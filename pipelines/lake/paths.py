@@ -47,6 +47,11 @@ class Lake:
         return self.root.child("tokenizers")
 
     @property
+    def embeddings(self) -> Folder:
+        """Vectors of tokens for a model to start from, files named by content."""
+        return self.root.child("embeddings")
+
+    @property
     def checkpoints(self) -> Folder:
         """Checkpoints, a folder for each training run."""
         return self.root.child("checkpoints")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from pipelines.clean.resources import lists_fingerprint
@@ -17,13 +15,12 @@ from pipelines.dedup.stage import dedup
 from pipelines.errors import AccountingError
 from pipelines.ingest.discover import discover, fingerprint
 from pipelines.ingest.stage import ingest
-from pipelines.lake import read_table, write_table
+from pipelines.lake import read_table
 from pipelines.pack.stage import pack, packed_documents, write_settings
 from pipelines.run.accounting import Tally
+from pipelines.run.binding import rows_of, watched, write_output
 from pipelines.run.context import Context
-from pipelines.run.progress import SparkProgress
 from pipelines.run.stage import Outcome, Stage
-from pipelines.stage import StageOutput
 from pipelines.tokenize.stage import tokenize
 from pipelines.tokenize.train import train_tokenizer
 from training.storage import Folder
@@ -35,10 +32,10 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
     files = discover(context.config.ingest)
     size = sum(file.num_bytes for file in files)
     context.console.say(f"    {len(files):,} files, {size / 2**20:,.1f} MiB")
-    with _watched(context, "ingest", "Read the input files"):
+    with watched(context, "ingest", "Read the input files"):
         output = ingest(context.spark, context.config.ingest, files)
-        versions = _write(context, output, metadata)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata)
+    rows = rows_of(context, versions)
     sources = read_table(context.spark, context.lake, "sources", versions["sources"])
     total = sources.agg(F.sum("records")).first()
     records = int((total[0] if total is not None else 0) or 0)
@@ -48,10 +45,10 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
 
 def _clean(context: Context, metadata: Metadata) -> Outcome:
     documents = context.input("documents")
-    with _watched(context, "clean", "Repair, judge and redact the documents"):
+    with watched(context, "clean", "Repair, judge and redact the documents"):
         output = clean(documents, context.config.clean)
-        versions = _write(context, output, metadata)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata)
+    rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("documents", metadata["inputs"]["documents"]).rows,
         rows_out=rows["clean"],
@@ -62,10 +59,10 @@ def _clean(context: Context, metadata: Metadata) -> Outcome:
 
 def _dedup(context: Context, metadata: Metadata) -> Outcome:
     documents = context.input("clean")
-    with _watched(context, "dedup", "Find duplicates and split train from validation"):
+    with watched(context, "dedup", "Find duplicates and split train from validation"):
         output = dedup(documents, context.config.dedup, context.console.say)
-        versions = _write(context, output, metadata)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata)
+    rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("clean", metadata["inputs"]["clean"]).rows,
         rows_out=rows["corpus"],
@@ -77,7 +74,7 @@ def _dedup(context: Context, metadata: Metadata) -> Outcome:
 def _tokenize(context: Context, metadata: Metadata) -> Outcome:
     corpus = context.input("corpus")
     with (
-        _watched(context, "tokenize", "Train the tokenizer and encode the corpus"),
+        watched(context, "tokenize", "Train the tokenizer and encode the corpus"),
         tempfile.TemporaryDirectory(prefix="ringlake-tokenizer-") as draft,
     ):
         info = train_tokenizer(corpus, context.config.tokenize, Path(draft, "new"), context.console.say)
@@ -90,8 +87,8 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
             "vocab_size": info.vocab_size,
             "eod_id": info.eod_id,
         }
-        versions = _write(context, output, metadata | made)
-    rows = _rows(context, versions)
+        versions = write_output(context, output, metadata | made)
+    rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("corpus", metadata["inputs"]["corpus"]).rows,
         rows_out=rows["tokens"],
@@ -108,9 +105,9 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
         "sequence_length": config.sequence_length,
         "rows_per_group": config.rows_per_group,
     }
-    with _watched(context, "pack", "Pack the tokens into shuffled sequences"):
+    with watched(context, "pack", "Pack the tokens into shuffled sequences"):
         output = pack(tokens, config, made["eod_id"])
-        versions = _write(context, output, metadata | made, write_settings(config))
+        versions = write_output(context, output, metadata | made, write_settings(config))
         sequences = read_table(context.spark, context.lake, "sequences", versions["sequences"])
         documents = packed_documents(sequences)
         packed = sequences.agg(F.sum("num_tokens")).first()
@@ -125,7 +122,7 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
     tally = Tally(rows_in=source.rows, rows_out=documents)
     details = {
         "tokens": int(packed[0]),
-        "sequences": _rows(context, versions)["sequences"],
+        "sequences": rows_of(context, versions)["sequences"],
     }
     return Outcome(versions, tally, output.details | made | details)
 
@@ -133,38 +130,6 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
 def tokenizer_folder(context: Context, sha256: str) -> Folder:
     """Where the tokenizer with this content lies."""
     return context.lake.tokenizers.child(sha256[:16])
-
-
-def _write(
-    context: Context,
-    output: StageOutput,
-    metadata: Metadata,
-    settings: Mapping[str, str] | None = None,
-) -> dict[str, int]:
-    for frame in output.shared:
-        if not frame.is_cached:
-            frame.persist(StorageLevel.DISK_ONLY)
-    try:
-        return {
-            name: write_table(context.spark, context.lake, name, frame, metadata, settings)
-            for name, frame in output.tables.items()
-        }
-    finally:
-        for frame in output.shared:
-            frame.unpersist()
-
-
-def _rows(context: Context, versions: Mapping[str, int]) -> dict[str, int]:
-    return {name: context.catalog.info(name, version).rows for name, version in versions.items()}
-
-
-@contextmanager
-def _watched(context: Context, stage: str, description: str) -> Iterator[None]:
-    """Names the Spark jobs of a stage in the UI and shows how far they are."""
-    spark = context.spark
-    spark.sparkContext.setJobGroup(stage, description)
-    with SparkProgress(spark, stage, context.console):
-        yield
 
 
 def _stage(

@@ -13,6 +13,7 @@ from pipelines.lake.paths import write_json
 from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
 from pipelines.run.data_stages import tokenizer_folder
+from pipelines.run.feature_stages import embeddings_fingerprint, with_embeddings
 from pipelines.run.keys import digest
 from pipelines.run.stage import Outcome, Stage
 from training.data.snapshot import Snapshot
@@ -28,12 +29,13 @@ def _train(context: Context, _metadata: Metadata) -> Outcome:
     train, validation = context.snapshot("train"), context.snapshot("validation")
     mixed = context.mixed()
     config = context.config
-    model = config.model.model_dump(mode="json")
+    section = with_embeddings(context, config.model)
+    model = section.model_dump(mode="json")
     key = digest(lasting(config.train), model, *_describe(train), *map(_describe, mixed))
     _refuse_to_lose_steps(context, [train, *mixed], key)
     result = train_model(
         context.spark,
-        config.model,
+        section,
         config.train,
         train,
         validation,
@@ -62,7 +64,7 @@ def _describe(snapshot: Snapshot) -> tuple[str, int, str]:
 def _refuse_to_lose_steps(context: Context, snapshots: Sequence[Snapshot], key: str) -> None:
     """DataError if an interrupted training of the same settings was on other versions of the tables."""
     config = context.config
-    wanted = settings_identity(config.model, config.train)
+    wanted = settings_identity(with_embeddings(context, config.model), config.train)
     for number, snapshot in enumerate(snapshots):
         wanted[table_key("table", number)] = snapshot.table
         wanted[table_key("version", number)] = snapshot.version
@@ -72,10 +74,11 @@ def _refuse_to_lose_steps(context: Context, snapshots: Sequence[Snapshot], key: 
             check_interrupted(checkpoints.child(name), wanted, config.train.steps)
 
 
-def _mixed_versions(context: Context) -> str:
-    """Versions of the tables that are mixed in: the run's own are inputs of the stage."""
-    mixed = context.mixed()
-    return digest([_describe(snapshot) for snapshot in mixed]) if mixed else ""
+def _starting_point(context: Context) -> str:
+    """What training reads besides its inputs: versions of the tables mixed in, vectors to start from."""
+    mixed = [_describe(snapshot) for snapshot in context.mixed()]
+    vectors = embeddings_fingerprint(context)
+    return digest(mixed, vectors) if mixed or vectors else ""
 
 
 def _evaluate(context: Context, _metadata: Metadata) -> Outcome:
@@ -171,7 +174,7 @@ LEARN_STAGES = (
         inputs=("sequences",),
         outputs=(),
         execute=_train,
-        fingerprint=_mixed_versions,
+        fingerprint=_starting_point,
         artefacts=lambda context: [
             context.lake.model.file("config.json"),
             context.lake.model.file("tokenizer.json"),

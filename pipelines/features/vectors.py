@@ -1,0 +1,69 @@
+"""Vectors of words or of the tokenizer's tokens by Spark ML's Word2Vec.
+
+Skip-gram with hierarchical softmax: Mikolov et al. 2013, "Distributed Representations of Words and Phrases
+and their Compositionality" (arXiv 1310.4546).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.ml.feature import Word2Vec
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import functions as F
+
+from conf.features import FeaturesConfig
+from pipelines.errors import InputError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def train_vectors(sentences: DataFrame, config: FeaturesConfig) -> DataFrame:
+    """The rows of table `vectors`.
+
+    With one partition the sentences are read in the order of doc_id by one task, so that the same corpus
+    gives the same vectors. Several partitions are faster and differ a little from run to run: their sums
+    are added in the order in which they arrive.
+
+    Args:
+        sentences: Columns doc_id and units (array of strings).
+        config: The section `features`.
+
+    Raises:
+        InputError: No unit occurs `features.min_count` times.
+    """
+    often = (
+        sentences.select(F.explode("units").alias("unit"))
+        .groupBy("unit")
+        .count()
+        .where(F.col("count") >= config.min_count)
+    )
+    if often.isEmpty():
+        raise InputError(
+            f"no {config.unit} of the corpus occur features.min_count = {config.min_count} times; lower it"
+        )
+    ordered = sentences.repartition(config.partitions, "doc_id").sortWithinPartitions("doc_id")
+    model = Word2Vec(
+        vectorSize=config.vector_size,
+        windowSize=config.window,
+        minCount=config.min_count,
+        numPartitions=config.partitions,
+        maxIter=config.iterations,
+        seed=config.seed,
+        inputCol="units",
+        outputCol="unused",
+    ).fit(ordered)
+    return model.getVectors().select(
+        F.col("word").alias("term"), vector_to_array(F.col("vector"), "float32").alias("vector")
+    )
+
+
+def token_sentences(tokens: DataFrame) -> DataFrame:
+    """(doc_id, units): the token ids of each training document as strings.
+
+    Args:
+        tokens: Columns doc_id, split and input_ids (array of integers).
+    """
+    ids = F.transform("input_ids", lambda token: token.cast("string"))
+    return tokens.where("split = 'train'").select("doc_id", ids.alias("units"))
