@@ -1,7 +1,8 @@
 """Digits of any script, full-width letters and marks of addresses as their ASCII counterparts.
 
 Each character becomes one character: a text folded so has the same length, and what is found in it lies at
-the same place in the text itself."""
+the same place in the text itself.
+"""
 
 from __future__ import annotations
 
