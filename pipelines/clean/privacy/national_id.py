@@ -63,6 +63,8 @@ class NationalId:
             is_digits = compact.isdecimal()
             if not is_digits and sum(map(str.isdecimal, compact)) < MIN_CODE_DIGITS:
                 return False
+            if is_digits and _is_part(text, start, end):
+                return False
             if CATALOGUE_BEFORE.search(preceding(text, start, CATALOGUE_WINDOW)):
                 return False
             return any(
@@ -75,13 +77,29 @@ class NationalId:
             yield from windows(groups, _MAX_GROUPS, accepts)
 
 
+def _is_part(text: str, start: int, end: int) -> bool:
+    """Whether digits are joined to something before or behind: "issue-12652", "1.5", "/22463", "12:30"."""
+    behind = text[end : end + 2]
+    return text[max(0, start - 1) : start] in tuple("-#./_") or (
+        behind[:1] in tuple("-/_") or (behind[:1] in (".", ":") and behind[1:].isdecimal())
+    )
+
+
 def _is_number(module: Any, written: str) -> bool:
     if not _accepts(module, written):
         return False
     if not written.isdecimal():
-        return True
+        return not written.translate(_WITHOUT_SEPARATORS).isdecimal() or _is_grouped(module, written)
     variants = [written[:-1] + digit for digit in "0123456789"]
     return sum(_accepts(module, variant) for variant in variants) <= len(variants) // 2
+
+
+def _is_grouped(module: Any, written: str) -> bool:
+    """Whether digits are grouped as the library writes the number, with whatever separators."""
+    if not hasattr(module, "format"):
+        return False
+    lengths = [len(group) for group in _GROUP.findall(module.format(module.compact(written)))]
+    return lengths == [len(group) for group in _GROUP.findall(written)]
 
 
 def _lengths(module: Any) -> frozenset[int]:

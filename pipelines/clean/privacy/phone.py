@@ -28,10 +28,14 @@ _NATIONAL = re.compile(
 
 _GROUPS = re.compile(r"\d+", re.ASCII)
 _DATE = re.compile(
-    r"(?:1[5-9]|20)\d\d([-./ ]?)(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])(?!\d{3}(?:\D|$))"
+    r"(?<!\d)(?:(?:1[5-9]|20)\d\d([-./ ])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])(?!\d)"
     r"|(?:0?[1-9]|[12]\d|3[01])([-./])(?:0?[1-9]|[12]\d|3[01])\2(?:1[5-9]|20)\d\d(?!\d)"
+    r"|(?:1[5-9]|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d\d|\d{4}|\d{6})?(?!\d))"
 )
-_YEARS = re.compile(r"(?:1\d|20)\d\d\D{1,3}(?:1\d|20)\d\d(?!\d)")
+_YEARS = re.compile(r"(?:19|20)\d\d |(?:1\d|20)\d\d\D{1,3}(?:1\d|20)\d\d(?!\d)")
+# Four numbers with dots, and the postal codes of the United States with their four more digits.
+_DOTTED = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}$")
+_ZIP = re.compile(r"\d{5}-\d{4}$")
 _ISBN = re.compile(r"97[89][\d-]{10,}|97[89] (?:\d+ ){3}[\dX]")
 
 # A word before a number that says what it is.
@@ -43,7 +47,7 @@ _PHONE_BEFORE = re.compile(
 )
 _OTHER_BEFORE = re.compile(
     r"(?:\b(?:v|ver|versions?|rfc|pid|uid|gid|port|build|id|bug|issue|ticket|order|invoice|cve"
-    r"|sku|serial|patent|qq|seed|bytes|offset)\b|[#§$€£¥]|订单号?|单号|编号|[Qq][Qq]号?)"
+    r"|sku|serial|patent|qq|seed|bytes|offset|grant|award|no|nr)\b|[#§$€£¥]|订单号?|单号|编号|[Qq][Qq]号?)"
     r"[^\w\n]{0,3}$",
     re.IGNORECASE,
 )
@@ -206,7 +210,7 @@ def _is_decimal(written: str) -> bool:
 
 
 def _is_no_phone(written: str) -> bool:
-    """Whether it begins like a date, a range of years, an ISBN, or is a decimal or a list of figures."""
-    if _is_decimal(written) or written.count("/") > 1:
+    """Whether it holds a date, begins with a year or an ISBN, or is a decimal, an address or a list."""
+    if _is_decimal(written) or written.count("/") > 1 or _DATE.search(written):
         return True
-    return any(pattern.match(written) for pattern in (_DATE, _YEARS, _ISBN))
+    return any(pattern.match(written) for pattern in (_YEARS, _ISBN, _DOTTED, _ZIP))
