@@ -22,7 +22,7 @@ run: setup ## set up if needed, then run CONFIG from raw text to report
 	$(BIN)/ringlake run $(CONFIG) $(ARGS)
 
 test: setup ## set up if needed, then run the tests; ARGS="tests/setup -k cache" for some of them
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m tests $(ARGS)
 
 test-cluster: setup ## run the whole main job on a real HDFS and YARN of this machine: half an hour, 25 GB of disk
 	$(BIN)/python -m pytest -m full -s tests/cluster $(ARGS)

@@ -5,7 +5,20 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("main_job", "strategies", "launch", "loader", "recovery", "peers")
+BENCHMARKS = (
+    "main_job",
+    "strategies",
+    "launch",
+    "loader",
+    "recovery",
+    "gpu",
+    "filters",
+    "minhash",
+    "warc",
+    "scale",
+    "extract",
+    "peers",
+)
 """Modules of this folder; each has a `main`."""
 
 

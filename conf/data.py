@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Format = Literal["auto", "jsonl", "text", "python-docs"]
+Format = Literal["auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs"]
 
 
 class IngestConfig(BaseModel):
@@ -18,8 +18,31 @@ class IngestConfig(BaseModel):
         (), description="Globs, folders or files. Empty with format python-docs: this Python's documentation."
     )
     format: Format = Field("auto", description="Reader; auto chooses by file extension.")
-    text_field: str = Field("text", min_length=1, description="JSONL field that holds the text.")
-    id_field: str = Field("id", min_length=1, description="JSONL field that holds the source's own id.")
+    text_field: str = Field(
+        "text",
+        min_length=1,
+        description="JSONL field, or column of CSV, TSV and Parquet, that holds the text; in CSV and TSV "
+        "also a column's number from 1.",
+    )
+    id_field: str = Field("id", min_length=1, description="Field that holds the source's own id.")
+    url_field: str = Field("url", min_length=1, description="Field that holds the document's address.")
+    target_field: str | None = Field(
+        None, min_length=1, description="Field with the other side of a parallel pair; None: no pairs."
+    )
+    metadata_fields: tuple[str, ...] = Field((), description="Fields that are kept as text in `metadata`.")
+    header: bool = Field(True, description="Whether the first line of a CSV or TSV file names the columns.")
+    columns: tuple[str, ...] = Field(
+        (),
+        description="Names of the columns of CSV and TSV without a header; empty: 1, 2, 3, as many as the "
+        "first line has.",
+    )
+    quoting: Literal["auto", "double", "none"] = Field(
+        "auto",
+        description='Whether " quotes a field of CSV and TSV; auto: in CSV yes, in TSV it is a character.',
+    )
+    extractor: Literal["trafilatura", "resiliparse"] = Field(
+        "trafilatura", description="What finds the main text of HTML; resiliparse is faster and less exact."
+    )
     text_unit: Literal["line", "paragraph", "file"] = Field(
         "line", description="What is one document in a plain text file; paragraphs are parted by blank lines."
     )
@@ -34,9 +57,28 @@ class IngestConfig(BaseModel):
         ge=1,
         description="Decompressed bytes for each stored byte, checked beyond 32 MiB; more is a bomb.",
     )
+    max_html_bytes: int = Field(
+        8 * 2**20, ge=1, description="Largest HTML page in bytes; larger ones are quarantined."
+    )
+    max_html_tags: int = Field(
+        50_000,
+        ge=1,
+        description="Most opening angle brackets of an HTML page, which bound the time it takes.",
+    )
     max_source_bytes: int = Field(
         8 * 2**20, ge=1, description="Largest Python, Markdown or metadata file that python-docs parses."
     )
+
+    @model_validator(mode="after")
+    def _names_of_columns(self) -> IngestConfig:
+        if self.columns and self.header:
+            raise ValueError(
+                f"columns = {list(self.columns)} are names for files without a header: set header to false, "
+                "or leave columns out and take the names of the header"
+            )
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError(f"columns = {list(self.columns)} has a name twice")
+        return self
 
 
 Mode = Annotated[

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from conf.corpus import CardConfig, DecontaminateConfig, MixConfig, RepeatsConfig
 from conf.data import CleanConfig, DedupConfig, IngestConfig, PackConfig, TokenizeConfig
 from conf.features import FeaturesConfig
 from conf.learn import EvaluateConfig, GenerateConfig, ModelConfig, TrainConfig
@@ -45,8 +46,11 @@ class RunConfig(BaseModel):
     spark: SparkConfig = Field(default_factory=SparkConfig)
     ingest: IngestConfig = Field(default_factory=IngestConfig)
     clean: CleanConfig = Field(default_factory=CleanConfig)
+    repeats: RepeatsConfig = Field(default_factory=RepeatsConfig)
     dedup: DedupConfig = Field(default_factory=DedupConfig)
+    decontaminate: DecontaminateConfig = Field(default_factory=DecontaminateConfig)
     tokenize: TokenizeConfig = Field(default_factory=TokenizeConfig)
+    mix: MixConfig = Field(default_factory=MixConfig)
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)
     pack: PackConfig = Field(default_factory=PackConfig)
     model: ModelConfig = Field(default_factory=ModelConfig)
@@ -54,3 +58,4 @@ class RunConfig(BaseModel):
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
     generate: GenerateConfig = Field(default_factory=GenerateConfig)
     report: ReportConfig = Field(default_factory=ReportConfig)
+    card: CardConfig = Field(default_factory=CardConfig)

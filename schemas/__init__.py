@@ -9,17 +9,22 @@ Example:
 """
 
 from schemas.clean import CLEAN
+from schemas.contaminated import CONTAMINATED
 from schemas.corpus import CORPUS
 from schemas.documents import DOCUMENTS
 from schemas.duplicates import DUPLICATES
+from schemas.emptied import EMPTIED
 from schemas.features import TERMS, TFIDF, VECTORS
+from schemas.mixed import MIXED
 from schemas.quarantine import QUARANTINE
 from schemas.rejected import REJECTED
+from schemas.repeats import REPEATS
 from schemas.runs import RUNS
 from schemas.sequences import SEQUENCES
 from schemas.sources import SOURCES
 from schemas.table import Column, Table
 from schemas.tokens import TOKENS
+from schemas.trimmed import TRIMMED
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -29,9 +34,14 @@ TABLES: dict[str, Table] = {
         QUARANTINE,
         CLEAN,
         REJECTED,
+        TRIMMED,
+        EMPTIED,
+        REPEATS,
         CORPUS,
         DUPLICATES,
+        CONTAMINATED,
         TOKENS,
+        MIXED,
         TERMS,
         TFIDF,
         VECTORS,
@@ -40,13 +50,23 @@ TABLES: dict[str, Table] = {
     )
 }
 
+OPTIONAL = frozenset(
+    table.name for table in (TRIMMED, EMPTIED, REPEATS, CONTAMINATED, MIXED, TERMS, TFIDF, VECTORS)
+)
+"""Tables of parts of a run that are left out unless they are configured."""
+
 __all__ = [
     "CLEAN",
+    "CONTAMINATED",
     "CORPUS",
     "DOCUMENTS",
     "DUPLICATES",
+    "EMPTIED",
+    "MIXED",
+    "OPTIONAL",
     "QUARANTINE",
     "REJECTED",
+    "REPEATS",
     "RUNS",
     "SEQUENCES",
     "SOURCES",
@@ -54,6 +74,7 @@ __all__ = [
     "TERMS",
     "TFIDF",
     "TOKENS",
+    "TRIMMED",
     "VECTORS",
     "Column",
     "Table",

@@ -24,6 +24,11 @@ SOURCES = Table(
         Column("quarantined", pa.int64(), "Records in `quarantine`, which has one row for each of them."),
         Column("repaired", pa.int64(), "Kept records whose text needed repair to be valid UTF-8."),
         Column("state", pa.string(), "'read', 'partly read' or 'quarantined'."),
+        Column(
+            "skipped",
+            pa.map_(pa.string(), pa.int64()),
+            "What was never meant to be a document, by what it is, such as a WARC's requests: no records.",
+        ),
     ),
     key=("source",),
 )

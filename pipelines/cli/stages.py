@@ -56,9 +56,16 @@ class Flag:
 FLAGS: dict[str, tuple[Flag, ...]] = {
     "ingest": (
         Flag("input", "ingest.inputs", list[str], "Files, folders or globs; several may follow one --input."),
-        Flag("format", "ingest.format", str, "auto, jsonl, text or python-docs."),
-        Flag("text-field", "ingest.text_field", str, "JSONL field that holds the text."),
-        Flag("id-field", "ingest.id_field", str, "JSONL field that holds the source's own id."),
+        Flag(
+            "format",
+            "ingest.format",
+            str,
+            "auto, jsonl, text, parquet, csv, tsv, html, warc, wet or python-docs.",
+        ),
+        Flag("text-field", "ingest.text_field", str, "Field or column that holds the text."),
+        Flag("id-field", "ingest.id_field", str, "Field or column that holds the source's own id."),
+        Flag("target-field", "ingest.target_field", str, "Field with the other side of a parallel pair."),
+        Flag("extractor", "ingest.extractor", str, "trafilatura or resiliparse, for HTML and WARC."),
         Flag(
             "text-unit",
             "ingest.text_unit",
@@ -73,7 +80,14 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("phone-region", "clean.privacy.phone_regions", list[str], "Regions of national phone numbers."),
         Flag("national-id", "clean.privacy.national_ids", list[str], "Kinds of ids, as us.ssn or es.nif."),
     ),
+    "repeats": (
+        Flag("unit", "repeats.unit", str, "What is counted and dropped: line or paragraph."),
+        Flag("min-documents", "repeats.min_documents", int, "Documents it takes to drop a unit."),
+        Flag("min-words", "repeats.min_words", int, "Units of fewer words stay."),
+        Flag("keep", "repeats.keep", str, "first: stays in one document; none: in no document."),
+    ),
     "dedup": (
+        Flag("decontaminate", "decontaminate.sets", list[str], "Evaluation sets (files)."),
         Flag("method", "dedup.method", str, "exact or minhash (which includes exact)."),
         Flag("ngram", "dedup.ngram", int, "Words in a shingle."),
         Flag("bands", "dedup.bands", int, "LSH bands."),
@@ -83,6 +97,10 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
     "tokenize": (
         Flag("vocab-size", "tokenize.vocab_size", int, "Entries of the vocabulary."),
         Flag("tokenizer", "tokenize.tokenizer", str, "Existing tokenizer.json or folder to use."),
+    ),
+    "mix": (
+        Flag("token-budget", "mix.token_budget", int, "Training tokens of the mixture."),
+        Flag("max-repeats", "mix.max_repeats", float, "Most times a group may be seen."),
     ),
     "features": (
         Flag("unit", "features.unit", str, "What gets a vector: words or tokens."),
@@ -98,18 +116,25 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
     ),
     "evaluate": (),
     "report": (),
+    "card": (
+        Flag("license", "card.license", str, "Licence of the corpus, e.g. cc-by-4.0."),
+        Flag("contact", "card.contact", str, "Who answers questions about it."),
+    ),
 }
 
 SHORT = {
     "ingest": "Files to documents, quarantine and sources.",
     "clean": "Documents to clean and rejected.",
+    "repeats": "Clean to trimmed: drop what many documents share.",
     "dedup": "Clean to corpus and duplicates; split.",
     "tokenize": "Corpus to tokens; trains the tokenizer.",
+    "mix": "Tokens to mixed: how often each document is packed.",
     "features": "Words, TF-IDF and vectors of the corpus.",
     "pack": "Tokens to shuffled sequences.",
     "train": "Sequences to a model, in a barrier stage.",
     "evaluate": "Score the model beside two baselines.",
     "report": "Draw report.html.",
+    "card": "Write card.md and dataset_card.json.",
 }
 
 HELP = {
@@ -119,8 +144,15 @@ HELP = {
     "clean": "Repair and judge the documents: tables clean and rejected.\n\n"
     "A rejected document keeps the rule, the value measured and the threshold. Profiles: {profiles}.\n\n"
     "Example: ringlake clean --profile gopher-quality --explain page.txt",
-    "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.",
+    "repeats": "Drop lines or paragraphs that many documents share: tables trimmed, emptied and repeats.\n\n"
+    "dedup reads trimmed where the configuration has repeats.unit.\n\n"
+    "Example: ringlake repeats --unit line --lake lake && "
+    "ringlake dedup --set repeats.unit=line --lake lake",
+    "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.\n\n"
+    "With --decontaminate FILE..., survivors that overlap an evaluation set go to table contaminated.",
     "tokenize": "Train a byte-level BPE on the training split and encode the corpus: table tokens.",
+    "mix": "Choose how often each document is packed, by the groups of the run file: table mixed.\n\n"
+    "pack reads mixed where the configuration has mix.groups.",
     "features": "Count the words of the corpus without stop words, weigh them, and train vectors of words "
     "or of tokens: tables terms, tfidf and vectors.\n\nVectors of tokens can start a model's embeddings: "
     "--set model.embeddings=features.",
@@ -128,6 +160,7 @@ HELP = {
     "train": "Train the model in a barrier stage of this Spark application, from the last checkpoint on.",
     "evaluate": "Score the model beside a unigram and a bigram baseline: evaluation.json.",
     "report": "Draw the self-contained report.html of the lake.",
+    "card": "Write the dataset card of the lake: card.md and dataset_card.json.",
 }
 
 

@@ -238,3 +238,125 @@ def jaccard(
         if union > 0:
             result[pair] = common / union
     return result
+
+
+@kernel
+def text_hashes(
+    data: Bytes, offsets: npt.NDArray[np.int64], classes: Bytes
+) -> tuple[U64, npt.NDArray[np.int64]]:
+    """The hash of all words of each text together, as one shingle; and its number of words.
+
+    Args:
+        data: Bytes of the lower-cased texts; see `band_keys` for this and the others.
+        offsets: Where each text begins and the last one ends.
+        classes: See `characters.character_classes`.
+
+    Returns:
+        Hashes, uint64 of shape (texts,), zero for a text without a word; words, int64 of shape (texts,).
+    """
+    num_texts = offsets.size - 1
+    hashes = np.zeros(num_texts, np.uint64)
+    counts = np.zeros(num_texts, np.int64)
+    words = np.empty(_buffer_size(offsets), np.uint64)
+    whole = np.empty(1, np.uint64)
+    for text in range(num_texts):
+        counts[text] = _words(data, offsets[text], offsets[text + 1], classes, words)
+        if _shingles(words, counts[text], counts[text], whole):
+            hashes[text] = whole[0]
+    return hashes, counts
+
+
+@kernel
+def ngram_hashes(
+    data: Bytes, offsets: npt.NDArray[np.int64], classes: Bytes, ngram: int
+) -> tuple[U64, npt.NDArray[np.int64]]:
+    """All n-grams of the texts that have so many words, one text after another.
+
+    Args:
+        data: Bytes of the lower-cased texts; see `band_keys` for this and the others.
+        offsets: Where each text begins and the last one ends.
+        classes: See `characters.character_classes`.
+        ngram: Words in an n-gram.
+
+    Returns:
+        Hashes, uint64; the number of them that each text has, int64 of shape (texts,).
+    """
+    num_texts = offsets.size - 1
+    counts = np.zeros(num_texts, np.int64)
+    size = _buffer_size(offsets)
+    words = np.empty(size, np.uint64)
+    shingles = np.empty(size, np.uint64)
+    found = np.empty(1024, np.uint64)
+    total = 0
+    for text in range(num_texts):
+        num_words = _words(data, offsets[text], offsets[text + 1], classes, words)
+        if num_words < ngram:
+            continue
+        count = _shingles(words, num_words, ngram, shingles)
+        if total + count > found.size:
+            longer = np.empty(2 * (total + count), np.uint64)
+            longer[:total] = found[:total]
+            found = longer
+        found[total : total + count] = shingles[:count]
+        total += count
+        counts[text] = count
+    return found[:total], counts
+
+
+@kernel
+def find_ngrams(
+    data: Bytes,
+    offsets: npt.NDArray[np.int64],
+    classes: Bytes,
+    lists: npt.NDArray[np.int64],
+    wanted: U64,
+    starts: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the texts have n-grams of some lists, of which each has n-grams of one length.
+
+    Args:
+        data: Bytes of the lower-cased texts; see `band_keys` for this and the others.
+        offsets: Where each text begins and the last one ends.
+        classes: See `characters.character_classes`.
+        lists: A row a list, int64 of shape (lists, 3): words in its n-grams; where its part of `starts`
+            begins; how many bits a hash is shifted to the right to give its bucket.
+        wanted: The hashes of all lists, one list after another, each in ascending order, no two alike.
+        starts: For each list where in `wanted` its buckets 0, 1, 2, ... begin, and where the last one ends.
+
+    Returns:
+        The n-grams found, int64 of shape (4, found): number of the text, number of the n-gram's first word
+        in it, number of the list, place in `wanted`. The words of each text, int64 of shape (texts,).
+    """
+    num_texts = offsets.size - 1
+    num_words = np.zeros(num_texts, np.int64)
+    size = _buffer_size(offsets)
+    words = np.empty(size, np.uint64)
+    shingles = np.empty(size, np.uint64)
+    found = np.empty((4, 64), np.int64)
+    total = 0
+    for text in range(num_texts):
+        num_words[text] = _words(data, offsets[text], offsets[text + 1], classes, words)
+        for number in range(lists.shape[0]):
+            ngram, first = lists[number, 0], lists[number, 1]
+            shift = np.uint64(lists[number, 2])
+            if num_words[text] < ngram:
+                continue
+            count = _shingles(words, num_words[text], ngram, shingles)
+            for index in range(count):
+                value = shingles[index]
+                bucket = first + np.int64(value >> shift)
+                place = np.int64(starts[bucket])
+                end = np.int64(starts[bucket + 1])
+                while place < end and wanted[place] < value:
+                    place += 1
+                if place < end and wanted[place] == value:
+                    if total == found.shape[1]:
+                        longer = np.empty((4, 2 * total), np.int64)
+                        longer[:, :total] = found
+                        found = longer
+                    found[0, total] = text
+                    found[1, total] = index
+                    found[2, total] = number
+                    found[3, total] = place
+                    total += 1
+    return found[:, :total], num_words

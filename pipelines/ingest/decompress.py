@@ -105,18 +105,14 @@ def verify(path: str, compression: Compression, max_bytes: int, max_expansion: i
         if stored > max_bytes:
             raise FileFault(too_large("file", 0, stored, max_bytes, "max_file_bytes"))
         return
-    limit = max(_EXPANSION_CHECKED_FROM, max_expansion * stored)
     num_bytes = 0
     try:
         with open_stream(path, compression) as stream:
             while block := stream.read(_BLOCK):
                 num_bytes += len(block)
-                if num_bytes > max_bytes:
-                    raise FileFault(
-                        too_large("decompressed file", num_bytes, None, max_bytes, "max_file_bytes")
-                    )
-                if num_bytes > limit:
-                    raise FileFault(_bomb(stored, num_bytes, max_expansion))
+                fault = expansion_fault(stored, num_bytes, max_bytes, max_expansion)
+                if fault is not None:
+                    raise FileFault(fault)
     except OSError as error:
         cut = "Truncated" in str(error)
         problem = "ends before its end-of-stream mark" if cut else f"is damaged ({error})"
@@ -140,7 +136,19 @@ def too_large(what: str, offset: int, size: int | None, limit: int, key: str, he
     return Fault(offset, "too_large", detail, excerpt(head))
 
 
-def _bomb(stored: int, num_bytes: int, max_expansion: int) -> Fault:
+def expansion_fault(stored: int, num_bytes: int, max_bytes: int, max_expansion: int) -> Fault | None:
+    """The fault of a file of which too much has come out: 'too_large', 'bomb' or none yet.
+
+    Args:
+        stored: The file's size as stored, in bytes.
+        num_bytes: How many bytes have come out of it so far.
+        max_bytes: `ingest.max_file_bytes`.
+        max_expansion: `ingest.max_expansion`.
+    """
+    if num_bytes > max_bytes:
+        return too_large("decompressed file", num_bytes, None, max_bytes, "max_file_bytes")
+    if num_bytes <= max(_EXPANSION_CHECKED_FROM, max_expansion * stored):
+        return None
     detail = (
         f"{stored:,} stored bytes had become {num_bytes:,} when reading stopped, "
         f"the limit is {max_expansion:,} to 1 (ingest.max_expansion)"

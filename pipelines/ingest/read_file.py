@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import Compression, actual_compression, open_stream, verify
 from pipelines.ingest.discover import InputFile, unknown_format_detail
 from pipelines.ingest.readers import READERS, Reader
-from pipelines.ingest.record import Document, Fault, FileFault
+from pipelines.ingest.record import Document, Fault, FileFault, Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Summary:
     """What became of a file: records = kept + quarantined, always.
 
     A file that is quarantined as a whole counts as one record, because how many it held is not known.
+    What was never meant to be a document (`skipped`, by what it is) is no record.
     """
 
     compression: Compression
@@ -35,6 +37,7 @@ class Summary:
     quarantined: int
     repaired: int
     is_whole_file_quarantined: bool
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def records(self) -> int:
@@ -57,23 +60,27 @@ def read_file(file: InputFile, config: IngestConfig) -> Iterator[Document | Quar
     """
     compression: Compression = "none"
     kept = quarantined = repaired = 0
+    skipped: Counter[str] = Counter()
     try:
         reader = READERS.get(file.format)
         if reader is None:
             raise FileFault(Fault(0, "unknown_format", unknown_format_detail(config)))
         _refuse_irregular(file.path)
         compression = _compression(file, reader)
-        verify(file.path, compression, config.max_file_bytes, config.max_expansion)
-        with _open(file.path, compression) as stream:
+        opened: Compression = "none" if reader.reads_members and compression == "gzip" else compression
+        verify(file.path, opened, config.max_file_bytes, config.max_expansion)
+        with _open(file.path, opened) as stream:
             for row in reader.read(stream, file.source, config):
                 if isinstance(row, Document):
                     kept += 1
                     repaired += row.repaired
                     yield row
+                elif isinstance(row, Skipped):
+                    skipped[row.what] += 1
                 else:
                     quarantined += 1
                     yield Quarantined("row", row)
-        if not kept and not quarantined and reader.needs_records:
+        if not kept and not quarantined and not skipped and reader.needs_records:
             detail = f"the file has no record: {file.num_bytes:,} bytes, all of them blank"
             raise FileFault(Fault(0, "empty", detail))
     except FileFault as error:
@@ -84,7 +91,7 @@ def read_file(file: InputFile, config: IngestConfig) -> Iterator[Document | Quar
         yield Quarantined("file", error.fault)
         yield Summary(compression, 0, 1, 0, is_whole_file_quarantined=True)
         return
-    yield Summary(compression, kept, quarantined, repaired, is_whole_file_quarantined=False)
+    yield Summary(compression, kept, quarantined, repaired, is_whole_file_quarantined=False, skipped=skipped)
 
 
 def _compression(file: InputFile, reader: Reader) -> Compression:

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line with a text and, if it has one, an id.
+"""JSON Lines: one object a line with a text and what else the configuration names of its fields.
 
 Read strictly, because a lenient parser keeps rows that mean something else than their author wrote:
 UTF-8 must be valid, a key must not occur twice at any depth, the text must be a string. Blank lines are
@@ -14,8 +14,9 @@ from typing import Any, BinaryIO
 
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import too_large
+from pipelines.ingest.fields import Place, json_type, to_document
 from pipelines.ingest.lines import Line, read_lines
-from pipelines.ingest.record import Document, Fault, excerpt, repair
+from pipelines.ingest.record import Document, Fault, excerpt
 from pipelines.ingest.utf8 import decode, refuse_utf16
 
 # A character of two UTF-8 bytes can be written as a six-byte escape, and other fields need room too.
@@ -63,16 +64,9 @@ def parse_line(line: Line, config: IngestConfig) -> Document | Fault:
         # Python refuses to convert integers of thousands of digits, which takes quadratic time.
         return _fault_in_line(line, text, 0, "bad_json", f"the line holds an unusable number: {error}")
     if not isinstance(record, dict):
-        detail = f"the line is a JSON {_json_type(record)}, not an object"
+        detail = f"the line is a JSON {json_type(record)}, not an object"
         return _fault_in_line(line, text, 0, "not_an_object", detail)
-    return _document(record, line, text, config)
-
-
-def id_as_text(value: Any) -> str | None:
-    """A JSON value as the text of an id: strings as they are, null as None, others as compact JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return to_document(record, Place(line.offset, line.number, text), config)
 
 
 class _DuplicateKey(Exception):
@@ -93,28 +87,6 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys)
 
 
-def _document(record: dict[str, Any], line: Line, raw: str, config: IngestConfig) -> Document | Fault:
-    field = config.text_field
-    if field not in record:
-        detail = f"the object has no field {field!r} (ingest.text_field)"
-        return _fault_in_line(line, raw, 0, "missing_text", detail)
-    value = record[field]
-    if not isinstance(value, str):
-        reason = "text_is_null" if value is None else "text_not_string"
-        detail = f"the field {field!r} is a JSON {_json_type(value)}, not a string"
-        return _fault_in_line(line, raw, 0, reason, detail)
-    text, text_repaired = repair(value)
-    size = len(text.encode())
-    limit = config.max_document_bytes
-    if size > limit:
-        return _at(line, too_large("text", line.offset, size, limit, "max_document_bytes", line.content))
-    source_id = id_as_text(record.get(config.id_field))
-    id_repaired = False
-    if source_id is not None:
-        source_id, id_repaired = repair(source_id)
-    return Document(line.offset, source_id, "record", text, text_repaired or id_repaired)
-
-
 def _fault_in_line(line: Line, text: str, position: int, reason: str, detail: str) -> Fault:
     offset = line.offset + len(text[:position].encode())
     shown = excerpt(text[max(0, position - _BEFORE_FAULT_CHARS) :][:1000])
@@ -123,10 +95,3 @@ def _fault_in_line(line: Line, text: str, position: int, reason: str, detail: st
 
 def _at(line: Line, fault: Fault) -> Fault:
     return Fault(fault.offset, fault.reason, fault.detail, fault.excerpt, line.number)
-
-
-def _json_type(value: Any) -> str:
-    if value is None:
-        return "null"
-    names = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-    return names[type(value)]

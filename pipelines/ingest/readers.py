@@ -10,11 +10,15 @@ from typing import BinaryIO
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import Compression, compression_of_name
 from pipelines.ingest.python_docs import read_metadata, read_page, read_python
+from pipelines.ingest.read_csv import read_csv, read_tsv
+from pipelines.ingest.read_html import read_html
 from pipelines.ingest.read_jsonl import read_jsonl
+from pipelines.ingest.read_parquet import read_parquet
 from pipelines.ingest.read_text import read_text
-from pipelines.ingest.record import Document, Fault
+from pipelines.ingest.read_warc import read_warc, read_wet
+from pipelines.ingest.record import Document, Fault, Skipped
 
-Read = Callable[[BinaryIO, str, IngestConfig], Iterator[Document | Fault]]
+Read = Callable[[BinaryIO, str, IngestConfig], Iterator[Document | Fault | Skipped]]
 
 UNKNOWN = "unknown"
 
@@ -29,6 +33,8 @@ class Reader:
         extensions: File extensions, in lower case.
         names: File names that have the format whatever their extension.
         needs_records: Whether a file without any record is a fault; most Python files are fine without.
+        reads_members: Whether it takes a gzip file as it is and believes its members one by one, so that
+            one that is cut keeps what was whole.
         collections: The values of `ingest.format` under which it is chosen by extension or name.
     """
 
@@ -37,6 +43,7 @@ class Reader:
     extensions: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     needs_records: bool = True
+    reads_members: bool = False
     collections: tuple[str, ...] = ("auto",)
 
 
@@ -47,6 +54,12 @@ READERS: dict[str, Reader] = {
     for reader in (
         Reader("jsonl", read_jsonl, (".jsonl", ".ndjson", ".json-lines", ".jsonlines")),
         Reader("text", read_text, (".txt", ".text")),
+        Reader("parquet", read_parquet, (".parquet",)),
+        Reader("csv", read_csv, (".csv",)),
+        Reader("tsv", read_tsv, (".tsv",)),
+        Reader("html", read_html, (".html", ".htm")),
+        Reader("warc", read_warc, (".warc",), reads_members=True),
+        Reader("wet", read_wet, (".wet",), reads_members=True),
         Reader("python", read_python, (".py",), needs_records=False, collections=_PYTHON_DOCS),
         Reader("page", read_page, (".md", ".rst"), needs_records=False, collections=_PYTHON_DOCS),
         Reader(

@@ -58,6 +58,17 @@ class Fault:
     line: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something in a file that was never meant to be a document, such as a WARC's request records.
+
+    Attributes:
+        what: What it is, one of few words that its reader has for it; `sources` counts them by it.
+    """
+
+    what: str
+
+
 class FileFault(Exception):
     """A fault for which nothing of the file is kept; raised before its first document is yielded."""
 

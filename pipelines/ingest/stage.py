@@ -157,4 +157,5 @@ def _source_row(file: InputFile, found: Summary) -> tuple[Any, ...]:
         found.quarantined,
         found.repaired,
         found.state,
+        sorted(found.skipped.items()),
     )

@@ -6,12 +6,13 @@ LAKE/embeddings/HASH   vectors of tokens, named by content
 LAKE/checkpoints/KEY  checkpoints of a training run
 LAKE/model            the model folder
 LAKE/evaluation.json, LAKE/samples.json, LAKE/report.html
+LAKE/card.md, LAKE/dataset_card.json
 """
 
 from pipelines.lake.catalog import Catalog, TableInfo
 from pipelines.lake.ledger import Ledger, RunRecord
 from pipelines.lake.paths import Lake
-from pipelines.lake.query import read_arrow
+from pipelines.lake.query import read_arrow, read_sql
 from pipelines.lake.tables import read_table, write_table
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "RunRecord",
     "TableInfo",
     "read_arrow",
+    "read_sql",
     "read_table",
     "write_table",
 ]

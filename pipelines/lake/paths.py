@@ -83,6 +83,16 @@ class Lake:
         """The report."""
         return self.root.file("report.html")
 
+    @property
+    def card(self) -> File:
+        """The dataset card for people."""
+        return self.root.file("card.md")
+
+    @property
+    def card_facts(self) -> File:
+        """The same for programs."""
+        return self.root.file("dataset_card.json")
+
     def table(self, name: str) -> str:
         """Path or URL of one table, for delta-rs and for training."""
         return self.tables.child(name).location

@@ -6,7 +6,7 @@ that ends soon after was seen to abort in 10 of 25 trials (deltalake 1.6.6, pyar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -62,6 +62,21 @@ def query(
     """Column names and rows as Python values; arguments and errors as for `read_arrow`."""
     result = read_arrow(lake, name, where=where, version=version, limit=limit)
     return result.column_names, result.to_pylist(maps_as_pydicts="strict")
+
+
+def read_sql(lake: Lake, sql: str, versions: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The result of a query over some tables, for sums and counts: it is held in memory.
+
+    Args:
+        lake: The lake.
+        sql: DataFusion's SQL; the tables are called by their names.
+        versions: Version of each table that it names.
+    """
+    catalog = Catalog(lake)
+    builder = QueryBuilder()
+    for name, version in versions.items():
+        builder = builder.register(name, catalog.delta_table(name, version))
+    return list(pa.table(builder.execute(sql).read_all()).to_pylist(maps_as_pydicts="strict"))
 
 
 def _quoted(column: str) -> str:

@@ -25,13 +25,15 @@ def with_positions(tokens: DataFrame, seed: int) -> DataFrame:
     seed alone.
 
     Args:
-        tokens: Columns split, doc_id, num_tokens and others, which stay.
+        tokens: Columns split, doc_id, copy (number of the document's copy, from 0), num_tokens and others,
+            which stay.
         seed: Seed of the order.
 
     Returns:
         The same rows with column start (long).
     """
-    key = F.xxhash64(F.lit(seed), F.col("doc_id"))
+    first = F.xxhash64(F.lit(seed), F.col("doc_id"))
+    key = F.when(F.col("copy") == 0, first).otherwise(F.xxhash64(F.lit(seed), F.col("doc_id"), F.col("copy")))
     bucket = F.shiftrightunsigned(key, 64 - _BUCKET_BITS).cast("int")
     length = F.col("num_tokens") + 1
     placed = tokens.withColumn("_key", key).withColumn("_bucket", bucket)
@@ -44,7 +46,7 @@ def with_positions(tokens: DataFrame, seed: int) -> DataFrame:
     base = tokens.sparkSession.createDataFrame(offsets, "split string, _bucket int, _base long")
     before = (
         Window.partitionBy("split", "_bucket")
-        .orderBy("_key", "doc_id")
+        .orderBy("_key", "doc_id", "copy")
         .rowsBetween(Window.unboundedPreceding, Window.currentRow)
     )
     start = F.col("_base") + F.sum(length).over(before) - length

@@ -41,7 +41,7 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int) -> StageOutput:
     k * rows_per_file up to the next multiple.
 
     Args:
-        tokens: Table `tokens`.
+        tokens: Table `tokens`; with a column `copy`, rows of a document are copies of it, each packed.
         config: The section `pack`.
         eod_id: Token that ends a document.
 
@@ -57,7 +57,8 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int) -> StageOutput:
     for split, count in counts.items():
         first_file[split] = num_files
         num_files += -(-count // config.rows_per_file)
-    placed = with_positions(tokens.select("split", "doc_id", "input_ids", "num_tokens"), config.seed)
+    copy = tokens["copy"] if "copy" in tokens.columns else F.lit(0).alias("copy")
+    placed = with_positions(tokens.select("split", "doc_id", "input_ids", "num_tokens", copy), config.seed)
     pieces = placed.mapInArrow(
         _cutter(config, eod_id, counts, first_file), from_arrow_schema(_PLACED)
     ).repartitionById(num_files, F.col("file"))
@@ -86,7 +87,7 @@ def write_settings(config: PackConfig) -> dict[str, str]:
 
 
 def packed_documents(sequences: DataFrame) -> int:
-    """Number of documents whose beginning lies in the sequences; each has exactly one."""
+    """Number of documents whose beginning lies in the sequences; each copy of one has exactly one."""
     begins = F.size(F.filter("segments", lambda segment: segment["doc_start"] == 0))
     row = sequences.agg(F.sum(begins)).first()
     return int((row[0] if row is not None else 0) or 0)

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from conf import RunConfig
 from pipelines.lake import Lake, Ledger
-from pipelines.report import clusters, content, flow, learning, removed
+from pipelines.report import clusters, content, flow, learning, overlaps, removed
 from pipelines.report.facts import STAGES, Facts, TableState
 from pipelines.report.origin import origin
 from pipelines.report.summary import Tables
@@ -32,11 +32,13 @@ def collect(
     num_clusters = sums["corpus"].sums["clusters"] if "corpus" in sums else 0
     duplicates = clusters.duplicates(tables, num_clusters, config.report.num_clusters, chars)
     tokens = content.tokens(tables, sums)
+    contamination = overlaps.contamination(tables, newest.get("dedup"), chars)
+    repeats = overlaps.repeats(tables, newest.get("dedup"), chars)
     return Facts(
         name=config.name,
         lake=config.lake,
         written_at=datetime.now(UTC),
-        steps=flow.steps(tables, sums, runs, duplicates, tokens),
+        steps=flow.steps(tables, sums, runs, duplicates, tokens, contamination, repeats),
         runs=runs,
         missing=tuple(stage for stage in STAGES if stage not in newest),
         failures=flow.failures(records),
@@ -47,6 +49,8 @@ def collect(
         rejections=removed.rejections(tables, config.report.examples_per_rule, chars),
         repairs=content.repairs(sums),
         duplicates=duplicates,
+        contamination=contamination,
+        repeats=repeats,
         languages=content.languages(sums),
         lengths=content.lengths(sums),
         tokens=tokens,

@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-STAGES = ("ingest", "clean", "dedup", "tokenize", "pack", "train", "evaluate", "generate")
+ORDER = (
+    *("ingest", "clean", "repeats", "dedup", "tokenize", "mix", "pack", "features"),
+    *("train", "evaluate", "generate"),
+)
 """The stages that a report tells of, in the order of the data flow."""
+
+OPTIONAL_STAGES = frozenset({"repeats", "mix", "features"})
+"""Those that a run may leave out."""
+
+STAGES = tuple(stage for stage in ORDER if stage not in OPTIONAL_STAGES)
+"""Those of every run."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +216,66 @@ class Duplicates:
     methods: tuple[Method, ...]
     clusters: tuple[Cluster, ...]
     pairs: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """What one evaluation set shares with the survivors of deduplication."""
+
+    name: str
+    items: int
+    items_found: int
+    documents: int
+    texts_too_short: int
+
+
+@dataclass(frozen=True)
+class Overlapping:
+    """A document that left because it overlaps an evaluation set."""
+
+    source: str
+    doc_id: str
+    eval_set: str
+    item_id: str
+    num_ngrams: int
+    share: float
+    example: str
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """What overlapped evaluation sets; `rows`: the documents that overlap most."""
+
+    ngram: int
+    documents: int
+    num_bytes: int
+    sets: tuple[EvalSet, ...]
+    rows: tuple[Overlapping, ...]
+
+
+@dataclass(frozen=True)
+class RepeatedUnit:
+    """A line or paragraph that was dropped."""
+
+    excerpt: str
+    num_documents: int
+    num_dropped: int
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What was dropped because many documents have it; `rows`: what most have.
+
+    Attributes:
+        units: Different lines or paragraphs.
+        dropped: Times they were dropped.
+        emptied: Documents that were little else, and their bytes.
+    """
+
+    units: int
+    dropped: int
+    emptied: tuple[int, int]
+    rows: tuple[RepeatedUnit, ...]
 
 
 @dataclass(frozen=True)
@@ -418,6 +487,8 @@ class Facts:
     rejections: Rejections | None = None
     repairs: Repairs | None = None
     duplicates: Duplicates | None = None
+    contamination: Contamination | None = None
+    repeats: Repeats | None = None
     languages: Languages | None = None
     lengths: tuple[Lengths, ...] = ()
     tokens: Tokens | None = None

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.lake import RunRecord
 from pipelines.report.content import Summaries
-from pipelines.report.facts import STAGES, Duplicates, Loss, StageRun, Step, Tokens
+from pipelines.report.facts import (
+    ORDER,
+    Contamination,
+    Duplicates,
+    Loss,
+    Repeats,
+    StageRun,
+    Step,
+    Tokens,
+)
 from pipelines.report.summary import Summary, Tables
 
 
@@ -24,7 +33,7 @@ def stage_runs(records: Sequence[RunRecord], versions: Mapping[str, int]) -> tup
     """
     succeeded, failed = newest(records), newest(records, "failed")
     return tuple(
-        _stage_run(succeeded[stage], failed.get(stage), versions) for stage in STAGES if stage in succeeded
+        _stage_run(succeeded[stage], failed.get(stage), versions) for stage in ORDER if stage in succeeded
     )
 
 
@@ -69,6 +78,8 @@ def steps(
     runs: Sequence[StageRun],
     duplicates: Duplicates | None,
     tokens: Tokens | None,
+    contamination: Contamination | None = None,
+    repeats: Repeats | None = None,
 ) -> tuple[Step, ...]:
     """The funnel, as far as the lake has come."""
     by_stage = {run.stage: run for run in runs}
@@ -87,6 +98,10 @@ def steps(
     if "corpus" in sums and duplicates is not None:
         removed = sum(method.num_bytes for method in duplicates.methods)
         lost = _losses("duplicates", duplicates.total, removed)
+        if repeats is not None:
+            lost += _losses("only repeats", *repeats.emptied)
+        if contamination is not None:
+            lost += _losses("contaminated", contamination.documents, contamination.num_bytes)
         result.append(_step("corpus", "are unlike all others", sums["corpus"], lost))
     if tokens is not None:
         rows = tables.rows("tokens")

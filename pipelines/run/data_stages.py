@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from pipelines.clean.resources import lists_fingerprint
 from pipelines.clean.stage import clean
+from pipelines.decontaminate.items import files_hash
 from pipelines.dedup.stage import dedup
 from pipelines.errors import AccountingError
 from pipelines.ingest.discover import discover, fingerprint
@@ -20,6 +21,14 @@ from pipelines.pack.stage import pack, packed_documents, write_settings
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import rows_of, watched, write_output
 from pipelines.run.context import Context
+from pipelines.run.optional_stages import (
+    MIX_STAGE,
+    REPEATS_STAGE,
+    cleaned,
+    decontaminated,
+    mixed_tokens,
+    packed_inputs,
+)
 from pipelines.run.stage import Outcome, Stage
 from pipelines.tokenize.stage import tokenize
 from pipelines.tokenize.train import train_tokenizer
@@ -58,14 +67,17 @@ def _clean(context: Context, metadata: Metadata) -> Outcome:
 
 
 def _dedup(context: Context, metadata: Metadata) -> Outcome:
-    documents = context.input("clean")
+    source = cleaned(context)
+    documents = context.input(source)
     with watched(context, "dedup", "Find duplicates and split train from validation"):
         output = dedup(documents, context.config.dedup, context.console.say)
+        output = decontaminated(context, output, documents)
         versions = write_output(context, output, metadata)
     rows = rows_of(context, versions)
     tally = Tally(
-        rows_in=context.catalog.info("clean", metadata["inputs"]["clean"]).rows,
+        rows_in=context.catalog.info(source, metadata["inputs"][source]).rows,
         rows_out=rows["corpus"],
+        rows_rejected=rows.get("contaminated", 0),
         rows_duplicate=rows["duplicates"],
     )
     return Outcome(versions, tally, output.details)
@@ -97,7 +109,7 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
 
 
 def _pack(context: Context, metadata: Metadata) -> Outcome:
-    tokens = context.input("tokens")
+    tokens = mixed_tokens(context)
     source = context.catalog.info("tokens", metadata["inputs"]["tokens"])
     config = context.config.pack
     made = {name: source.metadata[name] for name in ("tokenizer_hash", "vocab_size", "eod_id")}
@@ -119,7 +131,8 @@ def _pack(context: Context, metadata: Metadata) -> Outcome:
             f"pack: {given[0]} tokens (end-of-document tokens included) went in, {packed[0]} came out; "
             "the run is not recorded as done. Please report this with the run file"
         )
-    tally = Tally(rows_in=source.rows, rows_out=documents)
+    rows_in = source.rows if "copy" not in tokens.columns else tokens.count()
+    tally = Tally(rows_in=rows_in, rows_out=documents)
     details = {
         "tokens": int(packed[0]),
         "sequences": rows_of(context, versions)["sequences"],
@@ -168,12 +181,16 @@ DATA_STAGES = (
         _clean,
         fingerprint=lambda context: lists_fingerprint(context.config.clean),
     ),
-    _stage(
-        "dedup",
-        "find duplicates, split train from validation",
-        ("clean",),
-        ("corpus", "duplicates"),
-        _dedup,
+    REPEATS_STAGE,
+    Stage(
+        name="dedup",
+        purpose="find duplicates, split train from validation",
+        sections=("dedup", "decontaminate"),
+        inputs=("clean",),
+        outputs=("corpus", "duplicates"),
+        execute=_dedup,
+        fingerprint=lambda context: files_hash(context.config.decontaminate),
+        instead=lambda context: (cleaned(context),),
     ),
     _stage(
         "tokenize",
@@ -182,11 +199,13 @@ DATA_STAGES = (
         ("tokens",),
         _tokenize,
     ),
+    MIX_STAGE,
     _stage(
         "pack",
         "pack the tokens into shuffled sequences",
         ("tokens",),
         ("sequences",),
         _pack,
+        instead=packed_inputs,
     ),
 )

@@ -46,7 +46,7 @@ def up_to_date(context: Context, stage: Stage) -> RunRecord | None:
     what that run left is still the current version of each table and on disk.
     """
     record = context.ledger.latest(stage.name)
-    if record is None or any(not context.catalog.exists(name) for name in stage.inputs):
+    if record is None or any(not context.catalog.exists(name) for name in stage.reads(context)):
         return None
     if record.run_key != _key(context, stage, _input_versions(context, stage)):
         return None
@@ -114,7 +114,7 @@ def _run(context: Context, stage: Stage) -> None:
 
 
 def _input_versions(context: Context, stage: Stage) -> dict[str, int]:
-    return {name: context.catalog.info(name).version for name in stage.inputs}
+    return {name: context.catalog.info(name).version for name in stage.reads(context)}
 
 
 def _key(context: Context, stage: Stage, inputs: dict[str, int]) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.card.build import build_card
 from pipelines.errors import AccountingError
 from pipelines.evaluate.baselines import baselines
 from pipelines.lake import read_table
@@ -155,13 +156,21 @@ def _report(context: Context, _metadata: Metadata) -> Outcome:
     return Outcome({}, Tally(0, 0))
 
 
+def _card(context: Context, _metadata: Metadata) -> Outcome:
+    build_card(context.lake, context.config.card, context.config.name)
+    context.console.say(f"    card: {context.lake.card}")
+    return Outcome({}, Tally(0, 0))
+
+
 def _run_of(stage: str) -> Any:
     return lambda context: record.run_id if (record := context.ledger.latest(stage)) else ""
 
 
 def _latest_runs(context: Context) -> str:
     newest = {
-        r.stage: r.run_id for r in context.ledger.records() if r.state == "succeeded" and r.stage != "report"
+        r.stage: r.run_id
+        for r in context.ledger.records()
+        if r.state == "succeeded" and r.stage not in ("report", "card")
     }
     return digest(newest)
 
@@ -209,5 +218,16 @@ LEARN_STAGES = (
         execute=_report,
         fingerprint=_latest_runs,
         artefacts=lambda context: [context.lake.report],
+    ),
+    Stage(
+        name="card",
+        purpose="write the dataset card",
+        sections=("card",),
+        inputs=(),
+        outputs=(),
+        execute=_card,
+        fingerprint=lambda context: digest(context.config.name, _latest_runs(context)),
+        artefacts=lambda context: [context.lake.card, context.lake.card_facts],
+        enabled=lambda context: context.config.card.license is not None,
     ),
 )

@@ -36,6 +36,7 @@ class Stage:
         fingerprint: Hash of what it reads besides tables.
         artefacts: Files it leaves besides tables; it runs again if one is gone.
         enabled: Whether a whole run has this stage; as a command of its own it runs whatever this says.
+        instead: Tables it reads in place of some of `inputs`, or besides them, given the configuration.
     """
 
     name: str
@@ -47,6 +48,11 @@ class Stage:
     fingerprint: Callable[[Context], str] = lambda _context: ""
     artefacts: Callable[[Context], list[File]] = lambda _context: []
     enabled: Callable[[Context], bool] = lambda _context: True
+    instead: Callable[[Context], tuple[str, ...]] | None = None
+
+    def reads(self, context: Context) -> tuple[str, ...]:
+        """The tables it reads with this configuration."""
+        return self.inputs if self.instead is None else self.instead(context)
 
     def config(self, context: Context) -> dict[str, BaseModel]:
         """Its sections of the configuration by name."""

@@ -55,8 +55,8 @@ def test_a_peer_without_environment_is_said_to_be_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RINGLAKE_CACHE", str(tmp_path))
-    assert peers.environments() == ["loaders", "petastorm"]
+    assert peers.environments() == ["corpus", "loaders", "petastorm"]
     assert peers.python_of("loaders") is None
     assert "python -m benchmarks peers" in peers.missing("litdata")
     assert peers.main(["--where"]) == 0
-    assert capsys.readouterr().out.count("not there") == 2
+    assert capsys.readouterr().out.count("not there") == 3

@@ -42,7 +42,12 @@ def test_the_tables_of_the_guide_are_those_of_the_code() -> None:
 def test_every_reason_of_quarantine_is_explained() -> None:
     sources = DOCUMENT.parents[1] / "pipelines" / "ingest"
     code = "\n".join(path.read_text(encoding="utf-8") for path in sorted(sources.glob("*.py")))
-    used = set(re.findall(r'"((?:not|bad|too|text_is|text_not|missing|duplicate|unknown)_[a-z0-9_]+)"', code))
+    used = set(
+        re.findall(
+            r'"((?:not|bad|too|text_is|text_not|target_is|target_not|missing|duplicate|unknown|no_main)_[a-z0-9_]+)"',
+            code,
+        )
+    )
     used |= {"empty", "truncated", "corrupt", "bomb", "unreadable"}
     used -= {"text_field", "text_unit", "bad_lines"}
     written = set(re.findall(r"^\| `([a-z_0-9]+)` \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from conf.data import IngestConfig
+from conf.data import Format, IngestConfig
 from pipelines.errors import InputError
 from pipelines.ingest import installation
 from pipelines.ingest.discover import discover, fingerprint
+from pipelines.ingest.readers import READERS
 
 
 def make(folder: Path, *names: str) -> None:
@@ -99,7 +101,7 @@ def test_formats_and_compression_follow_the_name(tmp_path: Path) -> None:
         "c.json-lines.bz2": ("jsonl", "bz2"),
         "d.text": ("text", "none"),
         "e.TXT.GZ": ("text", "gzip"),
-        "f.parquet": ("unknown", "none"),
+        "f.parquet": ("parquet", "none"),
         "g.gz": ("unknown", "gzip"),
         "METADATA": ("unknown", "none"),
     }
@@ -168,3 +170,11 @@ def test_a_file_of_the_installation_is_found_where_this_machine_has_it() -> None
     elsewhere = f"/environment/of/another/node/{source}"
     assert Path(installation.here(elsewhere, source)).samefile(path)
     assert installation.here("/no/such/file", "my/own.txt") == "/no/such/file"
+
+
+def test_the_guide_lists_every_format_and_its_extensions() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "corpus.md").read_text(encoding="utf-8")
+    for reader in READERS.values():
+        if "auto" in reader.collections:
+            assert f"| `{reader.name}` | `{' '.join(reader.extensions)}` |" in guide
+            assert reader.name in get_args(Format)

@@ -28,11 +28,22 @@ PIECES = st.sampled_from(
         b"[",
         b'"',
         b" ",
+        b",",
+        b"\t",
+        b"text,",
+        b"<div>",
+        b"<p>a",
+        b"WARC/1.1\r\nWARC-Type: conversion\r\nContent-Length: 1\r\n\r\n",
+        b"\r\n\r\n",
+        b"PAR1",
     ]
 )
 CONTENT = st.one_of(st.binary(max_size=300), st.lists(st.one_of(PIECES, st.binary(max_size=5))).map(b"".join))
 NAMES = st.sampled_from(
-    ["a.jsonl", "a.txt", "a.jsonl.gz", "a.txt.zst", "a.txt.bz2", "a.py", "a.md", "METADATA"]
+    [
+        *("a.jsonl", "a.txt", "a.jsonl.gz", "a.txt.zst", "a.txt.bz2", "a.py", "a.md", "METADATA"),
+        *("a.csv", "a.tsv", "a.html", "a.parquet", "a.warc", "a.wet", "a.warc.gz", "a.csv.gz"),
+    ]
 )
 
 

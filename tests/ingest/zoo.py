@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tests.ingest import webs
+
 
 @dataclass(frozen=True)
 class Case:
@@ -82,8 +84,29 @@ def _text(value: str) -> bytes:
     return b'{"id": "x", "text": ' + value.encode() + b"}"
 
 
+def _wrong_length(excess: int) -> bytes:
+    """Six responses, the third of which states a length that is wrong by so many bytes."""
+    block = webs.http(webs.page(2))
+    records = webs.responses()
+    records[2] = webs.record(block, number=2, length=len(block) + excess)
+    return b"".join(records)
+
+
+def _wrong_digest() -> bytes:
+    records = webs.responses()
+    records[2] = webs.record(webs.http(webs.page(2)), number=2, WARC_Block_Digest=webs.sha1(b"other bytes"))
+    return b"".join(records)
+
+
+def _damaged_member(number: int) -> bytes:
+    packed = [gzip.compress(record) for record in webs.responses()]
+    packed[number] = _wrong_crc(packed[number])
+    return b"".join(packed)
+
+
 DEEP = b'{"text": "a", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 MANY = many_rows()
+ROWS = webs.parquet({"id": list(range(60)), "text": [f"entry {n}" for n in range(60)]}, row_group_size=20)
 
 CASES: tuple[Case, ...] = (
     Case("good.jsonl", with_lines({}), 12),
@@ -170,8 +193,62 @@ CASES: tuple[Case, ...] = (
     Case("bomb.jsonl.gz", gzip.compress(bytes(64 * 2**20)), 0, file_reason="bomb"),
     Case("utf16.txt", "one\ntwo\n".encode("utf-16"), 0, file_reason="not_utf8"),
     Case("utf16.jsonl", '{"text": "a"}\n'.encode("utf-16"), 0, file_reason="not_utf8"),
-    Case("half.parquet", b"PAR1" + bytes(100), 0, file_reason="unknown_format"),
-    Case("page.html.gz", gzip.compress(b"<div>" * 1000), 0, file_reason="unknown_format"),
+    Case("good.parquet", ROWS, 60),
+    Case("half.parquet", ROWS[: len(ROWS) // 2], 0, file_reason="corrupt"),
+    Case("empty.parquet", b"", 0, file_reason="corrupt"),
+    Case("zeros.parquet", b"PAR1" + bytes(100), 0, file_reason="corrupt"),
+    Case("no_rows.parquet", webs.parquet({"text": pa.array([], pa.string())}), 0, file_reason="empty"),
+    Case("int64.parquet", webs.parquet({"text": [1, 2]}), 0, file_reason="text_not_string"),
+    Case("no_text.parquet", webs.parquet({"body": ["a"]}), 0, file_reason="missing_text"),
+    Case("nulls.parquet", webs.parquet({"text": ["a", None, "b"]}), 2, ("text_is_null",)),
+    Case("rows.csv", b'id,text\n1,"two\r\nlines, ""quoted"""\n\n2,plain\n', 2),
+    Case(
+        "wrong_columns.csv",
+        b"id,lang,text\n1,en,a\n2,en\n3,en,b,c,d\n4\n\n5,en,e\n",
+        2,
+        ("bad_columns",) * 3,
+        lines=(3, 4, 5),
+    ),
+    Case(
+        "quotes.csv",
+        b'id,text\n1,a "b" c\n2,"a"b\n3,ok\n4,"open\n5,a\n',
+        1,
+        ("bad_quotes",) * 3,
+        lines=(2, 3, 5),
+    ),
+    Case("quotes.tsv", b'id\ttext\n1\tshe said "yes"\n2\t"open\n', 2),
+    Case("empty_cells.tsv", b"id\ttext\n1\t\n\ta\n", 1, ("text_is_null",), lines=(2,)),
+    Case("no_text.csv", b"id,body\n1,a\n", 0, file_reason="missing_text"),
+    Case("two_texts.csv", b"text,text\na,b\n", 0, file_reason="duplicate_key"),
+    Case("header_only.csv", b"id,text\n", 0, file_reason="empty"),
+    Case("invalid_utf8.csv", b"id,text\n1,a\xff\n2,b\n", 1, ("not_utf8",), lines=(2,)),
+    Case("page.html", webs.page(), 1),
+    Case("latin.htm", webs.page(charset="latin-1").replace(b"bay", b"b\xe4y"), 1),
+    Case("nested_divs.html.gz", gzip.compress(b"<div>" * 200_000 + b"a"), 0, file_reason="too_large"),
+    Case("nested_less.html", b"<div>" * 1000 + b"a", 0, file_reason="too_deep"),
+    Case("nothing.html", b"<html><body></body></html>", 0, file_reason="no_main_text"),
+    Case("empty.html", b" ", 0, file_reason="empty"),
+    Case("good.warc.gz", webs.members(webs.responses()), 6),
+    Case("one_member.warc.gz", gzip.compress(b"".join(webs.responses())), 6),
+    Case("cut.warc.gz", webs.members(webs.responses())[:-99], 5, ("truncated",)),
+    Case(
+        "cut_one_member.warc.gz", gzip.compress(b"".join(webs.responses()))[:-9], 0, file_reason="truncated"
+    ),
+    Case("cut.warc", b"".join(webs.responses())[:-99], 5, ("truncated",)),
+    Case("wrong_member.warc.gz", _damaged_member(3), 3, ("corrupt",)),
+    Case("too_short.warc", _wrong_length(-40), 5, ("bad_length",)),
+    Case("too_long.warc", _wrong_length(40), 5, ("bad_length",)),
+    Case("far_too_long.warc", _wrong_length(10**6), 5, ("truncated",)),
+    Case("wrong_digest.warc", _wrong_digest(), 5, ("bad_digest",)),
+    Case("no_warc.warc", b"<html>", 0, file_reason="bad_warc"),
+    Case("empty.warc", b"", 0, file_reason="empty"),
+    Case("texts.wet", b"".join(webs.record(b"text", "conversion", n) for n in range(3)), 3),
+    Case(
+        "bad_texts.wet.gz",
+        webs.members([webs.record(text, "conversion") for text in (b"a", b"\xff", b" ", b"b")]),
+        2,
+        ("not_utf8", "no_main_text"),
+    ),
     Case("notes.xyz", b"a note", 0, file_reason="unknown_format"),
     Case("no_extension", b"a note", 0, file_reason="unknown_format"),
     Case('it\'s a "naïve" 文件 name.jsonl', with_lines({}), 12),

@@ -104,7 +104,7 @@ def ingested(root: Path) -> Lake:
     rows, bad = documents(), quarantine()
     put(lake, "documents", rows)
     put(lake, "quarantine", bad)
-    source = {"format": "jsonl", "compression": "none", "repaired": 0, "state": "partly read"}
+    source = {"format": "jsonl", "compression": "none", "repaired": 0, "state": "partly read", "skipped": []}
     total = len(rows) + len(bad)
     put(
         lake,

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from conf import RunConfig
 from pipelines.lake import Lake
 from pipelines.report.build import build_report
-from pipelines.report.facts import STAGES
+from pipelines.report.facts import ORDER, STAGES
 from pipelines.run.registry import STAGES as REGISTERED
 from tests.report import lakes
 from tests.report.page import Page
@@ -78,4 +78,4 @@ def test_stages_with_settings_of_their_own_are_not_passed_off_as_the_run_file(
 
 
 def test_the_stages_are_those_of_the_run_in_its_order() -> None:
-    assert [*STAGES, "report"] == [stage.name for stage in REGISTERED]
+    assert [*ORDER, "report", "card"] == [stage.name for stage in REGISTERED]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.lake import Lake, read_arrow
-from schemas import TABLES
+from schemas import OPTIONAL, TABLES
 
-DATA_TABLES = tuple(name for name in TABLES if name != "runs")
-"""The tables whose rows depend on input and configuration alone."""
+DATA_TABLES = tuple(name for name in TABLES if name != "runs" and name not in OPTIONAL)
+"""The tables of every lake whose rows depend on input and configuration alone."""
 
 
 def rows(lake: str | Path, name: str, version: int | None = None) -> list[dict[str, Any]]:

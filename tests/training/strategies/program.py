@@ -38,28 +38,30 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 }
 """Ranks and strategy section of each case that trains 20 steps."""
 
-RESUMED = {"servers-1": "servers-1", "local-2-nesterov": "local-2-nesterov", "sharded-2": "ring-2"}
-"""Cases that are also resumed, and the case whose ranks are killed on the way before."""
-
-DESCENTS: dict[str, tuple[int, dict[str, Any]]] = {
-    "descent-ring-2": (2, {"name": "ring"}),
-    "descent-local-2": (2, {"name": "local_sgd", "local_sgd": {"local_steps": 1}}),
-}
-"""Ranks and strategy section of each case of plain gradient descent, see `descent`."""
-
-STAGED = "descent-staged-2"
-"""The first of them again, with every tensor sent by way of host memory."""
-
-
 DEATHS: dict[str, tuple[int, dict[str, Any], int]] = {
     "lost-worker": (2, {"name": "parameter_server", "parameter_server": {"mode": "async"}}, 1),
     "lost-server": (2, {"name": "parameter_server"}, 2),
 }
 """Ranks, strategy section and the rank that kills itself on the way."""
 
+RESUMED = {"servers-1": "lost-server", "local-2-nesterov": "local-2-nesterov", "sharded-2": "ring-2"}
+"""Cases that are also resumed, and the case that was killed on the way before: of `DEATHS` as it is there,
+another by its rank 0."""
+
+DESCENTS: dict[str, dict[str, Any]] = {
+    "descent-ring-2": {"name": "ring"},
+    "descent-local-2": {"name": "local_sgd", "local_sgd": {"local_steps": 1}},
+}
+"""Strategy section of each case of plain gradient descent on two ranks, see `descent`."""
+
+STAGED = "descent-staged-2"
+"""The first of them again, with every tensor sent by way of host memory."""
 
 LAWS = {"law-1": 1, "law-2": 2, "law-4": 4}
 """Ranks of each case of the least-squares problem, see `law`."""
+
+IN_ONE_LAUNCH = "small-2"
+"""Two ranks that do all cases of two ranks that train nothing: each start of a rank imports torch."""
 
 
 def main(folder: Path, names: list[str]) -> None:
@@ -72,7 +74,8 @@ def main(folder: Path, names: list[str]) -> None:
     results: dict[str, Any] = {}
     for name in names:
         try:
-            results[name] = run_case(spark, name, folder / name)
+            found = run_case(spark, name, folder)
+            results |= found if name == IN_ONE_LAUNCH else {name: found}
         except TrainingError as error:
             # The other cases are worth running all the same; the tests of this one show the message.
             results[name] = {"error": str(error)}
@@ -81,21 +84,34 @@ def main(folder: Path, names: list[str]) -> None:
 
 
 def run_case(spark: Any, name: str, folder: Path) -> Any:
-    """What rank 0 returned."""
+    """What rank 0 returned; of `IN_ONE_LAUNCH` by case.
+
+    Args:
+        spark: The session.
+        name: The case.
+        folder: What has a folder a case.
+    """
     if name in LAWS:
         return launch(descend_as_rank, LAWS[name], spark=spark, say=lambda line: None)[0]
-    if name in DESCENTS:
-        return run(spark, run_descent, folder, *DESCENTS[name])
-    if name == STAGED:
-        return run(spark, descend_staged, folder, *DESCENTS["descent-ring-2"])
+    if name == IN_ONE_LAUNCH:
+        jobs = {
+            case: make_job(folder / case, case_config(StrategyConfig(**section), 2))
+            for case, section in DESCENTS.items()
+        }
+        return launch(descend_in_turn, 2, spark=spark, args=(jobs,), say=lambda line: None)[0]
     if name in DEATHS:
         ranks, section, victim = DEATHS[name]
-        return run(spark, partial(die_on_the_way, victim=victim), folder, ranks, section)
+        return run(spark, partial(die_on_the_way, victim=victim), folder / name, ranks, section)
     base = name.removesuffix("-resumed")
-    if name != base:
+    place = folder / name
+    if name != base and RESUMED[base] in DEATHS:
+        # A checkpoint names its tables, so it is gone on with where it is.
+        place = folder / RESUMED[base]
+        (folder / name).symlink_to(place, target_is_directory=True)
+    elif name != base:
         with contextlib.suppress(RankFailedError):
-            run(spark, die_on_the_way, folder, *CASES[RESUMED[base]])
-    return run(spark, train, folder, *CASES[base])
+            run(spark, die_on_the_way, place, *CASES[RESUMED[base]])
+    return run(spark, train, place, *CASES[base])
 
 
 def run(
@@ -161,12 +177,18 @@ def train(job: TrainJob) -> Any:
     return loop.train_rank(job)
 
 
-def descend_staged(job: TrainJob) -> Any:
-    """The descent as ranks that share a GPU do it, as far as a CPU can show it: copies are sent."""
+def descend_in_turn(jobs: dict[str, TrainJob]) -> dict[str, Any]:
+    """The law of two ranks, the descents, and the first of them as ranks that share a GPU do it.
+
+    A CPU can show as much of the last that copies are sent and arrive.
+    """
     from training.strategies import staging
 
+    found: dict[str, Any] = {"law-2": descend_as_rank()}
+    found |= {name: run_descent(job) for name, job in jobs.items()}
     staging.needs_host = lambda device, backend: True
-    return run_descent(job)
+    found[STAGED] = run_descent(jobs["descent-ring-2"])
+    return found
 
 
 def die_on_the_way(job: TrainJob, victim: int = 0) -> Any:

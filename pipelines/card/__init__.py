@@ -1,0 +1,1 @@
+"""The dataset card: what a corpus is made of, what was left out and why, in Markdown and JSON."""

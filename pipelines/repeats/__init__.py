@@ -1,0 +1,1 @@
+"""Repeats: lines or paragraphs that many documents share are dropped from all but one, or from all."""

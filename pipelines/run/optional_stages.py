@@ -1,0 +1,138 @@
+"""The optional stages `repeats` and `mix`, and what the optional parts change for the stages behind them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pyspark import StorageLevel
+
+from pipelines.decontaminate.stage import decontaminate
+from pipelines.errors import InputError
+from pipelines.lake import read_table
+from pipelines.mix.stage import mix, with_copies
+from pipelines.repeats.stage import repeats
+from pipelines.run.accounting import Tally
+from pipelines.run.binding import rows_of, watched, write_output
+from pipelines.run.context import Context
+from pipelines.run.stage import Outcome, Stage
+from pipelines.stage import StageOutput
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def cleaned(context: Context) -> str:
+    """The table that dedup reads: `trimmed` where `repeats.unit` is set, else `clean`."""
+    return "clean" if context.config.repeats.unit is None else "trimmed"
+
+
+def packed_inputs(context: Context) -> tuple[str, ...]:
+    """The tables that pack reads: `mixed` too where `mix.groups` are."""
+    return ("tokens", "mixed") if context.config.mix.groups else ("tokens",)
+
+
+def decontaminated(context: Context, output: StageOutput, documents: DataFrame) -> StageOutput:
+    """The output of dedup without the survivors that overlap evaluation sets, if there are any sets."""
+    if not context.config.decontaminate.sets:
+        return output
+    for frame in output.shared:
+        # The search needs them before they are written.
+        if not frame.is_cached:
+            frame.persist(StorageLevel.DISK_ONLY)
+    try:
+        more = decontaminate(
+            output.tables["corpus"], context.config.decontaminate, documents, context.console.say
+        )
+    except BaseException:
+        for frame in output.shared:
+            frame.unpersist()
+        raise
+    return replace(
+        output,
+        tables=output.tables | more.tables,
+        shared=(*output.shared, *more.shared),
+        details=output.details | more.details,
+    )
+
+
+def mixed_tokens(context: Context) -> DataFrame:
+    """The rows that pack packs: those of `tokens`, each as often as `mixed` says if there is a mixture.
+
+    Raises:
+        InputError: `mixed` was made of another version of `tokens`.
+    """
+    tokens = context.input("tokens")
+    if not context.config.mix.groups:
+        return tokens
+    mixed = context.filled("mixed")
+    current = context.catalog.version("tokens")
+    made_of = mixed.metadata.get("inputs", {}).get("tokens")
+    if made_of != current:
+        raise InputError(
+            f"table 'mixed' was made of version {made_of} of 'tokens', which is at version {current} now; "
+            f"mix again with the same run file: ringlake mix --lake {context.lake.location}"
+        )
+    return with_copies(tokens, context.input("mixed"))
+
+
+def _repeats(context: Context, metadata: dict[str, Any]) -> Outcome:
+    documents = context.input("clean")
+    with watched(context, "repeats", "Count and drop what many documents share"):
+        output = repeats(documents, context.config.repeats, context.console.say)
+        versions = write_output(context, output, metadata)
+    rows = rows_of(context, versions)
+    tally = Tally(
+        rows_in=context.catalog.info("clean", metadata["inputs"]["clean"]).rows,
+        rows_out=rows["trimmed"],
+        rows_rejected=rows["emptied"],
+    )
+    return Outcome(versions, tally, output.details)
+
+
+def _mix(context: Context, metadata: dict[str, Any]) -> Outcome:
+    tokens, corpus = context.input("tokens"), context.input("corpus")
+    _check_same_corpus(context)
+    with watched(context, "mix", "Choose how often each document is packed"):
+        output = mix(tokens, corpus, context.config.mix)
+        versions = write_output(context, output, metadata)
+        mixed = read_table(context.spark, context.lake, "mixed", versions["mixed"])
+        left_out = mixed.where("copies = 0").count()
+    tally = Tally(
+        rows_in=context.catalog.info("tokens", metadata["inputs"]["tokens"]).rows,
+        rows_out=rows_of(context, versions)["mixed"] - left_out,
+        rows_rejected=left_out,
+    )
+    return Outcome(versions, tally, output.details)
+
+
+def _check_same_corpus(context: Context) -> None:
+    """InputError if `tokens` was made of another version of `corpus` than the current one."""
+    current = context.catalog.version("corpus")
+    made_of = context.filled("tokens").metadata.get("inputs", {}).get("corpus")
+    if made_of != current:
+        raise InputError(
+            f"table 'tokens' was made of version {made_of} of 'corpus', which is at version {current} now; "
+            f"tokenize again: ringlake tokenize --lake {context.lake.location}"
+        )
+
+
+REPEATS_STAGE = Stage(
+    name="repeats",
+    purpose="drop lines or paragraphs that many documents share",
+    sections=("repeats",),
+    inputs=("clean",),
+    outputs=("trimmed", "emptied", "repeats"),
+    execute=_repeats,
+    enabled=lambda context: context.config.repeats.unit is not None,
+)
+
+MIX_STAGE = Stage(
+    name="mix",
+    purpose="choose how often each document is packed",
+    sections=("mix",),
+    inputs=("tokens", "corpus"),
+    outputs=("mixed",),
+    execute=_mix,
+    enabled=lambda context: bool(context.config.mix.groups),
+)
