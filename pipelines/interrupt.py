@@ -13,6 +13,23 @@ CANCEL_SECONDS = 10.0
 """How long the JVM may take to hear of it; a driver that is stuck must not keep the user waiting."""
 
 
+_happened = threading.Event()
+
+
+def forget_interrupts() -> None:
+    """Counts interrupts anew: what follows has not been interrupted yet."""
+    _happened.clear()
+
+
+def was_interrupted() -> bool:
+    """Whether SIGINT came since `forget_interrupts`.
+
+    The exception alone does not tell: clean-up that asks the JVM while it travels can raise another one in
+    its place, and one that is raised inside a finalizer is lost.
+    """
+    return _happened.is_set()
+
+
 def end_jobs_on_interrupt(spark: SparkSession) -> None:
     """Makes SIGINT cancel all jobs of the session and raise KeyboardInterrupt in the main thread.
 
@@ -30,6 +47,7 @@ def end_jobs_on_interrupt(spark: SparkSession) -> None:
     assert gateway is not None
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        _happened.set()
         # A second Ctrl-C ends the waiting at once.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         cancel = threading.Thread(target=context.cancelAllJobs, daemon=True)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from pipelines.interrupt import forget_interrupts, was_interrupted
 from pipelines.lake import RunRecord
 from pipelines.run.context import Context
 from pipelines.run.failure import explain, in_our_words
@@ -72,12 +73,13 @@ def _run(context: Context, stage: Stage) -> None:
     outcome: Outcome | None = None
     failure: BaseException | None = None
     memory = PeakMemory()
+    forget_interrupts()
     with memory, Heartbeat(context.console, stage.name):
         try:
             outcome = stage.execute(context, metadata)
             outcome.tally.check(stage.name)
         except BaseException as error:  # noqa: BLE001 - recorded, then raised again below
-            failure = error
+            failure = KeyboardInterrupt() if was_interrupted() else error
     seconds = time.monotonic() - clock
     tally = outcome.tally if outcome is not None else None
     record = RunRecord(
