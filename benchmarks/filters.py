@@ -23,7 +23,8 @@ from typing import Any
 
 from benchmarks import corpus, peers
 from benchmarks.machine import describe
-from conf.data import CleanConfig, RedactConfig
+from conf.data import CleanConfig, PrivacyConfig
+from pipelines.clean.privacy.kinds import KINDS
 from pipelines.clean.profiles import PROFILES
 from schemas.documents import DOCUMENTS
 
@@ -131,7 +132,7 @@ def plain_config(rules: Sequence[str], thresholds: Mapping[str, float] | None = 
         profile="none",
         rules=tuple(rules),
         repair=False,
-        redact=RedactConfig(emails=False, ips=False),
+        privacy=PrivacyConfig.model_validate(dict.fromkeys(KINDS, "off")),
         splitter="word_or_punct",
         thresholds=dict(thresholds or {}),
     )

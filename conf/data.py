@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Format = Literal[
     "auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs", "delta"
@@ -92,13 +92,47 @@ class IngestConfig(BaseModel):
         return self
 
 
-class RedactConfig(BaseModel):
-    """Personal data that is replaced by typed placeholders."""
+Mode = Annotated[
+    Literal["off", "redact", "reject"],
+    # YAML reads off and on as false and true.
+    BeforeValidator(
+        lambda value: {False: "off", True: "redact"}.get(value, value) if value in (0, 1) else value
+    ),
+]
+
+
+class PrivacyConfig(BaseModel):
+    """Personal data and secrets: `redact` puts a placeholder there, `reject` takes the document out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    emails: bool = True
-    ips: bool = Field(True, description="Public IPv4 and IPv6 addresses; private ranges stay.")
+    private_key: Mode = Field("redact", description="Private keys in PEM form.")
+    api_key: Mode = Field("redact", description="Keys and tokens of services, by their published formats.")
+    email: Mode = Field("redact", description="E-mail addresses.")
+    iban: Mode = Field("redact", description="International bank account numbers.")
+    credit_card: Mode = Field("redact", description="Payment card numbers.")
+    national_id: Mode = Field("redact", description="Numbers of the kinds named in national_ids.")
+    ip_address: Mode = Field("redact", description="Public IPv4 and IPv6 addresses; private ranges stay.")
+    phone: Mode = Field("redact", description="Phone numbers.")
+    phone_regions: tuple[str, ...] = Field(
+        (), description="Regions (ISO 3166-1) whose national phone numbers are found; with a + all are."
+    )
+    national_ids: tuple[str, ...] = Field(
+        (), description="Modules of python-stdnum: us.ssn, es.nif, cn.ric, gb.nhs, ..."
+    )
+
+
+class LanguageConfig(BaseModel):
+    """What is different for documents of one language; None: as for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    profile: str | None = None
+    rules: tuple[str, ...] | None = None
+    thresholds: dict[str, float] = Field(
+        default_factory=dict, description="Added to those of all languages, whose rules need not be here."
+    )
+    splitter: str | None = None
 
 
 class CleanConfig(BaseModel):
@@ -125,8 +159,28 @@ class CleanConfig(BaseModel):
         None,
         description="Words: word_or_punct+icu, word_or_punct, whitespace or icu. None: the profile's own.",
     )
-    repair: bool = Field(True, description="Repair encoding, Unicode form and white space before judging.")
-    redact: RedactConfig = Field(default_factory=RedactConfig)
+    per_language: dict[str, LanguageConfig] = Field(
+        default_factory=dict,
+        description="Profile, rules, thresholds and splitter by identified language (ISO 639-1).",
+    )
+    stop_words: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Words of gopher.stop_words.min by language; English has the paper's.",
+    )
+    url_blocklist: tuple[str, ...] = Field(
+        (), description="Files of domains and URL prefixes, one a line; documents found there are rejected."
+    )
+    word_blocklist: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Files of words and phrases by language; 'all' for every language."
+    )
+    boilerplate: tuple[str, ...] = Field(
+        (), description="Files of lines that the step boilerplate.lines drops besides its own."
+    )
+    repair: bool | None = Field(
+        None,
+        description="Repair encoding, Unicode form, white space before judging. None: the profile's own.",
+    )
+    privacy: PrivacyConfig = Field(default_factory=PrivacyConfig)
 
 
 class DedupConfig(BaseModel):

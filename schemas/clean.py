@@ -19,17 +19,21 @@ CLEAN = Table(
         LANG,
         LANG_SCORE,
         Column("num_words", pa.int64(), "Number of words before redaction, by the profile's splitter."),
-        Column("num_emails", pa.int32(), "E-mail addresses replaced by a placeholder."),
-        Column("num_ips", pa.int32(), "Public IP addresses replaced by a placeholder."),
+        Column(
+            "pii",
+            pa.map_(pa.string(), pa.int32()),
+            "Personal data replaced by placeholders in text and target, by kind ('email', 'phone', ...).",
+        ),
         Column(
             "num_repairs",
             pa.int32(),
-            "Characters that repair changed or removed: those of the text as read that are gone.",
+            "Characters that repair changed or removed in text and target: those as read that are gone.",
         ),
         Column(
             "measures",
             pa.map_(pa.string(), pa.float64()),
-            "Value of every rule of the profile, by rule name, for tuning thresholds by query.",
+            "Value of every rule of the profile, by rule name, for tuning thresholds by query; lines that a "
+            "step dropped, by its name, where it counts them.",
         ),
     ),
     key=("doc_id",),

@@ -55,7 +55,7 @@ def collect_facts(lake: Lake, config: CardConfig, name: str) -> dict[str, Any]:
         "languages": _groups(lake, versions, encoded, "c.lang", config.max_rows),
         "sources": _groups(lake, versions, encoded, "split_part(c.source, '/', 1)", config.max_rows),
         "removed": _removed(lake, runs, versions),
-        "personal_data": _personal_data(lake, catalog, versions),
+        "personal_data": _personal_data(lake, versions),
         "rules": clean.details if clean is not None else {},
         "deduplication": _configuration(runs["dedup"], "dedup"),
         "decontamination": runs["dedup"].details.get("decontamination"),
@@ -137,22 +137,14 @@ def _removed(lake: Lake, runs: dict[str, RunRecord], versions: dict[str, int]) -
     return removed
 
 
-def _personal_data(lake: Lake, catalog: Catalog, versions: dict[str, int]) -> dict[str, int]:
+def _personal_data(lake: Lake, versions: dict[str, int]) -> dict[str, int]:
     """Placeholders by kind, in the documents that passed cleaning."""
     if "clean" not in versions:
         return {}
-    names = [field.name for field in catalog.delta_table("clean", versions["clean"]).schema().fields]
-    clean = {"clean": versions["clean"]}
-    found: dict[str, int] = {}
-    for column in ("num_emails", "num_ips"):
-        if column in names:
-            sql = f"SELECT sum({column}) AS total FROM clean"  # noqa: S608 - one of two names
-            found[column.removeprefix("num_")] = int(read_sql(lake, sql, clean)[0]["total"] or 0)
-    if "pii" in names:
-        pairs = "SELECT unnest(map_keys(pii)) AS kind, unnest(map_values(pii)) AS number FROM clean"
-        sql = f"SELECT kind, sum(number) AS total FROM ({pairs}) GROUP BY kind"  # noqa: S608 - constants
-        found |= {row["kind"]: int(row["total"]) for row in read_sql(lake, sql, clean)}
-    return dict(sorted(found.items()))
+    pairs = "SELECT unnest(map_keys(pii)) AS kind, unnest(map_values(pii)) AS number FROM clean"
+    sql = f"SELECT kind, sum(number) AS total FROM ({pairs}) GROUP BY kind"  # noqa: S608 - constants
+    rows = read_sql(lake, sql, {"clean": versions["clean"]})
+    return {row["kind"]: int(row["total"]) for row in sorted(rows, key=lambda row: row["kind"])}
 
 
 def _configuration(run: RunRecord | None, section: str) -> dict[str, Any] | None:

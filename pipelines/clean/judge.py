@@ -1,4 +1,4 @@
-"""Documents through cleaning, a batch at a time: repair, language, rules and steps, in this order."""
+"""Documents through cleaning, a batch at a time: repair, language, rules and steps, privacy, in order."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ import pyarrow as pa
 
 from conf.data import CleanConfig
 from pipelines.clean.characters import Index, buffers
+from pipelines.clean.counts import STOP_WORDS
 from pipelines.clean.language import Languages, identify
-from pipelines.clean.profiles import LANGUAGE_PREFIX, Plan, resolve
-from pipelines.clean.redact import redact
-from pipelines.clean.repair import repair_all
+from pipelines.clean.plans import resolve_all
+from pipelines.clean.privacy.kinds import KINDS, rule_name
+from pipelines.clean.privacy.redactor import Redactor
+from pipelines.clean.profiles import LANGUAGE_PREFIX, Plan
+from pipelines.clean.repair import repair, repair_all
+from pipelines.clean.resources import Resources
 from pipelines.clean.rules import Rule
 from pipelines.clean.stats import BatchStats, Values
 
@@ -23,53 +27,22 @@ CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class Decisions:
-    """The decisions on some documents. What is said of those that stay has a row for each of them, in order.
-
-    Attributes:
-        failed: Place of the first rule that failed among the rules of the plan, int64 of shape (documents,);
-            -1 for documents that stay.
-        values: What that rule measured, float64 of shape (documents,); 0 for documents that stay.
-        languages: Of the repaired texts.
-        num_repairs: Characters that repair changed or removed, int64 of shape (documents,).
-        texts: Texts that stay, repaired and changed by the profile's steps, not redacted.
-        num_words: Words that the last rule saw in them, int64 of shape (kept,).
-        measures: What every rule measured in them, float64 of shape (kept, rules).
-    """
-
-    failed: Index
-    values: Values
-    languages: Languages
-    num_repairs: Index
-    texts: pa.LargeStringArray
-    num_words: Index
-    measures: Values
-
-    @property
-    def stay(self) -> npt.NDArray[np.bool_]:
-        """Which documents stay, bool of shape (documents,)."""
-        return self.failed < 0
-
-
-@dataclass(frozen=True)
 class Kept:
     """A document that passed every rule.
 
     Attributes:
         text: Repaired, changed by the profile's steps, redacted.
-        language: Of the repaired text.
+        target: The other side of a pair, repaired and redacted.
         num_words: Words that the last rule saw, before redaction.
-        num_emails: E-mail addresses replaced.
-        num_ips: Public IP addresses replaced.
-        num_repairs: Characters that repair changed or removed.
-        measures: What every rule measured, by its name.
+        pii: Personal data replaced, by kind; kinds without any are left out.
+        num_repairs: Characters that repair changed or removed, those of the target included.
+        measures: What every rule measured, and the lines that steps dropped, by name.
     """
 
     text: str
-    language: str
+    target: str | None
     num_words: int
-    num_emails: int
-    num_ips: int
+    pii: dict[str, int]
     num_repairs: int
     measures: dict[str, float]
 
@@ -83,14 +56,46 @@ class Refused:
         value: What it measured.
         threshold: The limit that the value broke.
         comparison: '<' if the value had to be at least the threshold, '>' if at most.
-        language: Of the repaired text.
     """
 
     rule: str
     value: float
     threshold: float
     comparison: str
-    language: str
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The decisions on some documents that share a plan.
+
+    Attributes:
+        rows: Which documents of the batch these are, int64 of shape (documents,).
+        plan: What was done with them.
+        languages: Of the repaired texts.
+        refused: For each document why it goes; None for those that stay.
+        texts: Of those that stay, in order: repaired, changed by the profile's steps, redacted.
+        targets: The other sides of their pairs, repaired and redacted; None for single texts.
+        num_words: Words that the last rule saw in them, int64 of shape (kept,).
+        pii: Personal data replaced in each, by kind.
+        num_repairs: Characters that repair changed or removed in each, int64 of shape (kept,).
+        measures: What `plan.measured` measured in them, float64 of shape (kept, measured).
+    """
+
+    rows: Index
+    plan: Plan
+    languages: Languages
+    refused: list[Refused | None]
+    texts: list[str]
+    targets: list[str | None]
+    num_words: Index
+    pii: list[dict[str, int]]
+    num_repairs: Index
+    measures: Values
+
+    @property
+    def stay(self) -> npt.NDArray[np.bool_]:
+        """Which documents stay, bool of shape (documents,)."""
+        return np.array([reason is None for reason in self.refused], np.bool_)
 
 
 class Judge:
@@ -102,79 +107,165 @@ class Judge:
         'gopher.words.min'
     """
 
-    def __init__(self, config: CleanConfig) -> None:
-        """Resolves profile, rules and thresholds; ConfigError if one of them is not known."""
-        self._config = config
-        self.plan: Plan = resolve(config)
+    def __init__(self, config: CleanConfig, resources: Resources | None = None) -> None:
+        """Resolves profiles, rules and thresholds.
 
-    def decide(self, texts: pa.LargeStringArray) -> Decisions:
-        """The decision on every text; the empty one, too, gets exactly one."""
-        found = [self._decide(texts.slice(start, stop - start)) for start, stop in _chunks(texts)]
-        if not found:
-            found = [self._decide(texts)]
-        return Decisions(
-            np.concatenate([one.failed for one in found]),
-            np.concatenate([one.values for one in found]),
-            Languages(
-                np.concatenate([one.languages.codes for one in found]),
-                np.concatenate([one.languages.scores for one in found]),
-            ),
-            np.concatenate([one.num_repairs for one in found]),
-            pa.concat_arrays([one.texts for one in found]),
-            np.concatenate([one.num_words for one in found]),
-            np.concatenate([one.measures for one in found]),
+        Args:
+            config: The configuration.
+            resources: Its lists; None: they are read.
+
+        Raises:
+            ConfigError: A profile, rule or other name is not known.
+            InputError: A list cannot be read.
+        """
+        self.plans = resolve_all(config)
+        self.plan: Plan = self.plans.default
+        self.redactor = Redactor(config.privacy)
+        self._rejects = [kind for kind in self.redactor.kinds if getattr(config.privacy, kind) == "reject"]
+        self.resources = Resources.load(config) if resources is None else resources
+
+    def decide(
+        self, texts: pa.LargeStringArray, targets: pa.Array | None = None, urls: pa.Array | None = None
+    ) -> Iterator[Decisions]:
+        """The decision on every document; the empty text, too, gets exactly one.
+
+        Args:
+            texts: What rules judge.
+            targets: The other sides of pairs, null for single texts; they are repaired and redacted alike.
+            urls: The documents' addresses, null where there is none.
+        """
+        for start, stop in _chunks(texts):
+            part = texts.slice(start, stop - start)
+            num_repairs = np.zeros(len(part), np.int64)
+            if self.plans.repair:
+                part, num_repairs = repair_all(part)
+            languages = identify(part)
+            for plan, stop_words, rows in self._groups(languages.code.tolist()):
+                chosen = pa.array(rows)
+                stats = BatchStats(
+                    part.take(chosen),
+                    plan.splitter,
+                    languages.take(rows),
+                    plan.languages,
+                    stop_words,
+                    None if urls is None else urls.take(pa.array(rows + start)),
+                    self.resources,
+                )
+                others = None if targets is None else targets.take(pa.array(rows + start))
+                yield self._decide(rows + start, plan, stats, others, num_repairs[rows])
+
+    def judge(self, text: str, target: str | None = None, url: str | None = None) -> Kept | Refused:
+        """The decision on one document."""
+        (found,) = self.decide(
+            pa.array([text], pa.large_string()), pa.array([target], pa.string()), pa.array([url], pa.string())
         )
-
-    def _decide(self, texts: pa.LargeStringArray) -> Decisions:
-        num_repairs = np.zeros(len(texts), np.int64)
-        if self._config.repair:
-            texts, num_repairs = repair_all(texts)
-        languages = identify(texts)
-        failed, values, kept, num_words, measures = measure(self.plan, texts, languages)
-        return Decisions(failed, values, languages, num_repairs, kept, num_words, measures)
-
-    def judge(self, text: str) -> Kept | Refused:
-        """The decision on one text, redacted if it stays."""
-        found = self.decide(pa.array([text], pa.large_string()))
-        language = str(found.languages.code[0])
-        if not found.stay[0]:
-            rule = self.plan.rules[found.failed[0]]
-            threshold = self.plan.thresholds[rule.name]
-            return Refused(rule.name, float(found.values[0]), threshold, rule.comparison, language)
-        redacted = redact(found.texts[0].as_py(), self._config.redact.emails, self._config.redact.ips)
+        refused = found.refused[0]
+        if refused is not None:
+            return refused
+        names = [item.name for item in found.plan.measured]
         return Kept(
-            redacted.text,
-            language,
+            found.texts[0],
+            found.targets[0],
             int(found.num_words[0]),
-            redacted.num_emails,
-            redacted.num_ips,
+            found.pii[0],
             int(found.num_repairs[0]),
-            {rule.name: float(value) for rule, value in zip(self.plan.rules, found.measures[0], strict=True)},
+            dict(zip(names, found.measures[0].tolist(), strict=True)),
         )
 
+    def stop_words(self, language: str) -> frozenset[str]:
+        """The stop words of a language: the run's own, else Gopher's English ones."""
+        return self.resources.stop_words.get(language, STOP_WORDS)
 
-def measure(
-    plan: Plan, texts: pa.LargeStringArray, languages: Languages
-) -> tuple[Index, Values, pa.LargeStringArray, Index, Values]:
+    def repair(self, text: str) -> tuple[str, int]:
+        """The repaired text and the characters that went, unless the run wants no repair."""
+        return repair(text) if self.plans.repair else (text, 0)
+
+    def _groups(self, codes: list[str]) -> Iterator[tuple[Plan, frozenset[str], Index]]:
+        """The documents of each plan and each list of stop words, in their order."""
+        groups: dict[tuple[int, frozenset[str]], tuple[Plan, list[int]]] = {}
+        for row, code in enumerate(codes):
+            plan = self.plans.of(code)
+            groups.setdefault((id(plan), self.stop_words(code)), (plan, []))[1].append(row)
+        for (_, stop_words), (plan, rows) in groups.items():
+            yield plan, stop_words, np.array(rows, np.int64)
+
+    def _decide(
+        self, rows: Index, plan: Plan, stats: BatchStats, targets: pa.Array | None, num_repairs: Index
+    ) -> Decisions:
+        languages = stats.languages
+        failed, values, kept, num_words, measures = measure(plan, stats)
+        refused: list[Refused | None] = [None] * len(rows)
+        for row in np.flatnonzero(failed >= 0):
+            rule = plan.measured[failed[row]]
+            assert isinstance(rule, Rule)
+            refused[row] = Refused(rule.name, float(values[row]), plan.thresholds[rule.name], rule.comparison)
+        stay = np.flatnonzero(failed < 0)
+        others = [None] * len(stay) if targets is None else targets.take(pa.array(stay)).to_pylist()
+        repairs = num_repairs[stay]
+        texts, pairs, counts = [], [], []
+        remaining = np.ones(len(stay), np.bool_)
+        for place, (text, target) in enumerate(zip(kept.to_pylist(), others, strict=True)):
+            redacted = self.redactor.redact(text)
+            pii = redacted.counts
+            other = None
+            if target is not None:
+                repaired, num_more = self.repair(target)
+                repairs[place] += num_more
+                second = self.redactor.redact(repaired)
+                other, pii = second.text, add(pii, second.counts)
+            reason = self._private(plan, pii)
+            if reason is not None:
+                refused[stay[place]] = reason
+                remaining[place] = False
+                continue
+            texts.append(redacted.text)
+            pairs.append(other)
+            counts.append(pii)
+        return Decisions(
+            rows,
+            plan,
+            languages,
+            refused,
+            texts,
+            pairs,
+            num_words[remaining],
+            counts,
+            repairs[remaining],
+            measures[remaining],
+        )
+
+    def _private(self, plan: Plan, pii: dict[str, int]) -> Refused | None:
+        """Why a document with so much personal data goes, if the run rejects a kind of it."""
+        for kind in self._rejects:
+            name = rule_name(kind)
+            if pii.get(kind, 0) > plan.thresholds[name]:
+                return Refused(name, float(pii[kind]), plan.thresholds[name], ">")
+        return None
+
+
+def measure(plan: Plan, stats: BatchStats) -> tuple[Index, Values, pa.LargeStringArray, Index, Values]:
     """Measures every rule of a plan on some texts.
 
     A document that failed is measured on until a step changes the text of those that are left, or until
     a rule on languages, which come first and can turn away most of a crawl, has spoken.
 
     Returns:
-        For every document the place of the first rule that failed (-1 if none) and its value; for those
-        that stay their texts, their words, and the values of all rules.
+        For every document the place in `plan.measured` of the first rule that failed (-1 if none) and its
+        value; for those that stay their texts, their words, and the values of `plan.measured`.
     """
-    stats = BatchStats(texts, plan.splitter, languages, plan.languages)
-    failed = np.full(len(texts), -1, np.int64)
-    values = np.zeros(len(texts))
-    measures = np.zeros((len(texts), len(plan.rules)))
-    rows = np.arange(len(texts))  # the documents that stats has
+    num_texts = len(stats)
+    failed = np.full(num_texts, -1, np.int64)
+    values = np.zeros(num_texts)
+    measures = np.zeros((num_texts, len(plan.measured)))
+    rows = np.arange(num_texts)  # the documents that stats has
     place = 0
     for item in plan.items:
         if not isinstance(item, Rule):
             stats, rows = _left(stats, rows, failed)
-            stats = stats.with_texts(item.apply(stats))
+            before, stats = stats, stats.with_texts(item.apply(stats))
+            if item.counts_lines:
+                measures[rows, place] = dropped_lines(before, stats)
+                place += 1
             continue
         measured = item.measure(stats)
         fails = item.fails(measured, plan.thresholds[item.name]) & (failed[rows] < 0)
@@ -187,6 +278,16 @@ def measure(
     stay = failed[rows] < 0
     kept = stats.texts.filter(pa.array(stay))
     return failed, values, kept, stats.num_words[stay], measures[rows[stay]]
+
+
+def dropped_lines(before: BatchStats, after: BatchStats) -> Values:
+    """Lines that are not blank which a step took out of each text."""
+    return (before.lines.num_filled - after.lines.num_filled).astype(float)
+
+
+def add(counts: dict[str, int], more: dict[str, int]) -> dict[str, int]:
+    """The sums by kind, in the order of the kinds."""
+    return {kind: counts.get(kind, 0) + more.get(kind, 0) for kind in KINDS if kind in counts or kind in more}
 
 
 def _left(stats: BatchStats, rows: Index, failed: Index) -> tuple[BatchStats, Index]:

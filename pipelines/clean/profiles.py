@@ -6,9 +6,10 @@ import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from conf.data import CleanConfig, LanguageConfig
 from conf.errors import ConfigError
+from pipelines.clean.privacy.kinds import KINDS, rule_name
 from pipelines.clean.rules import (
     RULES,
     STEPS,
@@ -20,9 +21,6 @@ from pipelines.clean.rules import (
     gopher_repetition,
 )
 from pipelines.clean.words import DEFAULT_SPLITTER, SPLITTERS
-
-if TYPE_CHECKING:
-    from conf.data import CleanConfig
 
 LANGUAGE_PREFIX = "language."
 
@@ -37,6 +35,7 @@ class Profile:
         meaning: What it is for, in one line.
         splitter: What counts as a word.
         languages: Languages that its language rules want, ISO 639-1; empty for all.
+        repair: Whether texts are repaired before they are judged.
     """
 
     name: str
@@ -44,11 +43,12 @@ class Profile:
     meaning: str
     splitter: str = DEFAULT_SPLITTER
     languages: frozenset[str] = frozenset()
+    repair: bool = True
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A profile with the settings of a run applied: what cleaning does.
+    """A profile with the settings of a run applied: what cleaning does with documents of one language.
 
     Attributes:
         items: Rules and steps in order.
@@ -63,9 +63,9 @@ class Plan:
     languages: frozenset[str]
 
     @cached_property
-    def rules(self) -> tuple[Rule, ...]:
-        """The rules in order, without the steps between them."""
-        return tuple(item for item in self.items if isinstance(item, Rule))
+    def measured(self) -> tuple[Rule | Step, ...]:
+        """What leaves a value in `measures`, in order: the rules, and the steps that count lines."""
+        return tuple(item for item in self.items if isinstance(item, Rule) or item.counts_lines)
 
 
 def _names(rules: tuple[Rule, ...]) -> tuple[str, ...]:
@@ -112,62 +112,106 @@ PROFILES: dict[str, Profile] = {
             languages=_ENGLISH,
         ),
         Profile("none", (), "No rule: every document stays, repaired and redacted."),
+        Profile("pii-only", (), "Privacy alone: nothing judged, the text not even repaired.", repair=False),
     )
 }
 
 
-def resolve(config: CleanConfig) -> Plan:
-    """What a configuration asks for.
+def resolve(config: CleanConfig, language: str | None = None) -> Plan:
+    """What a configuration asks for: of a language with settings of its own, or of all others.
 
-    `rules` replace the profile's list. Wanted languages put the rule 'language.listed.min' in front of a
-    list that has no language rule; `min_language_score` puts 'language.score.min' in front of one that
-    lacks it.
+    `rules` replace the profile's list; the name of a profile among them stands for its list. Wanted
+    languages put the rule 'language.listed.min' in front of a list that has no language rule;
+    `min_language_score` puts 'language.score.min' in front of one that lacks it. A list of blocked addresses
+    puts 'blocklist.url.max' in front of all, one of blocked words 'blocklist.words.max' behind all, where
+    the list has no such rule.
+
+    Args:
+        config: The configuration.
+        language: A key of `per_language`; such a language is wanted unless `languages` says otherwise.
 
     Raises:
         ConfigError: A profile, rule, splitter or language is not known, or a rule is named twice.
     """
-    profile = PROFILES.get(config.profile)
-    if profile is None:
-        known = ", ".join(sorted(PROFILES))
-        raise ConfigError(f"clean.profile = {config.profile!r} is not known; known profiles: {known}")
-    names = list(profile.items if config.rules is None else config.rules)
+    own = config.per_language[language] if language else LanguageConfig()
+    key = f"clean.per_language.{language}" if language else "clean"
+    profile = _profile(own.profile or config.profile, key)
+    # A profile of its own comes with its own list.
+    rules = own.rules if own.rules is not None or own.profile else config.rules
+    names = _expand(profile.items if rules is None else rules)
     if config.languages and not any(name.startswith(LANGUAGE_PREFIX) for name in names):
         names.insert(0, "language.listed.min")
     if config.min_language_score is not None and "language.score.min" not in names:
         names.insert(0, "language.score.min")
-    splitter = config.splitter or profile.splitter
+    if config.url_blocklist and "blocklist.url.max" not in names:
+        names.insert(0, "blocklist.url.max")
+    if config.word_blocklist and not any(name.startswith("blocklist.word") for name in names):
+        names.append("blocklist.words.max")
+    splitter = own.splitter or (None if own.profile else config.splitter) or profile.splitter
     if splitter not in SPLITTERS:
         raise ConfigError(
-            f"clean.splitter = {splitter!r} is not known; known splitters: {', '.join(SPLITTERS)}"
+            f"{key}.splitter = {splitter!r} is not known; known splitters: {', '.join(SPLITTERS)}"
         )
-    items = _items(names)
-    return Plan(items, _thresholds(items, config), splitter, _languages(config) or profile.languages)
+    items = _items(names, key)
+    wanted = _languages(config) or (frozenset({language}) if language else profile.languages)
+    return Plan(items, _thresholds(items, config, own, key), splitter, wanted)
 
 
-def _items(names: list[str]) -> tuple[Rule | Step, ...]:
+def repairs(config: CleanConfig) -> bool:
+    """Whether texts are repaired. It comes before their language is known, so it is one for all."""
+    return _profile(config.profile, "clean").repair if config.repair is None else config.repair
+
+
+def _profile(name: str, key: str) -> Profile:
+    if name not in PROFILES:
+        known = ", ".join(sorted(PROFILES))
+        raise ConfigError(f"{key}.profile = {name!r} is not known; known profiles: {known}")
+    return PROFILES[name]
+
+
+def _expand(names: tuple[str, ...]) -> list[str]:
+    return [item for name in names for item in (PROFILES[name].items if name in PROFILES else (name,))]
+
+
+def _items(names: list[str], key: str) -> tuple[Rule | Step, ...]:
     known: dict[str, Rule | Step] = {**RULES, **STEPS}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ConfigError(
-            f"clean.rules: {unknown} are not known; known rules and steps: {', '.join(sorted(known))}"
+            f"{key}.rules: {unknown} are not known; known rules and steps: {', '.join(sorted(known))}; "
+            f"the name of a profile stands for its list: {', '.join(sorted(PROFILES))}"
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigError(f"clean.rules: {twice} are named more than once; name each rule once")
+        raise ConfigError(f"{key}.rules: {twice} are named more than once; name each rule once")
     return tuple(known[name] for name in names)
 
 
-def _thresholds(items: tuple[Rule | Step, ...], config: CleanConfig) -> dict[str, float]:
+def _thresholds(
+    items: tuple[Rule | Step, ...], config: CleanConfig, own: LanguageConfig, key: str
+) -> dict[str, float]:
     thresholds = {item.name: item.threshold for item in items if isinstance(item, Rule)}
+    thresholds |= {rule_name(kind): 0.0 for kind in KINDS if getattr(config.privacy, kind) == "reject"}
     if config.min_language_score is not None:
         thresholds["language.score.min"] = config.min_language_score
-    for name, value in config.thresholds.items():
-        if name not in thresholds:
-            applied = ", ".join(sorted(thresholds)) or "none"
-            raise ConfigError(f"clean.thresholds: {name!r} is no rule of this run; its rules: {applied}")
-        if math.isnan(value):
-            raise ConfigError(f"clean.thresholds.{name} is not a number; every text would pass; name a limit")
-        thresholds[name] = value
+    # What is set for all languages may be about rules that this one's list lacks.
+    general = {
+        name: value
+        for name, value in config.thresholds.items()
+        if name in thresholds or not config.per_language
+    }
+    for where, changes in (("clean", general), (key, own.thresholds)):
+        for name, value in changes.items():
+            if name not in thresholds:
+                applied = ", ".join(sorted(thresholds)) or "none"
+                raise ConfigError(
+                    f"{where}.thresholds: {name!r} is no rule of this run; its rules: {applied}"
+                )
+            if math.isnan(value):
+                raise ConfigError(
+                    f"{where}.thresholds.{name} is not a number; every text would pass; name a limit"
+                )
+            thresholds[name] = value
     return thresholds
 
 

@@ -11,15 +11,14 @@ import pyarrow.compute as pc
 
 from conf.data import CleanConfig
 from pipelines.clean.judge import Decisions, Judge
-from pipelines.clean.profiles import Plan
-from pipelines.clean.redact import redact
-from pipelines.clean.stats import Values
+from pipelines.clean.resources import Resources
 from pipelines.stage import StageOutput
 from pipelines.tagged import tagged_batches, tagged_spark_schema, untag
 from schemas.clean import CLEAN
 from schemas.rejected import REJECTED
 
 if TYPE_CHECKING:
+    from pyspark import Broadcast
     from pyspark.sql import DataFrame
 
 TABLES = (CLEAN, REJECTED)
@@ -33,14 +32,20 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
     Args:
         documents: The table `documents`, or any DataFrame with doc_id, source, source_id, text, target and
             url.
-        config: Profile, thresholds, languages, redaction.
+        config: Profile, thresholds, languages, lists, privacy.
 
     Raises:
-        ConfigError: A profile, rule, splitter or language is not known.
+        ConfigError: A profile, rule, splitter, language or another name is not known.
+        InputError: A list of blocked addresses, words or lines cannot be read.
     """
     # Made here as well, so that a mistake is met before any task starts.
-    plan = Judge(config).plan
-    tagged = documents.select(*_INPUT_COLUMNS).mapInArrow(_cleaner(config), tagged_spark_schema(TABLES))
+    judge = Judge(config)
+    plan = judge.plan
+    # Lists may lie where executors do not see them, and may be large: they travel once to each.
+    resources = documents.sparkSession.sparkContext.broadcast(judge.resources)
+    tagged = documents.select(*_INPUT_COLUMNS).mapInArrow(
+        _cleaner(config, resources), tagged_spark_schema(TABLES)
+    )
     return StageOutput(
         tables={table.name: untag(tagged, table) for table in TABLES},
         shared=(tagged,),
@@ -50,60 +55,67 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
             "thresholds": plan.thresholds,
             "splitter": plan.splitter,
             "languages": sorted(plan.languages),
+            "per_language": {
+                code: {
+                    "items": [item.name for item in own.items],
+                    "thresholds": own.thresholds,
+                    "splitter": own.splitter,
+                    "languages": sorted(own.languages),
+                }
+                for code, own in judge.plans.by_language.items()
+            },
         },
     )
 
 
-def _cleaner(config: CleanConfig) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _cleaner(
+    config: CleanConfig, resources: Broadcast[Resources]
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        judge = Judge(config)
+        judge = Judge(config, resources.value)
         for batch in batches:
             texts = batch.column("text").cast(pa.large_string())
-            found = judge.decide(texts)
-            kept = batch.filter(pa.array(found.stay))
-            rejected = batch.filter(pa.array(~found.stay))
-            yield from tagged_batches(TABLES, CLEAN, _clean_columns(kept, found, judge.plan, config))
-            yield from tagged_batches(TABLES, REJECTED, _rejected_columns(rejected, found, judge.plan))
+            for found in judge.decide(texts, batch.column("target"), batch.column("url")):
+                kept = batch.take(pa.array(found.rows[found.stay]))
+                rejected = batch.take(pa.array(found.rows[~found.stay]))
+                yield from tagged_batches(TABLES, CLEAN, _clean_columns(kept, found))
+                yield from tagged_batches(TABLES, REJECTED, _rejected_columns(rejected, found))
 
     return run
 
 
-def _clean_columns(
-    batch: pa.RecordBatch, found: Decisions, plan: Plan, config: CleanConfig
-) -> list[pa.Array]:
-    redacted = [redact(text, config.redact.emails, config.redact.ips) for text in found.texts.to_pylist()]
-    texts = pa.array([one.text for one in redacted], pa.string())
+def _clean_columns(batch: pa.RecordBatch, found: Decisions) -> list[pa.Array]:
+    texts = pa.array(found.texts, pa.string())
     languages = found.languages.take(np.flatnonzero(found.stay))
+    pii = pa.array([list(counts.items()) for counts in found.pii], CLEAN.column("pii").type)
     return [
         batch.column("doc_id"),
         batch.column("source"),
         batch.column("source_id"),
         texts,
-        batch.column("target"),
+        pa.array(found.targets, pa.string()),
         _num_bytes(texts),
         batch.column("url"),
         pa.array(languages.code, pa.string()),
         pa.array(languages.score),
         pa.array(found.num_words),
-        pa.array([one.num_emails for one in redacted], pa.int32()),
-        pa.array([one.num_ips for one in redacted], pa.int32()),
-        pa.array(found.num_repairs[found.stay], pa.int32()),
-        _measures(found.measures, plan),
+        pii,
+        pa.array(found.num_repairs, pa.int32()),
+        _measures(found),
     ]
 
 
-def _rejected_columns(batch: pa.RecordBatch, found: Decisions, plan: Plan) -> list[pa.Array]:
-    gone = ~found.stay
-    failed = pa.array(found.failed[gone])
-    languages = found.languages.take(np.flatnonzero(gone))
+def _rejected_columns(batch: pa.RecordBatch, found: Decisions) -> list[pa.Array]:
+    languages = found.languages.take(np.flatnonzero(~found.stay))
+    reasons = [reason for reason in found.refused if reason is not None]
     return [
         batch.column("doc_id"),
         batch.column("source"),
         batch.column("source_id"),
-        pa.array([rule.name for rule in plan.rules], pa.string()).take(failed),
-        pa.array(found.values[gone]),
-        pa.array([plan.thresholds[rule.name] for rule in plan.rules], pa.float64()).take(failed),
-        pa.array([rule.comparison for rule in plan.rules], pa.string()).take(failed),
+        pa.array([reason.rule for reason in reasons], pa.string()),
+        pa.array([reason.value for reason in reasons], pa.float64()),
+        pa.array([reason.threshold for reason in reasons], pa.float64()),
+        pa.array([reason.comparison for reason in reasons], pa.string()),
         pa.array(languages.code, pa.string()),
         _num_bytes(batch.column("text")),
     ]
@@ -113,10 +125,10 @@ def _num_bytes(texts: pa.Array) -> pa.Array:
     return pc.binary_length(texts).cast(pa.int64())
 
 
-def _measures(values: Values, plan: Plan) -> pa.MapArray:
-    """Name to value of all rules for every document, from values of shape (documents, rules)."""
-    num_documents, num_rules = values.shape
-    names = pa.array([rule.name for rule in plan.rules], pa.string())
-    keys = names.take(pa.array(np.tile(np.arange(num_rules), num_documents)))
-    offsets = pa.array(np.arange(num_documents + 1, dtype=np.int32) * num_rules, pa.int32())
-    return pa.MapArray.from_arrays(offsets, keys, pa.array(values.ravel()))
+def _measures(found: Decisions) -> pa.MapArray:
+    """Name to value of all that the plan measures, for every document that stays."""
+    num_documents, num_values = found.measures.shape
+    names = pa.array([item.name for item in found.plan.measured], pa.string())
+    keys = names.take(pa.array(np.tile(np.arange(num_values), num_documents)))
+    offsets = pa.array(np.arange(num_documents + 1, dtype=np.int32) * num_values, pa.int32())
+    return pa.MapArray.from_arrays(offsets, keys, pa.array(found.measures.ravel()))

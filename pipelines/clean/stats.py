@@ -17,6 +17,7 @@ from pipelines.clean.lines import Lines, count_lines
 from pipelines.clean.ngrams import repetition
 from pipelines.clean.pages import PageLines, read_lines
 from pipelines.clean.prose import Prose, find_prose
+from pipelines.clean.resources import EMPTY, Resources
 from pipelines.clean.words import DEFAULT_SPLITTER, Words, split
 
 Values = npt.NDArray[np.float64]
@@ -33,6 +34,8 @@ class BatchStats:
         languages: The likely languages of the documents.
         wanted: The languages that the profile wants; empty for all.
         stop_words: The words that Gopher's rule on stop words counts.
+        urls: The documents' addresses, null where there is none; None: there is none at all.
+        resources: The user's lists.
     """
 
     def __init__(
@@ -42,12 +45,16 @@ class BatchStats:
         languages: Languages | None = None,
         wanted: frozenset[str] = frozenset(),
         stop_words: frozenset[str] = STOP_WORDS,
+        urls: pa.Array | None = None,
+        resources: Resources = EMPTY,
     ) -> None:
         self.texts = texts
         self.splitter = splitter
         self.languages = languages or Languages.unknown(len(texts))
         self.wanted = wanted
         self.stop_words = stop_words
+        self.urls = urls
+        self.resources = resources
         self._computed: dict[object, object] = {}
 
     def __len__(self) -> int:
@@ -56,12 +63,22 @@ class BatchStats:
 
     def with_texts(self, texts: pa.LargeStringArray) -> BatchStats:
         """The measurements of other texts of the same documents."""
-        return BatchStats(texts, self.splitter, self.languages, self.wanted, self.stop_words)
+        return BatchStats(
+            texts, self.splitter, self.languages, self.wanted, self.stop_words, self.urls, self.resources
+        )
 
     def take(self, rows: Index) -> BatchStats:
         """The measurements of some of the documents."""
-        texts, languages = self.texts.take(pa.array(rows)), self.languages.take(rows)
-        return BatchStats(texts, self.splitter, languages, self.wanted, self.stop_words)
+        chosen = pa.array(rows)
+        return BatchStats(
+            self.texts.take(chosen),
+            self.splitter,
+            self.languages.take(rows),
+            self.wanted,
+            self.stop_words,
+            None if self.urls is None else self.urls.take(chosen),
+            self.resources,
+        )
 
     def once(self, key: object, compute: Callable[[], _Value]) -> _Value:
         """The value of `compute`, which is called once for a key: for what the rules of one paper share."""

@@ -22,6 +22,14 @@ SetOption = Annotated[
     ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run even if nothing changed.")]
+ExplainOption = Annotated[
+    str | None,
+    typer.Option(
+        "--explain",
+        help="Print what every rule says of one text, '-' for standard input; no lake, no Spark.",
+        metavar="FILE",
+    ),
+]
 TraceOption = Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")]
 
 
@@ -68,6 +76,9 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
     "clean": (
         Flag("profile", "clean.profile", str, "Named list of quality rules."),
         Flag("language", "clean.languages", list[str], "Languages that stay, ISO 639-1."),
+        Flag("url-blocklist", "clean.url_blocklist", list[str], "Files of blocked domains and URL prefixes."),
+        Flag("phone-region", "clean.privacy.phone_regions", list[str], "Regions of national phone numbers."),
+        Flag("national-id", "clean.privacy.national_ids", list[str], "Kinds of ids, as us.ssn or es.nif."),
     ),
     "repeats": (
         Flag("unit", "repeats.unit", str, "What is counted and dropped: line or paragraph."),
@@ -142,7 +153,8 @@ HELP = {
     "Each input is read as its extension says, unless --format or a run file of your own says otherwise.\n\n"
     "Example: ringlake ingest --input 'logs/*.jsonl.gz' notes/ --lake lake",
     "clean": "Repair and judge the documents: tables clean and rejected.\n\n"
-    "A rejected document keeps the rule, the value measured and the threshold. Profiles: {profiles}.",
+    "A rejected document keeps the rule, the value measured and the threshold. Profiles: {profiles}.\n\n"
+    "Example: ringlake clean --profile gopher-quality --explain page.txt",
     "repeats": "Drop lines or paragraphs that many documents share: tables trimmed, emptied and repeats.\n\n"
     "dedup reads trimmed where the configuration has repeats.unit.\n\n"
     "Example: ringlake repeats --unit line --lake lake && "
@@ -206,15 +218,23 @@ def _stage_command(stage: str, flags: tuple[Flag, ...]) -> Callable[..., None]:
                 overrides.append(
                     f"{flag.key}={yaml.safe_dump(value, default_flow_style=True, width=10**9).strip()}"
                 )
-        _execute(values["run_file"], overrides + (values["settings"] or []), stage, None, values["force"])
+        overrides += values["settings"] or []
+        if values.get("explain"):
+            from pipelines.cli.explain import explain_file
 
-    common = {
+            explain_file(values["explain"], load(values["run_file"], overrides))
+            return
+        _execute(values["run_file"], overrides, stage, None, values["force"])
+
+    common: dict[str, tuple[Any, Any]] = {
         "lake": (LakeOption, "lake"),
         "run_file": (RunOption, DEFAULT_RUN),
         "settings": (SetOption, None),
         "force": (ForceOption, False),
         "traceback": (TraceOption, False),
     }
+    if stage == "clean":
+        common["explain"] = (ExplainOption, None)
     parameters = [flag.parameter() for flag in flags] + [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (annotation, default) in common.items()

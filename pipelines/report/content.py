@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from pipelines.clean.privacy.kinds import KINDS
 from pipelines.report.facts import Language, Languages, Lengths, Repairs, SourceGroup, Sources, Split, Tokens
 from pipelines.report.summary import Summary, Tables, summarize
 
@@ -16,7 +17,8 @@ Summaries = dict[str, Summary]
 
 def summaries(tables: Tables) -> Summaries:
     """The sums of every table that is broken down in the report, one pass over each."""
-    changed = {name: F.col(name) for name in ("num_emails", "num_ips", "num_repairs")}
+    changed = {"num_repairs": F.col("num_repairs")}
+    changed |= {f"pii {kind}": F.col("pii")[kind] for kind in KINDS}
     wanted: dict[str, tuple[str, str | None, dict[str, Column]]] = {
         "documents": ("num_bytes", None, {}),
         "clean": ("num_bytes", "lang", changed),
@@ -93,7 +95,8 @@ def repairs(sums: Summaries) -> Repairs | None:
     if "clean" not in sums:
         return None
     totals = sums["clean"].sums
-    return Repairs(totals["num_emails"], totals["num_ips"], totals["num_repairs"])
+    pii = {kind: totals[f"pii {kind}"] for kind in KINDS if totals[f"pii {kind}"]}
+    return Repairs(pii, totals["num_repairs"])
 
 
 def tokens(tables: Tables, sums: Summaries) -> Tokens | None:

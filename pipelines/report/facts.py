@@ -158,10 +158,9 @@ class Rejections:
 
 @dataclass(frozen=True)
 class Repairs:
-    """What cleaning changed in the documents it kept, in numbers of replaced or repaired places."""
+    """What cleaning changed in the documents it kept: placeholders by kind, characters repaired."""
 
-    emails: int
-    ips: int
+    pii: dict[str, int]
     repairs: int
 
 

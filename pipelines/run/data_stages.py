@@ -11,6 +11,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from pipelines.clean.resources import lists_fingerprint
 from pipelines.clean.stage import clean
 from pipelines.decontaminate.items import files_hash
 from pipelines.dedup.stage import dedup
@@ -216,6 +217,7 @@ DATA_STAGES = (
         ("documents",),
         ("clean", "rejected"),
         _clean,
+        fingerprint=lambda context: lists_fingerprint(context.config.clean),
     ),
     REPEATS_STAGE,
     Stage(

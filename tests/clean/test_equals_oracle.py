@@ -97,7 +97,9 @@ CASES = [
     "f(" + "(a), " * 1_000 + ")",
 ]
 
-MEASURED = [name for name in RULES if not name.startswith("language.")]
+# Languages and the user's lists are no kernels: they have tests of their own.
+MEASURED = [name for name in RULES if not name.startswith(("language.", "blocklist."))]
+CHANGED = {name: step for name, step in STEPS.items() if not name.startswith("boilerplate.")}
 
 
 def check(texts: list[str], splitter: str) -> None:
@@ -114,13 +116,13 @@ def check(texts: list[str], splitter: str) -> None:
         found = RULES[name].measure(stats)
         for row, one in enumerate(plain):
             assert found[row] == float(oracle.RULES[name](one)), (name, one.text)
-    for name, step in STEPS.items():
+    for name, step in CHANGED.items():
         assert step.apply(stats).to_pylist() == [oracle.STEPS[name](one) for one in plain], name
 
 
 def test_the_oracle_knows_every_rule_and_step() -> None:
     assert set(oracle.RULES) == set(MEASURED)
-    assert set(oracle.STEPS) == set(STEPS)
+    assert set(oracle.STEPS) == set(CHANGED)
     assert set(oracle.SPLITTERS) == set(SPLITTERS)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.data import CleanConfig, RedactConfig
+from conf.data import CleanConfig, PrivacyConfig
 from pipelines.clean.judge import Judge, Kept, Refused
 from pipelines.clean.profiles import PROFILES
 from pipelines.clean.rules import RULES, STEPS
@@ -84,12 +84,12 @@ def test_rules_judge_the_repaired_text_and_redaction_comes_last() -> None:
     assert decision.num_words == 16
     assert decision.measures["length.characters.min"] == len("Write to jo@example.org\n\n\nor to 8.8.8.8")
     # five carriage returns, two line feeds, two spaces
-    assert (decision.num_repairs, decision.num_emails, decision.num_ips) == (9, 1, 1)
+    assert (decision.num_repairs, decision.pii) == (9, {"email": 1, "ip_address": 1})
 
 
 def test_repair_and_redaction_can_be_switched_off() -> None:
     text = "jo@example.org 8.8.8.8 \r\n"
-    config = CleanConfig(profile="none", repair=False, redact=RedactConfig(emails=False, ips=False))
+    config = CleanConfig(profile="none", repair=False, privacy=PrivacyConfig(email="off", ip_address="off"))
     decision = Judge(config).judge(text)
     assert isinstance(decision, Kept)
     assert (decision.text, decision.num_repairs) == (text, 0)

@@ -29,6 +29,7 @@ def test_the_promised_profiles_are_there() -> None:
         "fineweb-quality",
         "fineweb",
         "none",
+        "pii-only",
     }
     for profile in PROFILES.values():
         assert names(profile=profile.name) == list(profile.items)
@@ -36,8 +37,11 @@ def test_the_promised_profiles_are_there() -> None:
 
 def test_every_rule_is_in_a_profile_or_for_runs_to_add() -> None:
     used = {item for profile in PROFILES.values() for item in profile.items}
-    assert set(RULES) - used == {"length.words.min", "length.characters.min", "language.listed.min"}
-    assert set(STEPS) <= used
+    assert set(RULES) - used == {
+        *("length.words.min", "length.characters.min", "language.listed.min"),
+        *("blocklist.url.max", "blocklist.words.max", "blocklist.word_share.max"),
+    }
+    assert set(STEPS) - used == {"boilerplate.lines"}
 
 
 def test_fineweb_has_the_order_of_the_release() -> None:

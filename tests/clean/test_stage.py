@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from conf import ConfigError
-from conf.data import CleanConfig
+from conf import ConfigError, RunConfig
+from conf.data import CleanConfig, LanguageConfig, PrivacyConfig
+from pipelines.clean.profiles import PROFILES
 from pipelines.clean.stage import clean
+from pipelines.lake import Lake
+from pipelines.run.console import Console
+from pipelines.run.context import Context
+from pipelines.run.data_stages import DATA_STAGES
 from pipelines.stage import StageOutput
 from schemas import DOCUMENTS, TABLES
 from tests.support.corpus import docstrings
@@ -24,25 +30,21 @@ JUNK = [
 ]
 
 
+def row(
+    number: int,
+    text: str,
+    url: str | None = None,
+    target: str | None = None,
+    source_id: str | None = None,
+) -> tuple[Any, ...]:
+    doc_id, size = f"{number:032x}", len(text.encode())
+    return (doc_id, "a.jsonl", number, source_id, "record", text, target, size, url, {}, False)
+
+
 @pytest.fixture(scope="module")
 def documents(spark: SparkSession) -> DataFrame:
     texts = [*docstrings(1)[:400], *JUNK]
-    rows = [
-        (
-            f"{i:032x}",
-            "a.jsonl",
-            i,
-            None if i % 7 == 0 else f"id{i}",
-            "record",
-            text,
-            None,
-            len(text.encode()),
-            None,
-            {},
-            False,
-        )
-        for i, text in enumerate(texts)
-    ]
+    rows = [row(i, text, source_id=None if i % 7 == 0 else f"id{i}") for i, text in enumerate(texts)]
     return spark.createDataFrame(rows, DOCUMENTS.spark_schema()).cache()
 
 
@@ -81,9 +83,9 @@ def test_every_document_is_in_one_table_with_its_evidence(documents: DataFrame) 
         )
     by_text = {inputs[row["doc_id"]].text: row for row in kept + rejected}
     assert by_text[JUNK[0]]["rule"] == by_text[JUNK[1]]["rule"] == "documentation.prose_words.min"
-    assert (by_text[JUNK[3]]["text"], by_text[JUNK[3]]["num_emails"]) == (
+    assert (by_text[JUNK[3]]["text"], by_text[JUNK[3]]["pii"]) == (
         "Mail [EMAIL] for the rest of it.",
-        1,
+        {"email": 1},
     )
     assert (by_text[JUNK[4]]["text"], by_text[JUNK[4]]["num_repairs"]) == ("Café is open at noon.", 4)
 
@@ -95,6 +97,67 @@ def test_the_same_rows_for_any_partitioning(documents: DataFrame, config: CleanC
     one, seven = (collect(clean(documents.repartition(count), config)) for count in (1, 7))
     assert one == seven
     assert len(one["clean"]) + len(one["rejected"]) == documents.count()
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_every_profile_decides_on_every_document(spark: SparkSession, profile: str) -> None:
+    texts = ["", "word", " ".join(f"word{i % 977} and the" for i in range(33_334)), *docstrings(1)[:20]]
+    documents = spark.createDataFrame(
+        [row(i, text) for i, text in enumerate(texts)], DOCUMENTS.spark_schema()
+    )
+    found = collect(clean(documents, CleanConfig(profile=profile)))
+    assert len(found["clean"]) + len(found["rejected"]) == len(texts)
+    if profile == "pii-only":
+        assert [kept["text"] for kept in found["clean"]] == texts
+
+
+def test_lists_languages_and_pairs_reach_the_tasks(spark: SparkSession, tmp_path: Path) -> None:
+    urls, words = tmp_path / "urls", tmp_path / "words"
+    urls.write_text("bad.example\n", encoding="utf-8")
+    words.write_text("awful\n", encoding="utf-8")
+    config = CleanConfig(
+        profile="none",
+        url_blocklist=(str(urls),),
+        word_blocklist={"all": (str(words),)},
+        per_language={
+            "zh": LanguageConfig(rules=("length.characters.min",), thresholds={"length.characters.min": 99})
+        },
+        privacy=PrivacyConfig(iban="reject"),
+    )
+    chinese = "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。"
+    rows = [
+        row(0, "A good text of some words.", "https://x.bad.example/1"),
+        row(1, "An awful text of some words.", "https://good.example"),
+        row(2, chinese),
+        row(3, "Pay to DE89370400440532013000 please."),
+        row(4, "Write to jo@example.org now.", target="Schreib an jo@example.org\u0020"),
+    ]
+    # Gone before any task runs: the lists travel with the stage.
+    output = clean(spark.createDataFrame(rows, DOCUMENTS.spark_schema()).repartition(3), config)
+    urls.unlink()
+    words.unlink()
+    found = collect(output)
+    assert [(gone["rule"], gone["value"], gone["threshold"]) for gone in found["rejected"]] == [
+        ("blocklist.url.max", 1, 0),
+        ("blocklist.words.max", 1, 0),
+        ("length.characters.min", len(chinese), 99),
+        ("privacy.iban.max", 1, 0),
+    ]
+    (kept,) = found["clean"]
+    assert (kept["text"], kept["target"]) == ("Write to [EMAIL] now.", "Schreib an [EMAIL]")
+    assert (kept["pii"], kept["num_repairs"]) == ({"email": 2}, 1)
+
+
+def test_a_changed_list_gives_the_stage_another_key(tmp_path: Path) -> None:
+    (stage,) = (stage for stage in DATA_STAGES if stage.name == "clean")
+    place = tmp_path / "urls"
+
+    def key(content: str) -> str:
+        place.write_text(content, encoding="utf-8")
+        config = RunConfig(clean=CleanConfig(url_blocklist=(str(place),)))
+        return stage.fingerprint(Context(config, Lake.at(str(tmp_path / "lake")), Console()))
+
+    assert key("a.example\n") == key("a.example\n") != key("b.example\n")
 
 
 def test_an_empty_table_gives_empty_tables(documents: DataFrame) -> None:

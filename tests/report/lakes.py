@@ -223,7 +223,7 @@ def _rejected(number: int, row: Row) -> Row:
 
 
 def _clean(row: Row) -> Row:
-    more = {"lang": "en", "lang_score": 0.9, "num_words": 4, "num_emails": 1, "num_ips": 0, "num_repairs": 2}
+    more = {"lang": "en", "lang_score": 0.9, "num_words": 4, "pii": [("email", 1)], "num_repairs": 2}
     return _only(row, "clean") | more | {"measures": [("too.short", 4.0)]}
 
 

@@ -70,7 +70,7 @@ def test_the_funnel_says_what_left_at_each_step(page: Page) -> None:
     assert f"12 rejected, {rejected / 1000:.2f} kB (30.0% of the step before)" in way
     assert re.search(r"8 duplicates, [\d.]+ kB \(28\.6% of the step before\)", way)
     assert "Train: 9 sequences of 8, 72 tokens." in way
-    assert "replaced 28 e-mail and 0 IP addresses" in way
+    assert "in the place of personal data: email 28." in way
 
 
 def test_every_quarantined_file_is_named_and_what_is_left_out_is_said(page: Page) -> None:

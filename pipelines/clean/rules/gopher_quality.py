@@ -49,7 +49,10 @@ def alphabetic_words(stats: BatchStats) -> Values:
 
 
 def stop_words(stats: BatchStats) -> Values:
-    """How many of the eight stop words occur, each counted once, in lower case."""
+    """How many of the eight stop words, or of those that the run has for the language, occur in lower case.
+
+    Each is counted once.
+    """
     return stats.word_counts.num_stop_words.astype(float)
 
 

@@ -56,12 +56,14 @@ class Step:
         apply: The changed texts of a batch. Rules further on in the profile measure those.
         meaning: What is done, in one line.
         origin: Where it comes from.
+        counts_lines: Whether the lines that it drops are kept among a document's measures, by its name.
     """
 
     name: str
     apply: Callable[[BatchStats], pa.LargeStringArray]
     meaning: str
     origin: str
+    counts_lines: bool = False
 
 
 def pair(

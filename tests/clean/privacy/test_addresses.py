@@ -1,4 +1,4 @@
-"""Personal data that goes, and what looks like it and stays."""
+"""E-mail and IP addresses that go, and what looks like them and stays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.clean.redact import EMAIL_PLACEHOLDER, IP_PLACEHOLDER, redact
+from pipelines.clean.privacy.redactor import Redacted, Redactor
+
+EMAIL_PLACEHOLDER, IP_PLACEHOLDER = "[EMAIL]", "[IP_ADDRESS]"
+
+REDACTOR = Redactor()
+
+
+def redact(text: str) -> Redacted:
+    return REDACTOR.redact(text)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +28,7 @@ from pipelines.clean.redact import EMAIL_PLACEHOLDER, IP_PLACEHOLDER, redact
 def test_email_addresses_go(address: str, around: str) -> None:
     found = redact(around.format(address))
     assert found.text == around.format(EMAIL_PLACEHOLDER)
-    assert (found.num_emails, found.num_ips) == (1, 0)
+    assert found.counts == {"email": 1}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +46,7 @@ def test_what_is_no_email_address_stays(text: str) -> None:
 def test_public_ip_addresses_go(address: str, around: str) -> None:
     found = redact(around.format(address))
     assert found.text == around.format(IP_PLACEHOLDER)
-    assert (found.num_emails, found.num_ips) == (0, 1)
+    assert found.counts == {"ip_address": 1}
 
 
 @pytest.mark.parametrize(
@@ -67,15 +75,8 @@ def test_what_is_no_public_address_stays(text: str) -> None:
 
 
 def test_four_numbers_without_a_word_before_them_are_taken_for_an_address() -> None:
-    assert redact("See 4.3.2.1 for it.").num_ips == 1
-    assert redact("The conversion 4.3.2.1").num_ips == 1
-
-
-def test_kinds_can_be_switched_off() -> None:
-    text = "jo@example.org 8.8.8.8"
-    assert redact(text, emails=False).text == "jo@example.org [IP_ADDRESS]"
-    assert redact(text, ips=False).text == "[EMAIL] 8.8.8.8"
-    assert redact(text, emails=False, ips=False).text == text
+    assert redact("See 4.3.2.1 for it.").counts == {"ip_address": 1}
+    assert redact("The conversion 4.3.2.1").counts == {"ip_address": 1}
 
 
 PIECES = st.sampled_from(
@@ -102,8 +103,9 @@ PIECES = st.sampled_from(
 def test_nothing_that_matches_is_left(text: str) -> None:
     found = redact(text)
     again = redact(found.text)
-    assert (again.text, again.num_emails, again.num_ips) == (found.text, 0, 0)
-    assert found.num_emails == found.text.count(EMAIL_PLACEHOLDER) - text.count(EMAIL_PLACEHOLDER)
+    assert again == Redacted(found.text)
+    found_emails = found.text.count(EMAIL_PLACEHOLDER) - text.count(EMAIL_PLACEHOLDER)
+    assert found.counts.get("email", 0) == found_emails
     assert not re.search(r"(^|\s)[a-z]+@[a-z]+\.[a-z]{2,}(\s|$)", found.text)
     for token in found.text.split():
         try:
@@ -118,9 +120,5 @@ def test_nothing_that_matches_is_left(text: str) -> None:
         assert not address.is_global or address.is_multicast or is_version or is_slice or is_code, token
 
 
-@pytest.mark.parametrize(
-    "hostile", ["a" * 200_000, "a." * 100_000, "1." * 100_000, "a@" * 100_000, ":" * 200_000]
-)
-def test_hostile_runs_take_linear_time(hostile: str) -> None:
-    assert redact(hostile + "@").text == hostile + "@"
-    assert redact("a@" + hostile).num_ips == 0
+def test_chinese_needs_no_space_around_an_address() -> None:
+    assert redact("邮箱jo@example.org或8.8.8.8。").text == "邮箱[EMAIL]或[IP_ADDRESS]。"

@@ -1,0 +1,1 @@
+"""Personal data and secrets in texts: one detector a file, and the redactor that runs them."""

@@ -1,0 +1,1 @@
+"""Personal data and secrets: what goes, what stays, and how long the look takes."""
