@@ -104,7 +104,7 @@ def _fault(corpus: DataFrame, content: str) -> str | None:
     total = corpus.agg(F.sum("num_bytes")).first()
     share = min(1.0, CHECK_BYTES / max(1, int((total[0] if total is not None else 0) or 0)))
     sampled = corpus.where(
-        (F.shiftrightunsigned(F.xxhash64("doc_id"), 1) <= F.lit(int(share * (2**63 - 1))))
+        (F.shiftrightunsigned(F.xxhash64("doc_id"), 1) <= F.lit(min(int(share * 2**63), 2**63 - 1)))
         & (F.col("num_bytes") <= MAX_CHECKED_BYTES)
     )
     try:

@@ -22,13 +22,13 @@ def lake(tmp_path: Path) -> Lake:
 
 def _corpus(spark: SparkSession, *texts: str) -> DataFrame:
     data = [
-        (f"{number:032x}", "file", None, text, len(text), "en", 1, "train")
+        (f"{number:032x}", "file", None, text, None, len(text), None, "en", 1, "train")
         for number, text in enumerate(texts)
     ]
     return spark.createDataFrame(
         data,
-        "doc_id string, source string, source_id string, text string, num_bytes long, lang string, "
-        "cluster_size long, split string",
+        "doc_id string, source string, source_id string, text string, target string, num_bytes long, "
+        "url string, lang string, cluster_size long, split string",
     )
 
 
