@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines.stage import StageOutput
 from schemas import CLEAN
 
-_EMPTY: dict[str, Any] = {"lang": "en", "lang_score": 1.0, "measures": {}, "source": "f"}
+_EMPTY: dict[str, Any] = {"lang": "en", "lang_score": 1.0, "measures": {}, "pii": {}, "source": "f"}
 
 ON_SPARK = settings(
     max_examples=4,
