@@ -1,7 +1,5 @@
 """Errors that end a command: each kind has the exit code that a scheduler sees."""
 
-from conf.urls import without_secrets
-
 
 class RinglakeError(Exception):
     """Anything that ends a command with one clear message.
@@ -13,6 +11,9 @@ class RinglakeError(Exception):
     exit_code = 1
 
     def __init__(self, *args: object) -> None:
+        # Only here: packing an environment needs none of conf's packages.
+        from conf.urls import without_secrets
+
         # Messages quote what users gave, and are stored and shown: URLs in them lose their secrets.
         super().__init__(*(without_secrets(arg) if isinstance(arg, str) else arg for arg in args))
 
