@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from pipelines.ingest.read_file import empty_detail
+from pipelines.ingest.record import Document, Fault
 from pipelines.tagged import untag
 from schemas.documents import DOCUMENTS
 from schemas.quarantine import QUARANTINE
@@ -42,6 +43,28 @@ PARTS = Table(
 
 FOUND = (PARTS, DOCUMENTS, FAULTS)
 """What a task of ingest hands on, as tagged rows."""
+
+
+def document_row(doc_id: str, source: str, offset: int, found: Document, num_bytes: int) -> tuple[Any, ...]:
+    """The row of `documents` for what a reader found; num_bytes is the length of its text in UTF-8."""
+    return (
+        doc_id,
+        source,
+        offset,
+        found.source_id,
+        found.kind,
+        found.text,
+        found.target,
+        num_bytes,
+        found.url,
+        tuple(found.metadata.items()),
+        found.repaired,
+    )
+
+
+def fault_row(source: str, scope: str, fault: Fault, part: int) -> tuple[Any, ...]:
+    """The row of `FAULTS` for a fault that a part of a file, or a table, holds."""
+    return (source, scope, fault.offset, fault.line, fault.reason, fault.detail, fault.excerpt, part)
 
 
 def assemble(tagged: DataFrame) -> dict[str, DataFrame]:

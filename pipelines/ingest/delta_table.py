@@ -16,7 +16,7 @@ import xxhash
 
 from conf.data import IngestConfig
 from pipelines.errors import InputError
-from pipelines.ingest.assemble import FAULTS, FOUND, PARTS
+from pipelines.ingest.assemble import FAULTS, FOUND, PARTS, document_row, fault_row
 from pipelines.ingest.discover import InputFile, split_version
 from pipelines.ingest.fields import Place, missing, not_string, to_document
 from pipelines.ingest.record import Document, Fault, excerpt, utf8_length
@@ -116,10 +116,12 @@ def _reader(table: InputFile, config: IngestConfig) -> Any:
                     kept += 1
                     repaired += found.repaired
                     size = utf8_length(found.text)
-                    rows.add(DOCUMENTS.name, _document_row(table.source, found, size), size + _ROW_BYTES)
+                    doc_id = row_id(table.source, found.source_id, found.text, found.target)
+                    row = document_row(doc_id, table.source, 0, found, size)
+                    rows.add(DOCUMENTS.name, row, size + _ROW_BYTES)
                 else:
                     quarantined += 1
-                    rows.add(FAULTS.name, _fault_row(table.source, found), 2 * _ROW_BYTES)
+                    rows.add(FAULTS.name, fault_row(table.source, "row", found, 0), 2 * _ROW_BYTES)
                 if rows.is_full:
                     yield from rows.flush()
         rows.add(PARTS.name, _part_row(table, kept, quarantined, repaired), _ROW_BYTES)
@@ -150,26 +152,6 @@ def _document(record: dict[str, Any], config: IngestConfig) -> Document | Fault:
             record[name] = str(value)
     shown = record[config.text_field] or ""
     return to_document(record, Place(0, None, shown[:1000]), config)
-
-
-def _document_row(source: str, found: Document, num_bytes: int) -> tuple[Any, ...]:
-    return (
-        row_id(source, found.source_id, found.text, found.target),
-        source,
-        0,
-        found.source_id,
-        found.kind,
-        found.text,
-        found.target,
-        num_bytes,
-        found.url,
-        tuple(found.metadata.items()),
-        found.repaired,
-    )
-
-
-def _fault_row(source: str, fault: Fault) -> tuple[Any, ...]:
-    return (source, "row", fault.offset, fault.line, fault.reason, fault.detail, fault.excerpt, 0)
 
 
 def _part_row(table: InputFile, kept: int, quarantined: int, repaired: int) -> tuple[Any, ...]:

@@ -11,13 +11,13 @@ import pyarrow as pa
 
 from conf.data import IngestConfig
 from pipelines.ingest import installation
-from pipelines.ingest.assemble import FAULTS, FOUND, PARTS, assemble
+from pipelines.ingest.assemble import FAULTS, FOUND, PARTS, assemble, document_row, fault_row
 from pipelines.ingest.delta_table import numbered, read_tables
 from pipelines.ingest.discover import DELTA, InputFile, discover, fingerprint, split_version
 from pipelines.ingest.parts import Part, parts_of
 from pipelines.ingest.read_file import Quarantined, Summary, read_part
 from pipelines.ingest.readers import READERS
-from pipelines.ingest.record import Document, Fault, document_id, utf8_length
+from pipelines.ingest.record import Document, document_id, utf8_length
 from pipelines.stage import StageOutput
 from pipelines.tagged import TaggedRows, tagged_spark_schema
 from schemas.documents import DOCUMENTS
@@ -139,32 +139,14 @@ def _add(rows: TaggedRows, part: Part, found: Document | Quarantined | Summary) 
     source = part.file.source
     if isinstance(found, Document):
         num_bytes = utf8_length(found.text)
-        rows.add(DOCUMENTS.name, _document_row(source, found, num_bytes), num_bytes + _ROW_BYTES)
+        doc_id = document_id(source, found.offset, found.text, found.target)
+        row = document_row(doc_id, source, found.offset, found, num_bytes)
+        rows.add(DOCUMENTS.name, row, num_bytes + _ROW_BYTES)
     elif isinstance(found, Quarantined):
-        row = _fault_row(source, found.scope, found.fault, part.index)
+        row = fault_row(source, found.scope, found.fault, part.index)
         rows.add(FAULTS.name, row, 2 * _ROW_BYTES)
     else:
         rows.add(PARTS.name, _part_row(part, found), _ROW_BYTES)
-
-
-def _document_row(source: str, found: Document, num_bytes: int) -> tuple[Any, ...]:
-    return (
-        document_id(source, found.offset, found.text, found.target),
-        source,
-        found.offset,
-        found.source_id,
-        found.kind,
-        found.text,
-        found.target,
-        num_bytes,
-        found.url,
-        tuple(found.metadata.items()),
-        found.repaired,
-    )
-
-
-def _fault_row(source: str, scope: str, fault: Fault, part: int) -> tuple[Any, ...]:
-    return (source, scope, fault.offset, fault.line, fault.reason, fault.detail, fault.excerpt, part)
 
 
 def _part_row(part: Part, found: Summary) -> tuple[Any, ...]:
