@@ -55,6 +55,7 @@ def ringlake(folder: Path, rank: int, world_size: int, first: int, end: int) -> 
 
 
 def pyarrow_loop(folder: Path, rank: int, world_size: int, first: int, end: int) -> Batches:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     described = json.loads((folder / "snapshot.json").read_text())
@@ -65,9 +66,9 @@ def pyarrow_loop(folder: Path, rank: int, world_size: int, first: int, end: int)
         turns = generator.permutation(len(groups))[rank::world_size]
         for file, number in (groups[turn] for turn in turns):
             column = file.read_row_group(number, columns=["input_ids"], use_threads=False)["input_ids"]
-            _, offsets, values = column.combine_chunks().chunk(0).buffers()
-            first = int(np.frombuffer(offsets, np.int32)[0])
-            rows = np.frombuffer(values, np.uint16, len(column) * LENGTH, first).reshape(-1, LENGTH)
+            _, offsets, values = pa.concat_arrays(column.chunks).buffers()
+            begin = int(np.frombuffer(offsets, np.int32)[0])
+            rows = np.frombuffer(values, np.uint16, len(column) * LENGTH, begin).reshape(-1, LENGTH)
             order = generator.permutation(len(rows))
             for low in range(0, len(rows), BATCH):
                 yield rows[order[low : low + BATCH]]
