@@ -15,14 +15,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import corpus, peers
-from benchmarks.machine import describe
+from benchmarks import corpus, peers, side_by_side
 from conf.data import CleanConfig, PrivacyConfig
 from pipelines.clean.privacy.kinds import KINDS
 from pipelines.clean.profiles import PROFILES
@@ -47,28 +44,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 def main(argv: list[str]) -> int:
     """Measures both in turn and prints a table, or JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks filters",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = side_by_side.options_of("filters", __doc__, "folder for the text, used again if it is there")
     parser.add_argument("--megabytes", type=float, default=8, help="text that ringlake cleans")
     parser.add_argument("--peer-megabytes", type=float, default=1.5, help="the part that datatrove filters")
-    parser.add_argument("--cores", default="1,2", help="numbers of cores, with commas")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of ringlake; the median counts")
-    parser.add_argument("--keep", type=Path, help="folder for the text, used again if it is there")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args(argv)
-    if options.worker:
-        corpus.tell(measure(options.worker, options.keep, options.rounds))
-        return 0
-    machine = describe()
-    with tempfile.TemporaryDirectory(prefix="ringlake-filters-") as temporary:
-        value = compare(options, Path(temporary))
-    value |= {"benchmark": "filters", "machine": machine, "command": ["filters", *argv]}
-    sys.stdout.write(json.dumps(value, indent=1) + "\n" if options.json else text(value))
-    return 0
+    return side_by_side.run("filters", parser, argv, measure, compare, text)
 
 
 def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -14,14 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import corpus, peers, planted
-from benchmarks.machine import describe
+from benchmarks import corpus, peers, planted, side_by_side
 from conf.data import DedupConfig
 from schemas.clean import CLEAN
 
@@ -33,29 +30,11 @@ PEER_SCRIPT = "peer_minhash.py"
 
 def main(argv: list[str]) -> int:
     """Measures all in turn and prints a table, or JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks minhash",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = side_by_side.options_of("minhash", __doc__, "folder for the text, used again if it is there")
     parser.add_argument("--megabytes", type=float, default=8, help="text before copies are added")
     parser.add_argument("--pairs", type=int, default=900, help="copies with known similarity")
-    parser.add_argument("--cores", default="1,2", help="numbers of cores, with commas")
     parser.add_argument("--only", default=",".join(PEERS), help="names of peers, with commas")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of ringlake; the median counts")
-    parser.add_argument("--keep", type=Path, help="folder for the text, used again if it is there")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args(argv)
-    if options.worker:
-        corpus.tell(measure(options.worker, options.keep, options.rounds))
-        return 0
-    machine = describe()
-    with tempfile.TemporaryDirectory(prefix="ringlake-minhash-") as temporary:
-        value = compare(options, Path(temporary))
-    value |= {"benchmark": "minhash", "machine": machine, "command": ["minhash", *argv]}
-    sys.stdout.write(json.dumps(value, indent=1) + "\n" if options.json else text(value))
-    return 0
+    return side_by_side.run("minhash", parser, argv, measure, compare, text)
 
 
 def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -19,16 +19,13 @@ import html
 import json
 import re
 import statistics
-import sys
-import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import corpus, peers
-from benchmarks.machine import describe
+from benchmarks import corpus, peers, side_by_side
 from conf.data import IngestConfig
 
 SHARED = corpus.ROOT.parent / "shared" / "data" / "web" / "pages.warc.gz"
@@ -44,27 +41,9 @@ _MADE_PAGES, _MADE_MEGABYTES = 400, 2.0
 
 def main(argv: list[str]) -> int:
     """Measures both in turn and prints a table, or JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks warc",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = side_by_side.options_of("warc", __doc__, "folder for the text of made pages")
     parser.add_argument("--warc", type=Path, help="gzipped WARC file, a member a record")
-    parser.add_argument("--cores", default="1,2", help="numbers of cores, with commas")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of ringlake; the median counts")
-    parser.add_argument("--keep", type=Path, help="folder for the text of made pages")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args(argv)
-    if options.worker:
-        corpus.tell(measure(options.worker, options.keep, options.rounds))
-        return 0
-    machine = describe()
-    with tempfile.TemporaryDirectory(prefix="ringlake-warc-") as temporary:
-        value = compare(options, Path(temporary))
-    value |= {"benchmark": "warc", "machine": machine, "command": ["warc", *argv]}
-    sys.stdout.write(json.dumps(value, indent=1) + "\n" if options.json else text(value))
-    return 0
+    return side_by_side.run("warc", parser, argv, measure, compare, text)
 
 
 def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
