@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
+import re
 import subprocess
 import sys
 import time
@@ -38,6 +40,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 ENVIRONMENT = "corpus"
 """The peers' environment of all corpus benchmarks."""
+
+_WORD = re.compile(r"\w+")
+_REPLACED = 0.3
 
 _SOURCE_BYTES_PER_TEXT_BYTE = 8
 """An installation has about 7 bytes of Python files for one of documentation; more are read than needed."""
@@ -77,6 +82,29 @@ def texts(folder: Path, megabytes: float) -> list[str]:
         kept.write_text(json.dumps(found), encoding="utf-8")
     loaded: list[str] = json.loads(kept.read_text(encoding="utf-8"))
     return loaded
+
+
+def copies(documents: Sequence[str], number: int) -> Iterator[list[str]]:
+    """The documents, then copies of all in which three of ten words are replaced: no near-duplicates.
+
+    Args:
+        documents: What is copied.
+        number: How many lists there are, that of the documents as they are among them.
+    """
+    vocabulary = sorted({word for text in documents[:2000] for word in _WORD.findall(text)})
+    yield list(documents)
+    for copy in range(1, number):
+        yield [_replaced(text, vocabulary, copy) for text in documents]
+
+
+def _replaced(text: str, vocabulary: Sequence[str], copy: int) -> str:
+    """A copy of a text; it follows from the text and the number of the copy."""
+    draw = random.Random(f"{copy} {text}")
+
+    def word(match: re.Match[str]) -> str:
+        return draw.choice(vocabulary) if draw.random() < _REPLACED else match.group()
+
+    return _WORD.sub(word, text)
 
 
 def num_bytes(documents: Iterable[str]) -> int:

@@ -2,6 +2,7 @@
 
 python -m benchmarks filters                                 one and two cores; about 5 minutes
 python -m benchmarks filters --megabytes 2 --peer-megabytes 0.3 --cores 1
+python -m benchmarks filters --megabytes 40 --copies 4      160 MB: what starting costs no longer counts
 
 ringlake is the clean stage in Spark on local[1] and local[2], with its transport to and from Python and its
 language identification; datatrove is its own filters, called document by document on texts in memory, with
@@ -46,14 +47,18 @@ def main(argv: list[str]) -> int:
     """Measures both in turn and prints a table, or JSON."""
     parser = side_by_side.options_of("filters", __doc__, "folder for the text, used again if it is there")
     parser.add_argument("--megabytes", type=float, default=8, help="text that ringlake cleans")
+    parser.add_argument(
+        "--copies", type=int, default=1, help="how many there are of it, three of ten words replaced in each"
+    )
     parser.add_argument("--peer-megabytes", type=float, default=1.5, help="the part that datatrove filters")
     return side_by_side.run("filters", parser, argv, measure, compare, text)
 
 
 def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Rates and decisions of both."""
-    documents = corpus.texts(options.keep or folder, options.megabytes)
-    part = list(first_bytes(documents, options.peer_megabytes * 1e6))
+    base = corpus.texts(options.keep or folder, options.megabytes)
+    part = list(first_bytes(base, options.peer_megabytes * 1e6))
+    documents = [text for copy in corpus.copies(base, options.copies) for text in copy]
     corpus.write_parts(folder / "documents", DOCUMENTS, documents)
     corpus.write_parts(folder / "part", DOCUMENTS, part)
     own, other = {}, {}

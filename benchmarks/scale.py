@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import re
 import subprocess
 import sys
@@ -41,9 +40,7 @@ LIMIT = 1.1
 """Most that a stage may take, over what the number of documents says."""
 
 _SAMPLE_SECONDS = 0.25
-_REPLACED = 0.3
 _FILES = 8
-_WORD = re.compile(r"\w+")
 _STAGE = re.compile(r"^\[\d+/\d+\] (\w+):")
 
 
@@ -140,24 +137,12 @@ def take(documents: Sequence[str], number: int) -> Sequence[str]:
 def write_input(folder: Path, base: Sequence[str], factor: int) -> int:
     """The documents and their copies, the first unchanged, as JSON lines; returns bytes of text."""
     folder.mkdir(parents=True)
-    vocabulary = sorted({word for text in base[:2000] for word in _WORD.findall(text)})
     total = 0
-    for copy in range(factor):
-        texts = list(base) if copy == 0 else [replaced(text, vocabulary, copy) for text in base]
+    for copy, texts in enumerate(corpus.copies(base, factor)):
         total += corpus.num_bytes(texts)
         for part in range(_FILES):
             corpus.write_lines(folder / f"{copy:03d}-{part}.jsonl", texts[part::_FILES])
     return total
-
-
-def replaced(text: str, vocabulary: Sequence[str], copy: int) -> str:
-    """A copy with three of ten words replaced; it follows from the text and the number of the copy."""
-    draw = random.Random(f"{copy} {text}")
-
-    def word(match: re.Match[str]) -> str:
-        return draw.choice(vocabulary) if draw.random() < _REPLACED else match.group()
-
-    return _WORD.sub(word, text)
 
 
 def run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:

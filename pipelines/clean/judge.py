@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.data import CleanConfig
 from pipelines.clean.characters import Index, buffers
@@ -72,11 +73,12 @@ class Decisions:
         rows: Which documents of the batch these are, int64 of shape (documents,).
         plan: What was done with them.
         languages: Of the repaired texts.
-        refused: For each document why it goes; None for those that stay.
+        stay: Which of them stay, bool of shape (documents,).
+        refused: Why each of the others goes, in order.
         texts: Of those that stay, in order: repaired, changed by the profile's steps, redacted.
-        targets: The other sides of their pairs, repaired and redacted; None for single texts.
+        targets: The other sides of their pairs, repaired and redacted; null for single texts.
         num_words: Words that the last rule saw in them, int64 of shape (kept,).
-        pii: Personal data replaced in each, by kind.
+        pii: Personal data replaced in each, int32 of shape (kept, kinds) in the order of KINDS.
         num_repairs: Characters that repair changed or removed in each, int64 of shape (kept,).
         measures: What `plan.measured` measured in them, float64 of shape (kept, measured).
     """
@@ -84,18 +86,14 @@ class Decisions:
     rows: Index
     plan: Plan
     languages: Languages
-    refused: list[Refused | None]
-    texts: list[str]
-    targets: list[str | None]
+    stay: npt.NDArray[np.bool_]
+    refused: list[Refused]
+    texts: pa.LargeStringArray
+    targets: pa.LargeStringArray
     num_words: Index
-    pii: list[dict[str, int]]
+    pii: npt.NDArray[np.int32]
     num_repairs: Index
     measures: Values
-
-    @property
-    def stay(self) -> npt.NDArray[np.bool_]:
-        """Which documents stay, bool of shape (documents,)."""
-        return np.array([reason is None for reason in self.refused], np.bool_)
 
 
 class Judge:
@@ -140,7 +138,7 @@ class Judge:
             if self.plans.repair:
                 part, num_repairs = repair_all(part)
             languages = identify(part)
-            for plan, stop_words, rows in self._groups(languages.code.tolist()):
+            for plan, stop_words, rows in self._groups(languages.code):
                 chosen = pa.array(rows)
                 stats = BatchStats(
                     part.take(chosen),
@@ -159,15 +157,14 @@ class Judge:
         (found,) = self.decide(
             pa.array([text], pa.large_string()), pa.array([target], pa.string()), pa.array([url], pa.string())
         )
-        refused = found.refused[0]
-        if refused is not None:
-            return refused
+        if found.refused:
+            return found.refused[0]
         names = [item.name for item in found.plan.measured]
         return Kept(
-            found.texts[0],
-            found.targets[0],
+            found.texts[0].as_py(),
+            found.targets[0].as_py(),
             int(found.num_words[0]),
-            found.pii[0],
+            {kind: int(count) for kind, count in zip(KINDS, found.pii[0], strict=True) if count},
             int(found.num_repairs[0]),
             dict(zip(names, found.measures[0].tolist(), strict=True)),
         )
@@ -180,67 +177,74 @@ class Judge:
         """The repaired text and the characters that went, unless the run wants no repair."""
         return repair(text) if self.plans.repair else (text, 0)
 
-    def _groups(self, codes: list[str]) -> Iterator[tuple[Plan, frozenset[str], Index]]:
+    def _groups(self, codes: npt.NDArray[np.str_]) -> Iterator[tuple[Plan, frozenset[str], Index]]:
         """The documents of each plan and each list of stop words, in their order."""
-        groups: dict[tuple[int, frozenset[str]], tuple[Plan, list[int]]] = {}
-        for row, code in enumerate(codes):
+        groups: dict[tuple[int, frozenset[str]], tuple[Plan, list[Index]]] = {}
+        found, which = np.unique(codes, return_inverse=True)
+        for number, code in enumerate(found.tolist()):
             plan = self.plans.of(code)
-            groups.setdefault((id(plan), self.stop_words(code)), (plan, []))[1].append(row)
-        for (_, stop_words), (plan, rows) in groups.items():
-            yield plan, stop_words, np.array(rows, np.int64)
+            rows = np.flatnonzero(which == number)
+            groups.setdefault((id(plan), self.stop_words(code)), (plan, []))[1].append(rows)
+        for (_, stop_words), (plan, parts) in groups.items():
+            yield plan, stop_words, np.sort(np.concatenate(parts))
 
     def _decide(
         self, rows: Index, plan: Plan, stats: BatchStats, targets: pa.Array | None, num_repairs: Index
     ) -> Decisions:
-        languages = stats.languages
-        failed, values, kept, num_words, measures = measure(plan, stats)
-        refused: list[Refused | None] = [None] * len(rows)
-        for row in np.flatnonzero(failed >= 0):
+        failed, values, texts, num_words, measures = measure(plan, stats)
+        refused: dict[int, Refused] = {}
+        for row in np.flatnonzero(failed >= 0).tolist():
             rule = plan.measured[failed[row]]
             assert isinstance(rule, Rule)
             refused[row] = Refused(rule.name, float(values[row]), plan.thresholds[rule.name], rule.comparison)
-        stay = np.flatnonzero(failed < 0)
-        others = [None] * len(stay) if targets is None else targets.take(pa.array(stay)).to_pylist()
+        stay = failed < 0
         repairs = num_repairs[stay]
-        texts, pairs, counts = [], [], []
-        remaining = np.ones(len(stay), np.bool_)
-        for place, (text, target) in enumerate(zip(kept.to_pylist(), others, strict=True)):
-            redacted = self.redactor.redact(text)
-            pii = redacted.counts
-            other = None
-            if target is not None:
-                repaired, num_more = self.repair(target)
-                repairs[place] += num_more
-                second = self.redactor.redact(repaired)
-                other, pii = second.text, add(pii, second.counts)
-            reason = self._private(plan, pii)
-            if reason is not None:
-                refused[stay[place]] = reason
-                remaining[place] = False
-                continue
-            texts.append(redacted.text)
-            pairs.append(other)
-            counts.append(pii)
+        texts, pii = self.redactor.redact_all(texts)
+        if targets is None:
+            others = pa.nulls(len(texts), pa.large_string())
+        else:
+            others, num_more, more = self._other_sides(targets.filter(pa.array(stay)))
+            repairs, pii = repairs + num_more, pii + more
+        if self._rejects:
+            places = np.flatnonzero(stay)
+            remaining = np.ones(len(places), np.bool_)
+            for kind in self._rejects:
+                name, counts = rule_name(kind), pii[:, KINDS.index(kind)]
+                limit = plan.thresholds[name]
+                for place in np.flatnonzero(remaining & (counts > limit)).tolist():
+                    refused[int(places[place])] = Refused(name, float(counts[place]), limit, ">")
+                    remaining[place] = False
+            stay[places[~remaining]] = False
+            chosen = pa.array(remaining)
+            texts, others = texts.filter(chosen), others.filter(chosen)
+            num_words, repairs = num_words[remaining], repairs[remaining]
+            pii, measures = pii[remaining], measures[remaining]
         return Decisions(
             rows,
             plan,
-            languages,
-            refused,
+            stats.languages,
+            stay,
+            [refused[row] for row in sorted(refused)],
             texts,
-            pairs,
-            num_words[remaining],
-            counts,
-            repairs[remaining],
-            measures[remaining],
+            others,
+            num_words,
+            pii,
+            repairs,
+            measures,
         )
 
-    def _private(self, plan: Plan, pii: dict[str, int]) -> Refused | None:
-        """Why a document with so much personal data goes, if the run rejects a kind of it."""
-        for kind in self._rejects:
-            name = rule_name(kind)
-            if pii.get(kind, 0) > plan.thresholds[name]:
-                return Refused(name, float(pii[kind]), plan.thresholds[name], ">")
-        return None
+    def _other_sides(self, targets: pa.Array) -> tuple[pa.LargeStringArray, Index, npt.NDArray[np.int32]]:
+        """Targets as they stay, the characters repaired in each, and the personal data of each by kind."""
+        targets = targets.cast(pa.large_string())
+        num_repairs = np.zeros(len(targets), np.int64)
+        if targets.null_count == len(targets):
+            return targets, num_repairs, np.zeros((len(targets), len(KINDS)), np.int32)
+        # A null has no characters: it passes through as a text without any, and is a null again.
+        texts = targets.fill_null("")
+        if self.plans.repair:
+            texts, num_repairs = repair_all(texts)
+        texts, pii = self.redactor.redact_all(texts)
+        return pc.if_else(targets.is_valid(), texts, None), num_repairs, pii
 
 
 def measure(plan: Plan, stats: BatchStats) -> tuple[Index, Values, pa.LargeStringArray, Index, Values]:
@@ -283,11 +287,6 @@ def measure(plan: Plan, stats: BatchStats) -> tuple[Index, Values, pa.LargeStrin
 def dropped_lines(before: BatchStats, after: BatchStats) -> Values:
     """Lines that are not blank which a step took out of each text."""
     return (before.lines.num_filled - after.lines.num_filled).astype(float)
-
-
-def add(counts: dict[str, int], more: dict[str, int]) -> dict[str, int]:
-    """The sums by kind, in the order of the kinds."""
-    return {kind: counts.get(kind, 0) + more.get(kind, 0) for kind in KINDS if kind in counts or kind in more}
 
 
 def _left(stats: BatchStats, rows: Index, failed: Index) -> tuple[BatchStats, Index]:

@@ -74,13 +74,15 @@ def _compact(
     inverse: np.uint64,
     packed: Codes,
     places: Index,
+    prefixes: _U64,
     sums: _U64,
     shifts: _U64,
 ) -> None:
     """Writes the words of a text one behind the other into `packed`, without the white space between.
 
-    Word k begins at places[k]. The hash of the characters from word i to before word j is
-    (sums[j] - sums[i]) * shifts[i]: a polynomial in base, whatever the words between are.
+    Word k begins at places[k]. The hash of the characters from the beginning of word i to before place j is
+    (prefixes[j] - sums[i]) * shifts[i]: a polynomial in base, whatever the words between are. Where place j
+    begins word k, prefixes[j] is sums[k].
     """
     place = 0
     total = np.uint64(0)
@@ -93,11 +95,13 @@ def _compact(
         for index in range(starts[word], ends[word]):
             code = codes[index]
             packed[place] = code
+            prefixes[place] = total
             place += 1
             total += (np.uint64(code) + _ONE) * power
             power *= base
             shift *= inverse
     places[starts.size] = place
+    prefixes[place] = total
     sums[starts.size] = total
 
 
@@ -152,6 +156,7 @@ def _number_ngrams(
     num_ngrams = words.size - size + 1
     mask = _table_mask(words.size)
     best = 0
+    is_repeated = False
     for place in range(num_ngrams):
         counts[place] = 0
         first[place] = place
@@ -165,11 +170,14 @@ def _number_ngrams(
                 other = slots[slot] - base
                 if shorter[other] == head and words[other + size - 1] == last:
                     first[place] = other
+                    is_repeated = True
                     break
                 slot = (slot + 1) & mask
             if first[place] == place:
                 slots[slot] = base + place
         counts[first[place]] += 1
+    if not is_repeated:
+        return best
     for place in range(num_ngrams):
         if counts[place] > counts[best]:
             best = place
@@ -178,29 +186,44 @@ def _number_ngrams(
 
 @kernel
 def _mark_windows(
-    packed: Codes,
     places: Index,
-    base: np.uint64,
+    prefixes: _U64,
+    sums: _U64,
+    shifts: _U64,
     counters: npt.NDArray[np.uint8],
+    windows: _I32,
     again: npt.NDArray[np.uint8],
 ) -> None:
     """again[k] = 1 if the first WINDOW characters from word k on may begin another word's window too."""
     num_words = places.size - 1
-    last = places[num_words] - _WINDOW
     mask = _table_mask(num_words * _WINDOW_SLOTS // 2)
     counters[: mask + 1] = 0
-    for turn in range(2):
-        for word in range(num_words):
-            if places[word] > last:
-                break
-            state = np.uint64(0)
-            for index in range(places[word], places[word] + _WINDOW):
-                state = state * base + np.uint64(packed[index])
-            slot = np.int64((state * _SPREAD) >> _HIGH) & mask
-            if turn == 0:
-                counters[slot] = min(counters[slot] + 1, 2)
-            else:
-                again[word] = counters[slot] > 1
+    num_windows = num_words
+    while num_windows > 0 and places[num_windows - 1] + _WINDOW > places[num_words]:
+        num_windows -= 1
+    for word in range(num_windows):
+        state = (prefixes[places[word] + _WINDOW] - sums[word]) * shifts[word]
+        slot = np.int64((state * _SPREAD) >> _HIGH) & mask
+        windows[word] = slot
+        counters[slot] = min(counters[slot] + 1, 2)
+    for word in range(num_windows):
+        again[word] = counters[windows[word]] > 1
+    again[num_windows:num_words] = 0
+
+
+@kernel
+def _choose(places: Index, again: npt.NDArray[np.uint8], chosen: _I32) -> int:
+    """Writes to `chosen` the words at which a duplicate n-gram of any size may begin; how many there are.
+
+    Longer n-grams are not among the short ones either: what the shortest size passes over, all do.
+    """
+    num_words = places.size - 1
+    count = 0
+    for word in range(num_words - _FIRST_DUPLICATE + 1):
+        if again[word] or places[word + _FIRST_DUPLICATE] - places[word] < _WINDOW:
+            chosen[count] = word
+            count += 1
+    return count
 
 
 @kernel
@@ -211,19 +234,23 @@ def _duplicate_chars(
     sums: _U64,
     shifts: _U64,
     again: npt.NDArray[np.uint8],
+    chosen: _I32,
     slots: _I32,
     base: int,
 ) -> int:
-    """Characters in n-grams that occurred before, none counted in two of them."""
+    """Characters in n-grams at `chosen` words that occurred before, none counted in two of them."""
     num_words = places.size - 1
     mask = _table_mask(num_words)
     num_chars = 0
-    word = 0
-    while word <= num_words - size:
+    free = 0
+    for word in chosen:
+        if word < free:
+            continue
+        if word > num_words - size:
+            break
         start = places[word]
         length = places[word + size] - start
         if length >= _WINDOW and not again[word]:
-            word += 1
             continue
         state = (sums[word + size] - sums[word]) * shifts[word]
         slot = np.int64((state * _SPREAD) >> _HIGH) & mask
@@ -238,10 +265,9 @@ def _duplicate_chars(
             slot = (slot + 1) & mask
         if known:
             num_chars += length
-            word += size
+            free = word + size
         else:
             slots[slot] = base + word
-            word += 1
     return num_chars
 
 
@@ -260,12 +286,15 @@ def _repetition(
         most_chars = max(most_chars, (ends[first:last] - starts[first:last]).sum())
     packed = np.empty(most_chars, np.uint32)
     places = np.empty(most_words + 1, np.int64)
+    prefixes = np.empty(most_chars + 1, np.uint64)
     sums = np.empty(most_words + 1, np.uint64)
     shifts = np.empty(most_words + 1, np.uint64)
     words = np.empty(most_words, np.int32)
     firsts = np.empty((2, most_words), np.int32)
     counts = np.empty((2, most_words), np.int32)
+    windows = np.empty(most_words, np.int32)
     again = np.empty(most_words, np.uint8)
+    chosen = np.empty(most_words, np.int32)
     slots = np.zeros(_table_mask(most_words) + 1, np.int32)
     counters = np.empty(_table_mask(most_words * _WINDOW_SLOTS // 2) + 1, np.uint8)
     mark = 1  # slots below it belong to an earlier use of the table
@@ -278,7 +307,9 @@ def _repetition(
             slots[:] = 0
             mark = 1
         here = places[: size + 1]
-        _compact(codes, starts[first:last], ends[first:last], base, inverse, packed, here, sums, shifts)
+        _compact(
+            codes, starts[first:last], ends[first:last], base, inverse, packed, here, prefixes, sums, shifts
+        )
         ids = words[:size]
         _number_words(packed, here, sums, shifts, slots, mark, ids, counts[0])
         mark += size
@@ -294,10 +325,12 @@ def _repetition(
             result[text, ngram - _FIRST_TOP] = length * counts[new, best]
         if size < _FIRST_DUPLICATE:
             continue
-        again[:size] = 0
-        _mark_windows(packed, here, base, counters, again)
+        _mark_windows(here, prefixes, sums, shifts, counters, windows, again)
+        candidates = chosen[: _choose(here, again, chosen)]
         for ngram in range(_FIRST_DUPLICATE, _LAST_DUPLICATE + 1):
             column = _LAST_TOP - _FIRST_TOP + 1 + ngram - _FIRST_DUPLICATE
-            result[text, column] = _duplicate_chars(ngram, packed, here, sums, shifts, again, slots, mark)
+            result[text, column] = _duplicate_chars(
+                ngram, packed, here, sums, shifts, again, candidates, slots, mark
+            )
             mark += size
     return result

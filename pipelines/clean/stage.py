@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 
 from conf.data import CleanConfig
 from pipelines.clean.judge import Decisions, Judge
+from pipelines.clean.privacy.kinds import KINDS
 from pipelines.clean.resources import Resources
 from pipelines.stage import StageOutput
 from pipelines.tagged import tagged_batches, tagged_spark_schema, untag
@@ -85,21 +87,20 @@ def _cleaner(
 
 
 def _clean_columns(batch: pa.RecordBatch, found: Decisions) -> list[pa.Array]:
-    texts = pa.array(found.texts, pa.string())
+    texts = found.texts.cast(pa.string())
     languages = found.languages.take(np.flatnonzero(found.stay))
-    pii = pa.array([list(counts.items()) for counts in found.pii], CLEAN.column("pii").type)
     return [
         batch.column("doc_id"),
         batch.column("source"),
         batch.column("source_id"),
         texts,
-        pa.array(found.targets, pa.string()),
+        found.targets.cast(pa.string()),
         _num_bytes(texts),
         batch.column("url"),
         pa.array(languages.code, pa.string()),
         pa.array(languages.score),
         pa.array(found.num_words),
-        pii,
+        _pii(found),
         pa.array(found.num_repairs, pa.int32()),
         _measures(found),
     ]
@@ -107,7 +108,7 @@ def _clean_columns(batch: pa.RecordBatch, found: Decisions) -> list[pa.Array]:
 
 def _rejected_columns(batch: pa.RecordBatch, found: Decisions) -> list[pa.Array]:
     languages = found.languages.take(np.flatnonzero(~found.stay))
-    reasons = [reason for reason in found.refused if reason is not None]
+    reasons = found.refused
     return [
         batch.column("doc_id"),
         batch.column("source"),
@@ -125,10 +126,24 @@ def _num_bytes(texts: pa.Array) -> pa.Array:
     return pc.binary_length(texts).cast(pa.int64())
 
 
+def _pii(found: Decisions) -> pa.MapArray:
+    """Kind to count of the personal data in every document that stays; kinds without any are left out."""
+    rows, kinds = np.nonzero(found.pii)
+    offsets = np.searchsorted(rows, np.arange(len(found.pii) + 1)).astype(np.int32)
+    keys = pa.array(KINDS, pa.string()).take(pa.array(kinds))
+    return pa.MapArray.from_arrays(pa.array(offsets), keys, pa.array(found.pii[rows, kinds]))
+
+
 def _measures(found: Decisions) -> pa.MapArray:
     """Name to value of all that the plan measures, for every document that stays."""
     num_documents, num_values = found.measures.shape
-    names = pa.array([item.name for item in found.plan.measured], pa.string())
-    keys = names.take(pa.array(np.tile(np.arange(num_values), num_documents)))
+    names = tuple(item.name for item in found.plan.measured)
     offsets = pa.array(np.arange(num_documents + 1, dtype=np.int32) * num_values, pa.int32())
+    keys = _repeated(names, num_documents)
     return pa.MapArray.from_arrays(offsets, keys, pa.array(found.measures.ravel()))
+
+
+@lru_cache(maxsize=16)
+def _repeated(names: tuple[str, ...], times: int) -> pa.StringArray:
+    """The names, one after the other, so many times."""
+    return pa.array(names, pa.string()).take(pa.array(np.tile(np.arange(len(names)), times)))

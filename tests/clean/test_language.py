@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from importlib import resources
@@ -12,6 +13,8 @@ import fasttext
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.clean.language import Languages
 from pipelines.clean.language import identify as identify_all
@@ -136,4 +139,19 @@ def test_a_text_has_the_same_scores_whatever_was_read_before() -> None:
     together = identify_all(texts)
     for row in range(0, 300, 7):
         alone = identify_all(texts.slice(row, 1))
+        assert np.array_equal(alone.scores[0], together.scores[row])
+
+
+# Letters of several widths, all of fastText's white space, and control characters that are none.
+_PIECES = st.text(st.sampled_from("aeéß日ひ \t\n\v\f\r\x00\x01\x1c\x1f!<>"), max_size=40)
+
+
+@given(st.lists(_PIECES, min_size=1, max_size=6))
+def test_a_text_has_the_same_languages_alone_and_with_fasttexts_words(pieces: list[str]) -> None:
+    """Words are cut eight bytes at a time: neighbours, places and control characters must not matter."""
+    together = identify_all(pa.array(pieces, pa.large_string()))
+    for row, text in enumerate(pieces):
+        words = [word for word in re.split(r"[ \t\n\v\f\r\x00]+", text) if word]
+        alone = identify_all(pa.array(["   ".join(words)], pa.large_string()))
+        assert np.array_equal(alone.codes[0], together.codes[row])
         assert np.array_equal(alone.scores[0], together.scores[row])

@@ -45,6 +45,24 @@ def traits(text: str) -> int:
     return int(_scan(np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)))
 
 
+def traits_of(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The traits of many texts, int64 of shape (texts,).
+
+    Args:
+        data: UTF-8 of the texts, one behind the other.
+        offsets: Where each text begins and the last one ends, int64 of shape (texts + 1,).
+    """
+    return _scan_all(data, offsets)
+
+
+@kernel
+def _scan_all(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    found = np.empty(offsets.size - 1, np.int64)
+    for text in range(found.size):
+        found[text] = _scan(data[offsets[text] : offsets[text + 1]])
+    return found
+
+
 @kernel
 def _scan(data: npt.NDArray[np.uint8]) -> int:
     found = 0

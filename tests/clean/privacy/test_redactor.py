@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -222,3 +223,31 @@ def test_hostile_repetition_takes_linear_time(unit: str) -> None:
     # Eight times the text: eight times the time if it is linear, 64 times if it is quadratic.
     short, long = min(seconds(12_500) for _ in range(2)), seconds(100_000)
     assert long < 32 * max(short, 0.002)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*SAMPLES.values(), "word", "12", "\uff11\uff12"]), max_size=4), max_size=5
+    )
+)
+def test_many_texts_are_redacted_as_each_is(parts: list[list[str]]) -> None:
+    texts = [" ".join(part) for part in parts]
+    redacted, counts = EVERYTHING.redact_all(pa.array(texts, pa.large_string()))
+    alone = [EVERYTHING.redact(text) for text in texts]
+    assert redacted.to_pylist() == [one.text for one in alone]
+    found = [{k: n for k, n in zip(KINDS, row.tolist(), strict=True) if n} for row in counts]
+    assert found == [one.counts for one in alone]
+
+
+def test_a_batch_of_pairs_and_single_texts_is_decided_as_each_alone() -> None:
+    judge = Judge(CleanConfig(profile="none", privacy=PrivacyConfig(email="reject", iban="redact")))
+    iban = SAMPLES["iban"]
+    texts = ["plain", f"{iban} here", "jo@example.org", "four", "five"]
+    targets = [None, f"dort {iban} \r\n", None, "jo@example.org", ""]
+    (found,) = judge.decide(pa.array(texts, pa.large_string()), pa.array(targets, pa.string()))
+    assert found.stay.tolist() == [True, True, False, False, True]
+    assert found.texts.to_pylist() == ["plain", "[IBAN] here", "five"]
+    assert found.targets.to_pylist() == [None, "dort [IBAN]", ""]
+    assert found.num_repairs.tolist() == [0, 3, 0]
+    assert [row[KINDS.index("iban")] for row in found.pii.tolist()] == [0, 2, 0]
+    assert [reason.rule for reason in found.refused] == ["privacy.email.max"] * 2
