@@ -133,12 +133,21 @@ class Folder:
             filesystem.rm(path, recursive=True)
 
     def rename_to(self, target: Folder) -> None:
-        """Move it to a place that does not exist yet; atomic where the file system's rename is."""
+        """Move it to a place that does not exist yet; atomic where the file system's rename is.
+
+        Object stores have no rename and no folders: there each file is copied, then all are deleted.
+        """
         filesystem, path = self._place
         destination = target._place[1]
         if isinstance(filesystem, LocalFileSystem):
             Path(path).rename(destination)
             _sync_directory(Path(destination).parent)
+        elif type(filesystem).mv is fsspec.AbstractFileSystem.mv:
+            # fsspec's own way would copy the folder as if it were a file, too (fsspec and s3fs 2026.9).
+            filesystem.invalidate_cache()
+            for file in sorted(filesystem.find(path)):
+                filesystem.cp_file(file, f"{destination}{file[len(path) :]}")
+            filesystem.rm(path, recursive=True)
         else:
             filesystem.mv(path, destination, recursive=True)
 

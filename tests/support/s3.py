@@ -1,0 +1,43 @@
+"""An S3 of this machine: moto, reached over the loopback interface by the client of every process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+from fsspec import get_filesystem_class
+from moto.server import ThreadedMotoServer
+
+BUCKET = "ringlake"
+
+
+@contextmanager
+def s3_server() -> Iterator[dict[str, str]]:
+    """A server with one empty bucket; yields the variables by which botocore finds it.
+
+    File systems that fsspec keeps are forgotten at both ends: they hold the address of another server.
+    """
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        variables = {
+            "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "nobody",
+            "AWS_SECRET_ACCESS_KEY": "s3cret-of-the-test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        client = boto3.client(
+            "s3",
+            endpoint_url=variables["AWS_ENDPOINT_URL_S3"],
+            region_name="us-east-1",
+            aws_access_key_id="nobody",
+            aws_secret_access_key="s3cret-of-the-test",
+        )
+        client.create_bucket(Bucket=BUCKET)
+        get_filesystem_class("s3").clear_instance_cache()
+        yield variables
+    finally:
+        get_filesystem_class("s3").clear_instance_cache()
+        server.stop()
