@@ -42,6 +42,8 @@ def ringlake(folder: Path, rank: int, world_size: int, first: int, end: int) -> 
     from training.data.schedule import training_schedule
     from training.data.snapshot import DataFile, Snapshot
 
+    # As the launcher tells it: all ranks are on this machine and share its cores.
+    os.environ["HOROVOD_LOCAL_SIZE"] = str(world_size)
     described = json.loads((folder / "snapshot.json").read_text())
     files = tuple(DataFile(**file) for file in described.pop("files"))
     layout = read_layout(Snapshot(**described, files=files))

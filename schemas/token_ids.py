@@ -5,6 +5,7 @@ Delta has no unsigned types, and a list costs four bytes a token and its lengths
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ def token_bytes(vocab_size: int) -> int:
     return 2 if vocab_size <= 2**16 else 4
 
 
+@lru_cache(maxsize=2)
 def token_type(num_bytes: int) -> np.dtype[Any]:
     """The type of token ids of so many bytes."""
     return np.dtype(f"<u{num_bytes}")
@@ -50,6 +52,31 @@ def flat_ids(column: pa.BinaryArray, num_bytes: int) -> tuple[TokenIds, npt.NDAr
     if first == end:
         return np.empty(0, dtype), sizes
     return np.frombuffer(values, dtype, (end - first) // num_bytes, first), sizes // num_bytes
+
+
+def id_matrix(column: pa.BinaryArray, num_bytes: int, length: int) -> TokenIds:
+    """The ids of rows that all have the same number of them, (rows, length), in the column's own memory.
+
+    Args:
+        column: Rows of `input_ids`, none of them null.
+        num_bytes: Bytes of an id.
+        length: Ids of a row, at least 1.
+
+    Raises:
+        ValueError: A row is null, does not hold whole ids, or holds another number of them.
+    """
+    rows = len(column)
+    _, offsets_buffer, values = column.buffers()
+    if rows and not column.null_count:
+        offsets = np.frombuffer(offsets_buffer, np.int32, rows + 1, 4 * column.offset)
+        first = int(offsets[0])
+        if (offsets == np.arange(first, first + rows * length * num_bytes + 1, length * num_bytes)).all():
+            return np.frombuffer(values, token_type(num_bytes), rows * length, first).reshape(rows, length)
+    ids, lengths = flat_ids(column, num_bytes)
+    if np.any(lengths != length):
+        odd = int(lengths[lengths != length][0])
+        raise ValueError(f"a row of input_ids has {odd} tokens, but sequences have {length}")
+    return ids.reshape(rows, length)
 
 
 def binary_ids(ids: TokenIds, lengths: npt.NDArray[np.int64]) -> pa.BinaryArray:

@@ -88,7 +88,8 @@ def score(
     )
     model.eval()
     numbers = torch.zeros(4, dtype=torch.float64)
-    with torch.inference_mode(), SequenceReader(layout, schedule, vocab_size) as reader:
+    reads_ahead = None if device.type == "cpu" else True
+    with torch.inference_mode(), SequenceReader(layout, schedule, vocab_size, reads_ahead) as reader:
         for batch in reader:
             ids = torch.from_numpy(batch.input_ids.astype(np.int64)).to(device)
             targets = shift_targets(ids, torch.from_numpy(batch.num_tokens.astype(np.int64)).to(device))

@@ -90,6 +90,7 @@ class _Trainer:
         self._stepper.rate_scale = self._state.steering.rate_scale
         self._flops = flops_per_token(self._model, job.train.sequence_length - 1)
         device = next(self._model.parameters()).device
+        self._reads_ahead = None if device.type == "cpu" else True
         self._peak = job.config.peak_tflops or peak_tflops(device, job.config.precision)
         self._byte_lengths = _byte_lengths(job.tokenizer_dir)
 
@@ -112,7 +113,7 @@ class _Trainer:
         )
         pace = Pace(config.steps, self._start)
         with (
-            SequenceReader(self._job.train, schedule, self._job.vocab_size) as reader,
+            SequenceReader(self._job.train, schedule, self._job.vocab_size, self._reads_ahead) as reader,
             Outputs(self._job, self._checkpoints, self._start) if self._leads else nullcontext() as outputs,
         ):
             for step in range(self._start, config.steps):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +25,11 @@ COLUMN_TYPES = {"sequence_id": pa.int64(), "input_ids": INPUT_IDS, "num_tokens":
 """What training reads of a sequence; `segments` stays unread."""
 
 
-@dataclass(frozen=True)
-class RowSlice:
+class RowSlice(NamedTuple):
     """Rows of one row group.
 
     Attributes:
+        number: Number of the row group in the layout.
         path: The file.
         row_group: Number of the row group in it.
         start: First row in the group.
@@ -36,6 +37,7 @@ class RowSlice:
         first_id: Sequence id of the first row, as the table has it.
     """
 
+    number: int
     path: str
     row_group: int
     start: int
@@ -80,19 +82,20 @@ class Layout:
 
     def slices(self, first: int, end: int) -> list[RowSlice]:
         """The row groups that hold the sequence ids [first, end), in order."""
-        index = int(np.searchsorted(self.first_ids, first, side="right")) - 1
+        index = int(self.first_ids.searchsorted(first, side="right")) - 1
         found = []
         while first < end:
-            group_first, group_end = int(self.first_ids[index]), int(self.first_ids[index + 1])
+            group_first, group_end = self.first_ids.item(index), self.first_ids.item(index + 1)
             stop = min(end, group_end)
-            file = int(self.file_numbers[index])
+            file = self.file_numbers.item(index)
             found.append(
                 RowSlice(
+                    number=index,
                     path=self.paths[file],
-                    row_group=int(self.row_groups[index]),
+                    row_group=self.row_groups.item(index),
                     start=first - group_first,
                     end=stop - group_first,
-                    first_id=first - int(self.bases[file]),
+                    first_id=first - self.bases.item(file),
                 )
             )
             first, index = stop, index + 1

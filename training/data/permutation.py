@@ -87,7 +87,7 @@ class Permutation:
             raise ValueError(
                 f"positions must lie in [0, {self.n}), not in [{int(given.min())}, {int(given.max())}]"
             )
-        return _walk(self.n, given.astype(np.uint64).reshape(-1), self._keys).reshape(given.shape)
+        return _walk(self.n, given.astype(np.uint64).reshape(1, -1), self._keys).reshape(given.shape)
 
 
 def derive_seeds(*parts: int, last: Sequence[int]) -> _Words:
@@ -108,17 +108,18 @@ def whole_orders(n: int, seeds: _Words) -> npt.NDArray[np.int64]:
     # derive_seed(seed, n, number) has three parts, and their count comes first.
     states = _fold(_fold(_words(3), seeds), _words(n))
     keys = _fold(states, np.arange(NUM_ROUNDS, dtype=np.uint64)[:, None])
-    positions = np.tile(np.arange(n, dtype=np.uint64), len(seeds))
-    return _walk(n, positions, np.repeat(keys, n, axis=1)).reshape(len(seeds), n)
+    return _walk(n, np.broadcast_to(np.arange(n, dtype=np.uint64), (len(seeds), n)), keys)
 
 
 def _walk(n: int, positions: _Words, keys: _Words) -> npt.NDArray[np.int64]:
-    """Images of positions (m,) under the keys (rounds, 1), or (rounds, m) where each has its own."""
-    image = _network(n, positions, keys)
-    outside = np.flatnonzero(image >= np.uint64(n))
-    while outside.size:
-        image[outside] = _network(n, image[outside], keys if keys.shape[1] == 1 else keys[:, outside])
-        outside = outside[image[outside] >= np.uint64(n)]
+    """Images of positions (networks, m), each row under its own of the keys (rounds, networks)."""
+    image = _network(n, positions, keys[:, :, None])
+    row, column = np.nonzero(image >= np.uint64(n))
+    while row.size:
+        again = _network(n, image[row, column], keys[:, row])
+        image[row, column] = again
+        left = again >= np.uint64(n)
+        row, column = row[left], column[left]
     return image.astype(np.int64)
 
 
@@ -126,15 +127,26 @@ def _network(n: int, values: _Words, keys: _Words) -> _Words:
     """One pass over the grid: a bijection of [0, width * height)."""
     width = isqrt(n - 1) + 1
     moduli = (np.uint64(width), np.uint64(-(-n // width)))
-    left, right = values % moduli[0], values // moduli[0]
+    right = values // moduli[0]
+    left = values - right * moduli[0]
     for number, key in enumerate(keys):
-        left, right = right, (left + _hash(right, key) % moduli[number % 2]) % moduli[number % 2]
+        modulus = moduli[number % 2]
+        mixed = _hash(right, key)
+        # The remainder by way of the quotient: NumPy divides by a constant several times as fast.
+        quotient = mixed // modulus
+        quotient *= modulus
+        mixed -= quotient
+        # Both terms are below the modulus, and a difference below zero wraps to a large number.
+        left += mixed
+        left, right = right, np.minimum(left, left - modulus, out=left)
     return left + right * moduli[0]
 
 
 def _hash(values: _Words, key: _Words) -> _Words:
     """splitmix64's finaliser of each value, keyed; arithmetic modulo 2**64."""
-    return _finalise_words(values * np.uint64(_GOLDEN) + key)
+    mixed = values * np.uint64(_GOLDEN)
+    mixed += key
+    return _finalise_words(mixed)
 
 
 def _words(*values: int) -> _Words:

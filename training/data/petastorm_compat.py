@@ -44,6 +44,7 @@ with _placeholders():
     from petastorm.reader import Reader
     from petastorm.unischema import Unischema, UnischemaField
     from petastorm.workers_pool import thread_pool
+    from petastorm.workers_pool.dummy_pool import DummyPool
     from petastorm.workers_pool.thread_pool import ThreadPool
     from petastorm.workers_pool.ventilator import Ventilator
 
@@ -52,6 +53,7 @@ thread_pool.IO_TIMEOUT_INTERVAL_S = POLL_SECONDS
 __all__ = [
     "POLL_SECONDS",
     "ArrowReaderWorker",
+    "DummyPool",
     "NullCache",
     "Reader",
     "ThreadPool",

@@ -9,12 +9,13 @@ themselves, hence global batches do not depend on their number and the global st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from training.data.batches import Ids, Plan, Segment
 from training.data.permutation import Permutation, derive_seed, derive_seeds, whole_orders
@@ -23,9 +24,12 @@ from training.errors import DataError
 _BLOCK_ORDER, _PARTIAL_PLACE, _ROW_ORDER = 1, 2, 3
 """Purposes of a derived seed, so that no two shuffles of an epoch share a key."""
 
-_WINDOW_ROWS = 2048
-"""The orders of as many blocks as hold so many rows are computed at once, which takes little longer than one
-does, and kept while a shard goes through them. The order of a larger block is computed as it is used."""
+_WINDOW_ROWS = 8192
+"""The orders of as many blocks as hold so many rows are computed at once, 32 blocks of 256 rows in the time
+of three, and kept while a shard goes through them. That of a larger block is computed as it is used."""
+
+_Order = npt.NDArray[np.uint16]
+"""Places of rows in their block: those of a window fit two bytes."""
 
 _MAX_WINDOWS = 512
 """Windows that are kept, at most 8 MiB. With more shards a rank computes their windows in each run anew."""
@@ -109,10 +113,10 @@ class SamplePlan(Plan):
             first = block * self.block_rows
             if whole is None:
                 order = Permutation(rows, derive_seed(self.seed, epoch, _ROW_ORDER, block))
-                ids = first + order(np.arange(offset, offset + take))
+                drawn = order(np.arange(offset, offset + take))
             else:
-                ids = whole[offset : offset + take]
-            yield Segment(first, first + rows, ids)
+                drawn = whole[offset : offset + take].astype(np.int64)
+            yield Segment(first, first + rows, drawn + first)
             start += take
 
     def _rest_of_shard(self, step: int, shard: int) -> tuple[int, int, int]:
@@ -121,33 +125,31 @@ class SamplePlan(Plan):
         first, end = self.shard_range(shard)
         return epoch, first + index * self.rows_per_shard, end
 
-    def _locate(self, epoch: int, position: int) -> tuple[int, int, int, Ids | None]:
-        """Block, row offset in its shuffled order, rows, and if it is not too large that order's ids."""
+    def _locate(self, epoch: int, position: int) -> tuple[int, int, int, _Order | None]:
+        """Block, row offset in its shuffled order, rows, and that order if the block is not too large."""
         num_full, tail = divmod(self.num_sequences, self.block_rows)
         if tail:
             tail_start = _partial_place(self.seed, epoch, num_full) * self.block_rows
             if tail_start <= position < tail_start + tail:
-                whole = _orders_of(self.seed, epoch, self.block_rows, tail, (num_full,))
-                return num_full, position - tail_start, tail, None if whole is None else whole[0]
+                order = _partial_order(self.seed, epoch, tail, num_full)
+                return num_full, position - tail_start, tail, order
             if position >= tail_start + tail:
                 position -= tail
         turn, offset = divmod(position, self.block_rows)
         size = max(1, _WINDOW_ROWS // self.block_rows)
-        blocks = _blocks_in_turn(self.seed, epoch, num_full, turn // size * size, size)
-        whole = _orders_of(self.seed, epoch, self.block_rows, self.block_rows, blocks)
-        return (
-            blocks[turn % size],
-            offset,
-            self.block_rows,
-            None if whole is None else whole[turn % size],
-        )
+        blocks, orders = _window(self.seed, epoch, num_full, self.block_rows, turn // size * size, size)
+        place = turn % size
+        return int(blocks[place]), offset, self.block_rows, None if orders is None else orders[place]
 
 
 @lru_cache(_MAX_WINDOWS)
-def _blocks_in_turn(seed: int, epoch: int, num_full: int, turn: int, size: int) -> tuple[int, ...]:
-    """The full blocks whose turns are [turn, turn + size), fewer where they end."""
+def _window(
+    seed: int, epoch: int, num_full: int, block_rows: int, turn: int, size: int
+) -> tuple[Ids, _Order | None]:
+    """The full blocks whose turns are [turn, turn + size), fewer where they end, and their orders."""
     turns = np.arange(turn, min(turn + size, num_full))
-    return tuple(Permutation(num_full, derive_seed(seed, epoch, _BLOCK_ORDER))(turns).tolist())
+    blocks = Permutation(num_full, derive_seed(seed, epoch, _BLOCK_ORDER))(turns)
+    return blocks, _orders(seed, epoch, block_rows, blocks.tolist())
 
 
 @lru_cache(maxsize=256)
@@ -156,15 +158,14 @@ def _partial_place(seed: int, epoch: int, num_full: int) -> int:
     return derive_seed(seed, epoch, _PARTIAL_PLACE) % (num_full + 1)
 
 
-@lru_cache(_MAX_WINDOWS)
-def _orders_of(seed: int, epoch: int, block_rows: int, rows: int, blocks: tuple[int, ...]) -> Ids | None:
-    """The ids of some blocks of so many rows in their shuffled orders, (blocks, rows); None: too many.
+@lru_cache(maxsize=32)
+def _partial_order(seed: int, epoch: int, rows: int, block: int) -> _Order | None:
+    orders = _orders(seed, epoch, rows, [block])
+    return None if orders is None else orders[0]
 
-    Segments take slices of it, so it cannot be written to.
-    """
+
+def _orders(seed: int, epoch: int, rows: int, blocks: Sequence[int]) -> _Order | None:
+    """The shuffled orders of some blocks of so many rows, (blocks, rows); None: too many."""
     if rows > _WINDOW_ROWS:
         return None
-    seeds = derive_seeds(seed, epoch, _ROW_ORDER, last=blocks)
-    ids = np.array(blocks)[:, None] * block_rows + whole_orders(rows, seeds)
-    ids.flags.writeable = False
-    return ids
+    return whole_orders(rows, derive_seeds(seed, epoch, _ROW_ORDER, last=blocks)).astype(np.uint16)

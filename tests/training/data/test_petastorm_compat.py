@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -138,7 +138,7 @@ def test_idle_workers_look_for_work_at_our_pace() -> None:
 
 
 def test_a_worker_takes_twelve_arguments_of_its_own_and_leaves_the_rest() -> None:
-    """The reader hands two more through, behind Petastorm's."""
+    """The reader hands its own through, behind Petastorm's."""
     compat.ArrowReaderWorker(0, print, (*(None,) * 12, "ours", "too"))
     with pytest.raises(IndexError):
         compat.ArrowReaderWorker(0, print, (None,) * 10)
@@ -185,3 +185,55 @@ def test_the_streaming_half_of_the_reader_works_without_its_constructor() -> Non
     reader.join()
     with pytest.raises(RuntimeError, match="has stopped"):
         next(reader)
+
+
+class NotingVentilator(ListVentilator):
+    """Notes what the pool says was processed."""
+
+    processed = 0
+
+    def processed_item(self) -> None:
+        self.processed += 1
+        super().processed_item()
+
+
+class NotingWorker(NumberWorker):
+    """Notes what it works on, and in which thread."""
+
+    seen: ClassVar[list[tuple[int, int]]] = []
+
+    def process(self, number: int) -> None:
+        self.seen.append((number, threading.get_ident()))
+        super().process(number)
+
+
+def start_without_threads(items: list[int]) -> tuple[Any, NotingVentilator]:
+    NotingWorker.seen.clear()
+    pool = compat.DummyPool()
+    ventilator = NotingVentilator(pool.ventilate, items)
+    pool.start(NotingWorker, None, ventilator=ventilator)
+    return pool, ventilator
+
+
+def test_without_threads_an_item_is_worked_on_when_its_result_is_asked_for() -> None:
+    pool, ventilator = start_without_threads(list(range(30)))
+    for number in range(5):
+        assert NotingWorker.seen == [(each, threading.get_ident()) for each in range(number)]
+        assert pool.get_results()["number"].tolist() == [number]
+    assert drain(pool) == list(range(5, 30))
+    assert ventilator.processed == 30
+    assert ventilator.in_flight == 0
+    pool.stop()
+    pool.join()
+
+
+def test_without_threads_an_error_reaches_the_consumer_as_it_is() -> None:
+    pool, _ = start_without_threads([0, -7, 3])
+    assert pool.get_results()["number"].tolist() == [0]
+    with pytest.raises(RuntimeError, match="bad item -7"):
+        pool.get_results()
+
+
+def test_without_threads_no_items_are_no_results() -> None:
+    pool, _ = start_without_threads([])
+    assert drain(pool) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +18,9 @@ from hypothesis import strategies as st
 
 from tests.support.token_ids import stored
 from tests.training.tables import random_tokens, write_sequences
-from training.data import reader as reader_module
-from training.data.layout import Layout, read_layout
+from training.data import stream
+from training.data.blocks import Block, BlockFiles
+from training.data.layout import Layout, RowSlice, read_layout
 from training.data.plan import SamplePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule, training_schedule
@@ -47,16 +50,21 @@ def expected_rows(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     return TOKENS[ids]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
-@given(start=st.integers(0, 90), world_size=st.sampled_from([1, 2, 4]), seed=st.integers(0, 100))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(
+    start=st.integers(0, 90),
+    world_size=st.sampled_from([1, 2, 4]),
+    seed=st.integers(0, 100),
+    reads_ahead=st.booleans(),
+)
 def test_batches_are_the_plans_from_any_step_on(
-    layout: Layout, start: int, world_size: int, seed: int
+    layout: Layout, start: int, world_size: int, seed: int, reads_ahead: bool
 ) -> None:
     plan = plan_of(layout, seed=seed)
     steps = range(start, start + plan.steps_per_epoch + 3)
     rank = seed % world_size
     schedule = training_schedule(plan, rank, world_size, steps.start, steps.stop)
-    with SequenceReader(layout, schedule, VOCAB) as reader:
+    with SequenceReader(layout, schedule, VOCAB, reads_ahead) as reader:
         for step, batch in zip(steps, reader, strict=True):
             assert batch.step == step
             assert batch.sequence_ids.tolist() == plan.rank_batch(step, rank, world_size).tolist()
@@ -104,43 +112,102 @@ def test_a_rank_without_rows_gets_an_empty_batch(tmp_path: Path) -> None:
     assert sorted(shape for shapes in sizes for shape in shapes) == [(0, LENGTH)] * 3 + [(1, LENGTH)] * 5
 
 
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """First ids of the blocks that were read, in order."""
+    found: list[int] = []
+    original = BlockFiles.read
+
+    def noting(self: BlockFiles, parts: Sequence[RowSlice]) -> Block:
+        found.append(parts[0].first_id)
+        return original(self, parts)
+
+    monkeypatch.setattr(BlockFiles, "read", noting)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("reads_ahead", "at_once", "ahead"),
+    [
+        pytest.param(False, 1, 0, id="without threads a block is read when it is needed"),
+        pytest.param(False, 3, 0, id="small blocks are read three at a time"),
+        pytest.param(True, 1, 4, id="large blocks: one ahead for each of 4 lanes"),
+        pytest.param(True, 3, 6, id="small blocks: two requests of 3"),
+    ],
+)
 def test_each_row_group_is_read_about_once_an_epoch_and_few_are_ahead(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch
+    layout: Layout,
+    reads: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    reads_ahead: bool,
+    at_once: int,
+    ahead: int,
 ) -> None:
-    reads: list[int] = []
-    original = reader_module._read_rows
-
-    def counting(part, *arguments):  # type: ignore[no-untyped-def]
-        reads.append(part.first_id)
-        return original(part, *arguments)
-
-    monkeypatch.setattr(reader_module, "_read_rows", counting)
+    for name in ("REQUEST_BYTES", "UNTHREADED_BYTES"):
+        monkeypatch.setattr(stream, name, at_once * 16 * LENGTH * 2)
     plan = plan_of(layout)
     schedule = training_schedule(plan, 0, 1, 0, plan.steps_per_epoch)
     used: set[int] = set()
-    with SequenceReader(layout, schedule, VOCAB) as reader:
+    with SequenceReader(layout, schedule, VOCAB, reads_ahead) as reader:
         for batch in reader:
             used |= set((batch.sequence_ids // 16).tolist())
-            # Used blocks, those in use twice at a shard border, and one ahead for each of 4 lanes.
-            assert len(reads) <= len(used) + 3 + 4
+            # Used blocks, those in use twice at a shard border, the rest of a request, and those ahead.
+            assert len(reads) <= len(used) + 3 + at_once - 1 + ahead
     assert len(set(reads)) == 21
     assert len(reads) <= 21 + 3
 
 
-def test_threads_end_when_the_reader_is_left_early(layout: Layout) -> None:
+def test_few_bytes_are_ahead_however_small_the_blocks(tmp_path: Path, reads: list[int]) -> None:
+    length, rows = 1024, 3000
+    tokens = np.zeros((rows, length), np.int32)
+    layout = read_layout(write_sequences(tmp_path, tokens, rows_per_group=1, rows_per_file=rows))
+    with SequenceReader(layout, sequential_schedule(rows, 8, 1, 0, 1), VOCAB, reads_ahead=True) as reader:
+        for batch in reader:
+            used = (batch.step + 1) * 8
+            requests = stream.MIN_AHEAD + 1
+            assert (len(reads) - used) * length * 2 <= requests * stream.REQUEST_BYTES
+
+
+@pytest.mark.parametrize("reads_ahead", [False, True])
+def test_threads_end_when_the_reader_is_left_early(layout: Layout, reads_ahead: bool) -> None:
     before = threading.active_count()
-    with SequenceReader(layout, training_schedule(plan_of(layout), 0, 1, 0, 1000), VOCAB) as reader:
+    with SequenceReader(
+        layout, training_schedule(plan_of(layout), 0, 1, 0, 1000), VOCAB, reads_ahead
+    ) as reader:
         next(reader)
         assert reader.wait_seconds > 0
+        assert threading.active_count() == before + reads_ahead
     assert threading.active_count() == before
 
 
+def test_ranks_that_share_the_cores_of_a_host_read_without_threads(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cores = len(os.sched_getaffinity(0))
+    before = threading.active_count()
+    for ranks, threads in ((cores, 0), (1, int(cores > 1))):
+        monkeypatch.setenv("HOROVOD_LOCAL_SIZE", str(ranks))
+        with SequenceReader(layout, training_schedule(plan_of(layout), 0, 1, 0, 9), VOCAB) as reader:
+            next(reader)
+            assert threading.active_count() == before + threads
+
+
 def read_all(snapshot: Snapshot, vocab: int = VOCAB) -> None:
+    """With a reading thread and without: both must find a fault."""
     layout = read_layout(snapshot)
     schedule = sequential_schedule(layout.num_sequences, 8, layout.block_rows, 0, 1)
-    with SequenceReader(layout, schedule, vocab) as reader:
-        for _ in reader:
-            pass
+    found = []
+    for reads_ahead in (False, True):
+        try:
+            with SequenceReader(layout, schedule, vocab, reads_ahead) as reader:
+                for _ in reader:
+                    pass
+        except DataError as error:
+            found.append(error)
+    assert len({str(error) for error in found}) <= 1
+    assert len(found) in (0, 2)
+    if found:
+        raise found[0]
 
 
 def change(folder: Path, column: str, value: pa.Array) -> Snapshot:
@@ -192,6 +259,14 @@ def test_token_ids_beyond_the_vocabulary_are_refused(tmp_path: Path) -> None:
 def test_num_tokens_out_of_range_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"num_tokens must lie in 1 to 8, but is 8 to 9"):
         read_all(change(tmp_path, "num_tokens", pa.array([8] * 31 + [9], pa.int32())))
+
+
+@pytest.mark.parametrize("column", ["num_tokens", "sequence_id"])
+def test_nulls_are_refused(tmp_path: Path, column: str) -> None:
+    kind = {"num_tokens": pa.int32(), "sequence_id": pa.int64()}[column]
+    values = [None if row == 20 else 8 if column == "num_tokens" else row for row in range(32)]
+    with pytest.raises(DataError, match="row group 1: sequence_id or num_tokens of a row is null"):
+        read_all(change(tmp_path, column, pa.array(values, kind)))
 
 
 def test_rows_out_of_order_in_a_group_are_refused(tmp_path: Path) -> None:
