@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
-from conf.data import DedupConfig
 from pipelines.dedup import forest
 from pipelines.dedup.survivors import EXACT, URL, connecting
 from pipelines.worker import Batches, lasting
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+
+    # What a worker imports it waits for: 0.2 s for the configuration.
+    from conf.data import DedupConfig
 
 I64 = npt.NDArray[np.int64]
 

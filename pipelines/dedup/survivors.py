@@ -13,13 +13,15 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from conf.data import DedupConfig
 from pipelines.dedup.minhash import Unit, similarities
 from pipelines.worker import Batches, lasting
 from schemas import DUPLICATES
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+
+    # What a worker imports it waits for: 0.2 s for the configuration.
+    from conf.data import DedupConfig
 
 URL, EXACT, MINHASH = "url", "exact", "minhash"
 
