@@ -2,6 +2,8 @@
 
 python -m benchmarks minhash                                 one and two cores; about 5 minutes
 python -m benchmarks minhash --megabytes 1 --pairs 60 --cores 1
+python -m benchmarks minhash --megabytes 100 --cores 1       all documents there are, 57 MB; 10 minutes
+python -m benchmarks minhash --megabytes 100 --only ""       ringlake alone, in a minute
 
 To the documents of the Python installation copies with known Jaccard similarity are added; recall is told by
 band of similarity. ringlake is the dedup stage in Spark on local[N], exact duplicates, clusters, split and
@@ -33,7 +35,9 @@ def main(argv: list[str]) -> int:
     parser = side_by_side.options_of("minhash", __doc__, "folder for the text, used again if it is there")
     parser.add_argument("--megabytes", type=float, default=8, help="text before copies are added")
     parser.add_argument("--pairs", type=int, default=900, help="copies with known similarity")
-    parser.add_argument("--only", default=",".join(PEERS), help="names of peers, with commas")
+    parser.add_argument(
+        "--only", default=",".join(PEERS), help="names of peers, with commas; an empty one leaves all out"
+    )
     return side_by_side.run("minhash", parser, argv, measure, compare, text)
 
 

@@ -27,8 +27,10 @@ def components(nodes: pa.ChunkedArray, hubs: pa.ChunkedArray) -> tuple[pa.Array,
     names = pc.unique(pa.chunked_array([*nodes.chunks, *hubs.chunks], type=nodes.type))
     names = names.take(pc.sort_indices(names))
     ends = [np.asarray(pc.index_in(column, value_set=names), dtype=np.int64) for column in (nodes, hubs)]
-    roots = _roots(len(names), ends[0], ends[1])
-    return names, names.take(pa.array(roots))
+    parents = np.arange(len(names))
+    join(parents, ends[0], ends[1])
+    flatten(parents)
+    return names, names.take(pa.array(parents))
 
 
 def label_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -49,13 +51,22 @@ def _find(parents: I64, node: int) -> int:
 
 
 @kernel
-def _roots(num_nodes: int, left: I64, right: I64) -> I64:
-    """The smallest node of each node's component; the smaller root always becomes the parent."""
-    parents = np.arange(num_nodes)
+def join(parents: I64, left: I64, right: I64) -> None:
+    """Connects the ends of edges in a forest; the smaller root always becomes the parent.
+
+    Args:
+        parents: The parent of each node, its own number for a root; changed in place.
+        left: One end of each edge.
+        right: The other end.
+    """
     for edge in range(left.size):
         a = _find(parents, left[edge])
         b = _find(parents, right[edge])
         parents[max(a, b)] = min(a, b)
-    for node in range(num_nodes):
+
+
+@kernel
+def flatten(parents: I64) -> None:
+    """Makes the root of each node, the smallest node of its component, its parent; in place."""
+    for node in range(parents.size):
         parents[node] = _find(parents, node)
-    return parents

@@ -7,7 +7,7 @@ with probability 1 - (1 - s^rows)^bands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -19,12 +19,12 @@ from pyspark.sql.types import ArrayType, LongType, StructField, StructType
 
 from pipelines.dedup.characters import character_classes
 from pipelines.dedup.shingles import U64, band_keys, jaccard
+from pipelines.worker import Batches, lasting
 from training.data.permutation import derive_seed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 Unit = Literal["words", "characters"]
 
 
@@ -105,4 +105,4 @@ def _key_batches(family: MinHash) -> Batches:
             columns = [batch[name] for name in names]
             yield pa.RecordBatch.from_arrays([*columns, lists], names=[*names, "keys"])
 
-    return convert
+    return lasting(convert)

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from conf.data import DedupConfig
 from pipelines.dedup import history as past
 from pipelines.dedup.buckets import members, star_edges
+from pipelines.dedup.clusters import LOCAL_BYTES, clustered, num_bytes_of
 from pipelines.dedup.components import connected_components
 from pipelines.dedup.exact import content_hash, with_representative
 from pipelines.dedup.minhash import MinHash, with_keys
@@ -44,11 +45,13 @@ def dedup(
     config: DedupConfig,
     say: Say = lambda _line: None,
     history: History | None = None,
+    local_bytes: int = LOCAL_BYTES,
 ) -> StageOutput:
     """Removes documents of equal address, equal text and nearly equal text, and splits what stays.
 
-    Signatures and components are computed here. The signatures' frame is persisted and among the
-    output's `shared`, whose owner unpersists them after the writes. With a history, the table `signatures`
+    Signatures and clusters are computed here, in one task where the hashes fit one and neither texts nor a
+    history are needed. Their frames are persisted and among the output's `shared`, whose owner unpersists
+    them after the writes. With a history, the table `signatures`
     of the output is this batch's part of it (None in `details` of "history_sequence": it is there already).
 
     Args:
@@ -56,6 +59,7 @@ def dedup(
         config: The section `dedup`.
         say: Prints progress.
         history: Signatures of earlier batches.
+        local_bytes: Most bytes of hashes that are left to one task, see `clusters.LOCAL_BYTES`.
 
     Raises:
         StageFailedError: The components took more than `config.max_rounds` rounds.
@@ -64,7 +68,7 @@ def dedup(
     held: list[DataFrame] = []
     try:
         if history is None:
-            return _alone(clean, config, say, held)
+            return _alone(clean, config, say, local_bytes, held)
         return _against(clean, history, config, say, held)
     except BaseException:
         for frame in held:
@@ -98,13 +102,30 @@ def _hold(frame: DataFrame, held: list[DataFrame]) -> DataFrame:
     return frame
 
 
-def _alone(clean: DataFrame, config: DedupConfig, say: Say, held: list[DataFrame]) -> StageOutput:
+def _alone(
+    clean: DataFrame, config: DedupConfig, say: Say, local_bytes: int, held: list[DataFrame]
+) -> StageOutput:
     describe(clean, "dedup: signatures")
-    documents = _hold(with_representative(sign(clean, config).withColumn("is_known", F.lit(False))), held)
-    found = _connect(clean, documents, None, config, say)
-    assigned = _hold(assign(documents, found.labels, config), held)
-    tables = _tables(clean, assigned, config)
-    return StageOutput(tables=tables, shared=tuple(held), details=found.details)
+    signed = _hold(sign(clean, config), held)
+    if config.verify_threshold is None and _num_bytes(signed, config) <= local_bytes:
+        describe(clean, "dedup: clusters")
+        found = _hold(clustered(signed, config), held)
+        row = found.agg(F.sum("num_edges")).first()
+        assert row is not None
+        details: dict[str, Any] = {"near_duplicate_edges": row[0] or 0, "component_rounds": 0}
+        assigned = found.withColumn("kept_batch", F.lit(None).cast("string"))
+    else:
+        documents = _hold(with_representative(signed.withColumn("is_known", F.lit(False))), held)
+        connected = _connect(clean, documents, None, config, say)
+        details = connected.details
+        assigned = _hold(assign(documents, connected.labels, config), held)
+    return StageOutput(tables=_tables(clean, assigned, config), shared=tuple(held), details=details)
+
+
+def _num_bytes(signed: DataFrame, config: DedupConfig) -> int:
+    row = signed.agg(F.sum(num_bytes_of(config))).first()
+    assert row is not None
+    return int(row[0] or 0)
 
 
 def _against(
@@ -193,15 +214,16 @@ def _connect(
 def _tables(clean: DataFrame, assigned: DataFrame, config: DedupConfig) -> dict[str, DataFrame]:
     # Most documents are alone: the few that are not reach the texts' tasks without moving the texts.
     clustered = assigned.where(~stays() | (F.col("cluster_size") > 1)).select(
-        "doc_id", "cluster_size", (~stays()).alias("goes")
+        "doc_id", F.col("cluster_size").alias("size"), (~stays()).alias("goes")
     )
-    split = split_of(F.col("doc_id"), config.validation_fraction, config.split_seed)
+    computed = {
+        "cluster_size": F.coalesce("size", F.lit(1)).alias("cluster_size"),
+        "split": split_of(F.col("doc_id"), config.validation_fraction, config.split_seed).alias("split"),
+    }
     corpus = (
         clean.join(clustered, "doc_id", "left")
         .where(~F.coalesce("goes", F.lit(False)))
-        .withColumn("cluster_size", F.coalesce("cluster_size", F.lit(1)))
-        .withColumn("split", split)
-        .select(*CORPUS.column_names)
+        .select(*(computed.get(name, name) for name in CORPUS.column_names))
     )
     return {"corpus": corpus, "duplicates": duplicates(clean, assigned, config)}
 

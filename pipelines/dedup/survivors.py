@@ -6,21 +6,29 @@ source comes first by name. Among equals the one with the smallest doc_id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from conf.data import DedupConfig
 from pipelines.dedup.minhash import Unit, similarities
+from pipelines.worker import Batches, lasting
 from schemas import DUPLICATES
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    # What a worker imports it waits for: 0.2 s for the configuration.
+    from conf.data import DedupConfig
+
 URL, EXACT, MINHASH = "url", "exact", "minhash"
+
+
+def connecting(config: DedupConfig) -> str:
+    """Method of documents in one cluster of which neither the addresses nor the texts are equal."""
+    return MINHASH if config.method == "minhash" else URL
 
 
 def order(config: DedupConfig) -> Column:
@@ -71,7 +79,6 @@ def assign(
         )
     same_address = F.coalesce(F.col("address") == F.col("best.address"), F.lit(False))
     same_text = F.col("content") == F.col("best.content")
-    connected = MINHASH if config.method == "minhash" else URL
     return members.join(kept, "cluster").select(
         "doc_id",
         "is_known",
@@ -80,7 +87,7 @@ def assign(
         F.col("best.batch").alias("kept_batch"),
         F.col("size").alias("cluster_size"),
         same_text.alias("is_equal"),
-        F.when(same_address, URL).when(same_text, EXACT).otherwise(connected).alias("method"),
+        F.when(same_address, URL).when(same_text, EXACT).otherwise(connecting(config)).alias("method"),
     )
 
 
@@ -89,36 +96,37 @@ def stays() -> Column:
     return (F.col("doc_id") == F.col("kept_doc_id")) & F.col("kept_batch").isNull()
 
 
-def duplicates(clean: DataFrame, assigned: DataFrame, config: DedupConfig) -> DataFrame:
+def duplicates(clean: DataFrame, clustered: DataFrame, config: DedupConfig) -> DataFrame:
     """The rows of table `duplicates`.
 
     Args:
         clean: Table `clean`.
-        assigned: What `assign` returned.
+        clustered: What `assign` returned, at least the rows of clusters of more than one.
         config: The section `dedup`, for the similarity.
     """
-    gone = assigned.where(~stays()).select("doc_id", "kept_doc_id", "kept_batch", "method", "is_equal")
+    gone = clustered.where(~stays())
+    # A survivor of an earlier batch may have a doc_id that this one has too, with another text.
+    near = ~F.col("is_equal") & F.col("kept_batch").isNull()
+    removed = gone.join(clean, "doc_id").select(
+        *("doc_id", "source", "source_id", "kept_doc_id", "method", "num_bytes"),
+        near.alias("near"),
+        F.when(near, F.col("text")).alias("text"),
+        F.when(F.col("is_equal"), F.lit(1.0)).alias("similarity"),
+    )
+    # Only texts of survivors are moved; of a bucket of any size that is one.
     kept = clean.select(
         F.col("doc_id").alias("kept_doc_id"),
         F.col("source_id").alias("kept_source_id"),
         F.col("text").alias("kept_text"),
-    )
-    # A survivor of an earlier batch may have a doc_id that this one has too, with another text.
-    near = ~F.col("is_equal") & F.col("kept_batch").isNull()
-    pairs = (
-        gone.join(clean.select("doc_id", "source", "source_id", "num_bytes", "text"), "doc_id")
-        .join(kept, "kept_doc_id", "left")
-        .withColumn("text", F.when(near, F.col("text")))
-        .withColumn("kept_text", F.when(near, F.col("kept_text")))
-        .withColumn("similarity", F.when(F.col("is_equal"), F.lit(1.0)))
-        .drop("is_equal", "kept_batch")
+    ).join(gone, "kept_doc_id", "left_semi")
+    pairs = removed.join(kept, "kept_doc_id", "left").select(
+        *("doc_id", "source", "source_id", "kept_doc_id", "kept_source_id", "method", "similarity"),
+        *("num_bytes", "text", F.when(F.col("near"), F.col("kept_text")).alias("kept_text")),
     )
     return pairs.mapInArrow(_with_similarity(config.ngram, config.unit), DUPLICATES.spark_schema())
 
 
-def _with_similarity(
-    ngram: int, unit: Unit
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _with_similarity(ngram: int, unit: Unit) -> Batches:
     schema = DUPLICATES.arrow_schema()
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -134,4 +142,4 @@ def _with_similarity(
             columns = [similarity if name == "similarity" else batch[name] for name in schema.names]
             yield pa.RecordBatch.from_arrays(columns, names=schema.names)
 
-    return convert
+    return lasting(convert)

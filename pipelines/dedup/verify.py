@@ -11,7 +11,7 @@ connected, were not compared either; sharing any small bucket mends that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from pipelines.dedup.minhash import Unit, similarities
 from pipelines.stage import Say
+from pipelines.worker import Batches, lasting
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -110,12 +111,10 @@ def _similar(pairs: DataFrame, texts: DataFrame, ngram: int, unit: Unit, thresho
     )
 
 
-def _check(
-    ngram: int, unit: Unit, threshold: float
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _check(ngram: int, unit: Unit, threshold: float) -> Batches:
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             similar = similarities(batch["text"], batch["hub_text"], ngram, unit) >= threshold
             yield batch.select(["node", "hub"]).filter(pa.array(similar))
 
-    return convert
+    return lasting(convert)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf.data import DedupConfig
+from pipelines.dedup.clusters import LOCAL_BYTES
 from pipelines.dedup.stage import dedup
 from tests.dedup.support import clean_frame
 
 SIZE = 100_000
 
 
-def test_a_hot_bucket_gives_one_survivor_and_an_edge_a_document(spark: SparkSession) -> None:
+@pytest.mark.parametrize("local_bytes", [LOCAL_BYTES, 0], ids=["one task", "joins"])
+def test_a_hot_bucket_gives_one_survivor_and_an_edge_a_document(
+    spark: SparkSession, local_bytes: int
+) -> None:
     """The texts differ in punctuation alone: different contents, equal shingles, every band in common."""
     one = clean_frame(spark, {"a": "x"}).drop("doc_id", "text", "num_bytes")
     number = spark.range(0, SIZE, 1, 8)
@@ -29,7 +34,7 @@ def test_a_hot_bucket_gives_one_survivor_and_an_edge_a_document(spark: SparkSess
     try:
         for key, value in skew.items():
             spark.conf.set(key, value)
-        output = dedup(clean, DedupConfig(bands=4, rows=2))
+        output = dedup(clean, DedupConfig(bands=4, rows=2), local_bytes=local_bytes)
         corpus = output.tables["corpus"].collect()
         duplicates = output.tables["duplicates"].agg(
             F.count("*"), F.countDistinct("kept_doc_id"), F.min("similarity")

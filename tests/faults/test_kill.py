@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import time
+from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.conftest import SmallJob
-from tests.support.cli import command, environment, ringlake, status
+from tests.support.cli import command, ringlake, status
+from tests.support.ended import end_when
 from tests.support.tables import DATA_TABLES, content_hash
 
 # Six starts of the whole job, on a machine that may be slow.
@@ -28,40 +26,6 @@ MOMENTS = (
 )
 
 
-def _end_when(args: list[str], log: Path, moment: str, how: signal.Signals, lake: Path) -> None:
-    """Starts the command and ends it with a signal as soon as its output shows the moment."""
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            args,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=environment(),
-            cwd=Path(__file__).resolve().parents[2],
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 300
-        while not _reached(moment, log, lake):
-            assert process.poll() is None, f"ended before {moment!r}:\n{log.read_text()[-4000:]}"
-            assert time.monotonic() < deadline, f"never reached {moment!r}:\n{log.read_text()[-4000:]}"
-            time.sleep(0.02)
-        family = psutil.Process(process.pid).children(recursive=True)
-        if how == signal.SIGINT:
-            # A terminal sends it to every process of the command.
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait(timeout=60)
-        else:
-            process.kill()
-            process.wait()
-    text = log.read_text()
-    if how == signal.SIGINT:
-        assert process.returncode == 130, text[-4000:]
-        assert text.splitlines()[-1].startswith("ringlake: interrupted"), text[-4000:]
-        assert "Traceback" not in text
-    _, alive = psutil.wait_procs(family, timeout=30)
-    assert not alive, f"orphans of {moment!r}: {[p.cmdline() for p in alive]}"
-
-
 def _reached(moment: str, log: Path, lake: Path) -> bool:
     if moment.startswith("commit "):
         # The first of a stage's tables is committed, the others and the ledger's row are not.
@@ -75,7 +39,8 @@ def test_ended_at_many_moments_the_tables_equal_an_undisturbed_run(
     calm, hit = small_job.lake, tmp_path / "hit"
     args = command("run", small_job.run_file, "--set", f"lake={hit}")
     for number, (moment, how) in enumerate(MOMENTS):
-        _end_when(args, tmp_path / f"log{number}", moment, how, hit)
+        log = tmp_path / f"log{number}"
+        end_when(args, log, moment, how, partial(_reached, moment, log, hit))
     ringlake("run", small_job.run_file, "--set", f"lake={hit}")
 
     for table in DATA_TABLES:
