@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from pipelines.clean.privacy.kinds import KINDS
 from pipelines.clean.resources import Resources
 from pipelines.stage import StageOutput
 from pipelines.tagged import tagged_batches, tagged_spark_schema, untag
+from pipelines.worker import Batches, lasting
 from schemas.clean import CLEAN
 from schemas.rejected import REJECTED
 
@@ -70,9 +71,7 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
     )
 
 
-def _cleaner(
-    config: CleanConfig, resources: Broadcast[Resources]
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _cleaner(config: CleanConfig, resources: Broadcast[Resources]) -> Batches:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         judge = Judge(config, resources.value)
         for batch in batches:
@@ -83,7 +82,7 @@ def _cleaner(
                 yield from tagged_batches(TABLES, CLEAN, _clean_columns(kept, found))
                 yield from tagged_batches(TABLES, REJECTED, _rejected_columns(rejected, found))
 
-    return run
+    return lasting(run)
 
 
 def _clean_columns(batch: pa.RecordBatch, found: Decisions) -> list[pa.Array]:
