@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 """Prints one line of progress for a person."""
 
+STATISTICS_OF = "spark.databricks.delta.properties.defaults.dataSkippingStatsColumns"
+"""Write setting: columns whose range in each file is kept in the log of a new table, beside the file's rows.
+
+For long or random values this costs as much as writing them. A table that exists keeps what it was given.
+"""
+
 
 @dataclass(frozen=True)
 class StageOutput:

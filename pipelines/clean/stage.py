@@ -16,7 +16,7 @@ from pipelines.clean.privacy.kinds import KINDS
 from pipelines.clean.resources import Resources
 from pipelines.stage import StageOutput
 from pipelines.tagged import tagged_batches, tagged_spark_schema, untag
-from pipelines.worker import Batches, lasting
+from pipelines.worker import Kernel, lasting
 from schemas.clean import CLEAN
 from schemas.rejected import REJECTED
 
@@ -71,7 +71,7 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
     )
 
 
-def _cleaner(config: CleanConfig, resources: Broadcast[Resources]) -> Batches:
+def _cleaner(config: CleanConfig, resources: Broadcast[Resources]) -> Kernel:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         judge = Judge(config, resources.value)
         for batch in batches:

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from pipelines.dedup import forest
 from pipelines.dedup.survivors import EXACT, URL, connecting
-from pipelines.worker import Batches, lasting
+from pipelines.worker import Kernel, lasting
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -69,7 +69,7 @@ def _columns(config: DedupConfig) -> list[str]:
     return [*names, "num_bytes", "keys"]
 
 
-def _cluster_batches(keep: str, connected: str) -> Batches:
+def _cluster_batches(keep: str, connected: str) -> Kernel:
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = list(batches)
         if rows:

@@ -19,7 +19,7 @@ from pyspark.sql.types import ArrayType, LongType, StructField, StructType
 
 from pipelines.dedup.characters import character_classes
 from pipelines.dedup.shingles import U64, band_keys, jaccard
-from pipelines.worker import Batches, lasting
+from pipelines.worker import Kernel, lasting
 from training.data.permutation import derive_seed
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def with_keys(documents: DataFrame, family: MinHash) -> DataFrame:
     return documents.mapInArrow(_key_batches(family), schema)
 
 
-def _key_batches(family: MinHash) -> Batches:
+def _key_batches(family: MinHash) -> Kernel:
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             keys, counts = family.keys(batch["text"])

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from pipelines.dedup.minhash import Unit, similarities
-from pipelines.worker import Batches, lasting
+from pipelines.worker import Kernel, lasting
 from schemas import DUPLICATES
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def duplicates(clean: DataFrame, clustered: DataFrame, config: DedupConfig) -> D
     return pairs.mapInArrow(_with_similarity(config.ngram, config.unit), DUPLICATES.spark_schema())
 
 
-def _with_similarity(ngram: int, unit: Unit) -> Batches:
+def _with_similarity(ngram: int, unit: Unit) -> Kernel:
     schema = DUPLICATES.arrow_schema()
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

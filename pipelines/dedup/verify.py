@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from pipelines.dedup.minhash import Unit, similarities
 from pipelines.stage import Say
-from pipelines.worker import Batches, lasting
+from pipelines.worker import Kernel, lasting
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -111,7 +111,7 @@ def _similar(pairs: DataFrame, texts: DataFrame, ngram: int, unit: Unit, thresho
     )
 
 
-def _check(ngram: int, unit: Unit, threshold: float) -> Batches:
+def _check(ngram: int, unit: Unit, threshold: float) -> Kernel:
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             similar = similarities(batch["text"], batch["hub_text"], ngram, unit) >= threshold

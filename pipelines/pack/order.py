@@ -6,6 +6,7 @@ moved once, and no task sees more than one bucket at a time.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,22 +56,31 @@ def measure(tokens: DataFrame) -> Streams:
     )
 
 
-def in_buckets(tokens: DataFrame, seed: int, bits: int) -> DataFrame:
+def in_buckets(tokens: DataFrame, seed: int, bits: int, splits: Collection[str]) -> DataFrame:
     """The documents with `bucket`, the whole of a bucket in one partition, in the order of the hash.
 
     Args:
         tokens: Columns split, doc_id, copy (number of the document's copy, from 0) and others, which stay.
         seed: Seed of the order.
         bits: Leading bits of the hash that number a bucket.
+        splits: All values of split.
     """
     keyed = tokens.withColumn("key", _key(seed)).withColumn(
         "bucket", F.shiftrightunsigned(F.col("key"), 64 - bits).cast("int")
     )
-    # The key is a signed number; inside a bucket its sign is the same for all, so its order is the hash's.
+    # Spark compares the first eight bytes of a sort's first column without touching the rows. Here they hold
+    # the split and the beginning of the hash, which decide all but a few comparisons.
+    width = max(1, (len(splits) - 1).bit_length())
+    number = F.coalesce(*(F.when(F.col("split") == name, n) for n, name in enumerate(sorted(splits))))
+    order = F.shiftleft(number.cast("long"), 63 - width).bitwiseOR(
+        F.shiftrightunsigned(F.col("key"), width + 1)
+    )
+    # The key is a signed number; where its first bits are the same, its order is the hash's.
     return (
-        keyed.repartition("split", "bucket")
-        .sortWithinPartitions("split", "bucket", "key", "doc_id", "copy")
-        .drop("key")
+        keyed.withColumn("order", order)
+        .repartition("split", "bucket")
+        .sortWithinPartitions("order", "key", "doc_id", "copy")
+        .drop("order", "key")
     )
 
 

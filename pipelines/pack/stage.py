@@ -15,7 +15,8 @@ from pipelines.errors import InputError
 from pipelines.pack.best_fit import place
 from pipelines.pack.fragments import Documents, Fragments, arrange, cut, join, read_documents
 from pipelines.pack.order import Ints, Streams, bucket_tokens, by_bucket, in_buckets, measure, offsets
-from pipelines.stage import StageOutput
+from pipelines.stage import STATISTICS_OF, StageOutput
+from pipelines.worker import Kernel, lasting
 from schemas import SEQUENCES
 from schemas.token_ids import token_bytes
 from training.data.permutation import Permutation, derive_seed
@@ -38,7 +39,6 @@ _FRAGMENTS = pa.schema(
 )
 
 Batches = Iterable[pa.RecordBatch]
-Kernel = Callable[[Batches], Iterator[pa.RecordBatch]]
 
 
 def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) -> StageOutput:
@@ -76,12 +76,12 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
     cutter = (_stream_cutter if config.method == "concat" else _best_fitter)(length, form, bases, label)
     columns = tokens.select("split", "doc_id", "copy", "input_ids")
     fragments = (
-        in_buckets(columns, config.seed, bits)
-        .mapInArrow(cutter, from_arrow_schema(_FRAGMENTS))
+        in_buckets(columns, config.seed, bits, counts)
+        .mapInArrow(lasting(cutter), from_arrow_schema(_FRAGMENTS))
         .repartitionById(num_files, F.col("file"))
     )
     sequences = fragments.sortWithinPartitions("sequence_id", "at").mapInArrow(
-        _joiner(length, form), SEQUENCES.spark_schema()
+        lasting(_joiner(length, form)), SEQUENCES.spark_schema()
     )
     padding = {split: counts[split] * length - total for split, total in streams.tokens.items()}
     return StageOutput(
@@ -102,9 +102,16 @@ def write_settings(config: PackConfig) -> dict[str, str]:
         "parquet.block.row.count.limit": str(config.rows_per_group),
         # The limit in bytes must not cut a row group short.
         "parquet.block.size": str(max(128 * 2**20, 2 * config.rows_per_group * row_bytes)),
-        # No two sequences are alike. Statistics of their beginnings are enough to tell contents apart.
+        # No two sequences are alike, nor are the places at which documents begin and end. Statistics of the
+        # sequences' beginnings are enough to tell contents apart.
         "parquet.enable.dictionary#input_ids": "false",
+        "parquet.enable.dictionary#segments.list.element.doc_id": "false",
+        "parquet.enable.dictionary#segments.list.element.start": "false",
+        "parquet.enable.dictionary#segments.list.element.end": "false",
         "parquet.statistics.truncate.length": "64",
+        STATISTICS_OF: "sequence_id,num_tokens",
+        # Documents and fragments are small; batches are also cut by bytes.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
         # Without concurrent writers, Spark sorts a task's rows by the partition column, the split. That
         # sort interleaves the rows once it spills to disk; each task writes one split and needs none.
         "spark.sql.maxConcurrentOutputFileWriters": "2",
@@ -114,7 +121,8 @@ def write_settings(config: PackConfig) -> dict[str, str]:
 
 def packed_totals(sequences: DataFrame) -> tuple[int, int]:
     """Documents that begin in the sequences (each copy does so once), and tokens without padding."""
-    begins = F.size(F.filter("segments", lambda segment: segment["doc_start"] == 0))
+    # Only this field of the segments is read from the files.
+    begins = F.size(F.filter(F.col("segments.doc_start"), lambda start: start == 0))
     row = sequences.agg(F.sum(begins), F.sum("num_tokens")).first()
     return (int(row[0] or 0), int(row[1] or 0)) if row is not None else (0, 0)
 
@@ -143,8 +151,8 @@ def _plan_best_fit(
             )
 
     columns = tokens.select("split", "doc_id", "copy", "num_tokens")
-    counted = in_buckets(columns, config.seed, streams.bucket_bits).mapInArrow(
-        count, "split string, bucket int, sequences long"
+    counted = in_buckets(columns, config.seed, streams.bucket_bits, streams.tokens).mapInArrow(
+        lasting(count), "split string, bucket int, sequences long"
     )
     found = by_bucket([tuple(row) for row in counted.collect()], streams.bucket_bits)
     return {split: int(found[split].sum()) for split in streams.tokens}, offsets(found)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 from pyspark.sql import functions as F
 
@@ -16,6 +17,7 @@ from conf.data import TokenizeConfig
 from pipelines.errors import InputError
 from pipelines.stage import Say
 from pipelines.tokenize.engine import assigned, compare, fast_tokenizer, is_failure, plain_tokenizer
+from pipelines.worker import lasting
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -53,12 +55,9 @@ def choose(corpus: DataFrame, content: str, config: TokenizeConfig, say: Say) ->
 
 def probe_texts(content: str) -> list[str]:
     """Texts that libraries may disagree about: every kind of character, white space, special tokens."""
-    known = assigned()
-    texts = []
-    for code in _characters():
-        char = chr(code)
-        if known[code]:
-            texts.append(f"a{char}b {char} 1{char}'s{char}\n")
+    codes = np.fromiter(_characters(), np.uint32)
+    chars = map(chr, codes[assigned(codes)].tolist())
+    texts = [f"a{char}b {char} 1{char}'s{char}\n" for char in chars]
     names = [token.content for token in plain_tokenizer(content).get_added_tokens_decoder().values()]
     texts += [f"{a}{name}{b}" for name in names for a in ("", "a", " ") for b in ("", "b", " ")]
     texts += ["", " ", "\n\n \n", " \u00a0\u2003x", "\r\n\r\n", "\x00", "\ufeffx", "a\u0300" * 50, "🙂" * 100]
@@ -109,8 +108,8 @@ def _fault(corpus: DataFrame, content: str) -> str | None:
     )
     try:
         for what, frame in (
-            ("a text of the probe", spark.range(0, 1, 1, 1).mapInArrow(try_probe, "text string")),
-            ("a text of the corpus", sampled.select("text").mapInArrow(try_sample, "text string")),
+            ("a text of the probe", spark.range(0, 1, 1, 1).mapInArrow(lasting(try_probe), "text string")),
+            ("a text of the corpus", sampled.select("text").mapInArrow(lasting(try_sample), "text string")),
         ):
             row = frame.first()
             if row is not None:

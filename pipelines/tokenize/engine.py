@@ -23,12 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
-from pipelines.jit import kernel
 from pipelines.tokenize.folder import parse_tokenizer
 from schemas.token_ids import TokenIds, token_type
 
 SLICE_BYTES = 2**20
 """Text that `tokenizers` encodes in one call: an encoding takes about 100 bytes of memory a token."""
+
+_HIGH_BITS = np.uint64(0x8080808080808080)
+"""The bits that no ASCII character sets, in eight bytes."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -80,7 +82,7 @@ class Encoder:
         lengths = np.diff(bounds)
         if len(lengths) != len(texts):
             raise ValueError(f"{len(texts)} texts gave {len(lengths)} results")
-        odd = np.flatnonzero(_has_unknown(data, offsets, assigned()))
+        odd = _strange(data, offsets)
         if not len(odd):
             return ids, lengths
         theirs, their_lengths = encode_plain(self._plain, texts.take(pa.array(odd)))
@@ -163,10 +165,21 @@ def fast_tokenizer(content: str) -> Any:
     return load_hf_json(json.dumps(tree))
 
 
-@lru_cache(maxsize=1)
-def assigned() -> npt.NDArray[np.bool_]:
+def assigned(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     """For each code point whether this Python's version of Unicode knows it."""
-    return np.array([unicodedata.category(chr(code)) != "Cn" for code in range(sys.maxunicode + 1)])
+    table = _categories()
+    found = table[codes]
+    if not np.all(found):
+        for code in np.unique(codes[found == 0]).tolist():
+            table[code] = 1 if unicodedata.category(chr(code)) == "Cn" else 2
+        found = table[codes]
+    return found == 2
+
+
+@lru_cache(maxsize=1)
+def _categories() -> npt.NDArray[np.uint8]:
+    """For each code point 2 if it is assigned, 1 if not, 0 if nobody has asked: texts have few of them."""
+    return np.zeros(sys.maxunicode + 1, np.uint8)
 
 
 def _buffers(texts: pa.StringArray) -> tuple[npt.NDArray[np.uint8], Ints]:
@@ -198,25 +211,37 @@ def _slices(texts: pa.Array) -> Iterator[pa.Array]:
         first = last
 
 
-@kernel
-def _has_unknown(
-    data: npt.NDArray[np.uint8], offsets: Ints, known: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
-    """Whether each text has a character that is not known; UTF-8 that Arrow has checked."""
-    found = np.zeros(len(offsets) - 1, np.bool_)
-    for text in range(len(found)):
-        place, end = offsets[text], offsets[text + 1]
-        while place < end:
-            byte = np.int64(data[place])
-            if byte < 0x80:
-                place += 1
-                continue
-            width = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            code = byte & (0x1F if width == 2 else 0x0F if width == 3 else 0x07)
-            for step in range(1, width):
-                code = (code << 6) | np.int64(data[place + step] & 0x3F)
-            if not known[code]:
-                found[text] = True
-                break
-            place += width
-    return found
+def _strange(data: npt.NDArray[np.uint8], offsets: Ints) -> Ints:
+    """Indices of the texts that have a character that is not assigned.
+
+    Args:
+        data: UTF-8.
+        offsets: Where each text begins, and where the last one ends.
+    """
+    places, low, last = [np.empty(0, np.int64)], int(offsets[0]), int(offsets[-1])
+    while low < last:
+        high = min(last, low + SLICE_BYTES)
+        while high < last and data[high] & 0xC0 == 0x80:
+            high -= 1
+        places.append(low + _not_assigned(data[low:high]))
+        low = high
+    return np.unique(np.searchsorted(offsets, np.concatenate(places), side="right") - 1)
+
+
+def _not_assigned(data: npt.NDArray[np.uint8]) -> Ints:
+    """Bytes of a text in UTF-8 at which a character begins that is not assigned."""
+    full = len(data) // 8 * 8
+    words = data[:full].view(np.uint64)
+    # Words of eight bytes that are not all ASCII. A character of several bytes lies in such words only, so
+    # that these words, put together, are UTF-8 again.
+    marked = np.flatnonzero((words & _HIGH_BITS) != 0)
+    text = (words[marked].tobytes() + data[full:].tobytes()).decode()
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    strange = np.flatnonzero(~assigned(codes))
+    if not len(strange):
+        return strange
+    widths = np.ones(len(codes), np.int64)
+    for least in (0x80, 0x800, 0x10000):
+        widths += codes >= least
+    place = (np.cumsum(widths) - widths)[strange]
+    return np.append(marked * 8, full)[place // 8] + place % 8

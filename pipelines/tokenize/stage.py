@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from conf.data import TokenizeConfig
-from pipelines.stage import Say, StageOutput
+from pipelines.stage import STATISTICS_OF, Say, StageOutput
 from pipelines.tokenize.choice import choose
 from pipelines.tokenize.engine import Encoder
 from pipelines.tokenize.folder import MAX_TOKENIZER_BYTES, highest_id, parse_tokenizer, read_json
+from pipelines.worker import lasting
 from schemas import TOKENS
 from schemas.token_ids import binary_ids, token_bytes
 
@@ -20,9 +21,14 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 WRITE_SETTINGS = {
-    # No two documents are alike, and nobody looks for one by its tokens.
+    # No two documents are alike, and nobody looks for one by its tokens: a dictionary would be given up, and
+    # the range of a file's hashes is that of all.
     "parquet.enable.dictionary#input_ids": "false",
+    "parquet.enable.dictionary#doc_id": "false",
     "parquet.statistics.truncate.length": "64",
+    STATISTICS_OF: "num_tokens,num_bytes",
+    # A call of the encoder costs as much as a few hundred documents; batches are also cut by bytes.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
 }
 """Spark settings for writing `tokens`."""
 
@@ -50,7 +56,7 @@ def tokenize(corpus: DataFrame, tokenizer_json: str | Path, config: TokenizeConf
     size = token_bytes(highest_id(parse_tokenizer(content, origin)) + 1)
     engine = choose(corpus, content, config, say)
     columns = corpus.select("doc_id", "split", "text", "num_bytes")
-    encoded = columns.mapInArrow(_encode_batches(content, engine, size), TOKENS.spark_schema())
+    encoded = columns.mapInArrow(lasting(_encode_batches(content, engine, size)), TOKENS.spark_schema())
     return StageOutput(tables={"tokens": encoded}, details={"engine": engine})
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -33,6 +35,7 @@ def content() -> str:
     return tokenizer.to_str()
 
 
+SOME_UNKNOWN = st.sampled_from("a\n\u00e9\u65e5\U0001f642\u088f\U0010ffff")
 HOSTILE = st.one_of(st.text(), st.sampled_from([END_OF_DOCUMENT, "<|pad|>", f"a{END_OF_DOCUMENT}b", ""]))
 
 
@@ -73,10 +76,29 @@ def test_both_libraries_give_equal_ids_to_the_probe(content: str) -> None:
 def test_characters_that_unicode_versions_differ_in_are_left_to_tokenizers(content: str) -> None:
     """U+088F is a letter since Unicode 17 only: gigatoken joins it to the letters around."""
     texts = pa.array(["return", "a\u088fb \u088f value", "self", "x\U0010ffff", ""])
-    assert not assigned()[0x10FFFF]
+    assert assigned(np.array([0x10FFFF, 0x41, 0x10FFFF], np.uint32)).tolist() == [False, True, False]
     fast, plain = (Encoder(content, engine, 2).encode(texts) for engine in ("gigatoken", "tokenizers"))
     assert fast[0].tolist() == plain[0].tolist()
     assert fast[1].tolist() == plain[1].tolist()
+
+
+@settings(deadline=None)
+@given(
+    texts=st.lists(
+        st.text(st.sampled_from("a\n\u00e9\u65e5\U0001f642\u088f\U0010ffff"), max_size=12), max_size=9
+    ),
+    cut=st.integers(0, 3),
+    slice_bytes=st.sampled_from([5, 16, 2**20]),
+)
+def test_texts_with_such_characters_are_found_wherever_they_lie(
+    texts: list[str], cut: int, slice_bytes: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "SLICE_BYTES", slice_bytes)
+        column = pa.array(texts, pa.string()).slice(cut)
+        found = engine_module._strange(*engine_module._buffers(column)).tolist()
+    unknown = [any(unicodedata.category(char) == "Cn" for char in text) for text in column.to_pylist()]
+    assert found == [number for number, one in enumerate(unknown) if one]
 
 
 def test_a_difference_is_found(content: str, monkeypatch: pytest.MonkeyPatch) -> None:
