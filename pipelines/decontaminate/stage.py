@@ -15,6 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from conf.corpus import DecontaminateConfig
 from pipelines.decontaminate.index import Counts, Index, build_index, search
 from pipelines.stage import Say, StageOutput
+from pipelines.worker import lasting
 from schemas import CONTAMINATED
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def decontaminate(
     shipped = searched.sparkSession.sparkContext.broadcast(index)
     found = (
         _text_columns(searched)
-        .mapInArrow(_searcher(shipped, config), from_arrow_schema(_FOUND))
+        .mapInArrow(lasting(_searcher(shipped, config)), from_arrow_schema(_FOUND))
         .join(corpus.select("doc_id"), "doc_id", "left_semi")
         .persist(StorageLevel.MEMORY_AND_DISK)
     )

@@ -22,6 +22,7 @@ from pipelines.ingest.fields import Place, missing, not_string, to_document
 from pipelines.ingest.record import Document, Fault, excerpt, utf8_length
 from pipelines.lake import read_external
 from pipelines.tagged import TaggedRows, tagged_spark_schema
+from pipelines.worker import lasting
 from schemas.documents import DOCUMENTS
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def read_tables(spark: SparkSession, tables: list[InputFile], config: IngestConf
             rows[f"`{name}`"].cast("binary" if is_text else rows.schema[name].dataType).alias(name)
             for name, is_text in columns.items()
         ]
-        frames.append(rows.select(*chosen).mapInArrow(_reader(table, config), schema))
+        frames.append(rows.select(*chosen).mapInArrow(lasting(_reader(table, config)), schema))
         # A table without rows has its row in `sources` too.
         frames.append(spark.range(1, numPartitions=1).mapInArrow(_nothing(table), schema))
     return reduce(lambda one, other: one.unionByName(other), frames)

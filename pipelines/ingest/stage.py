@@ -20,6 +20,7 @@ from pipelines.ingest.readers import READERS
 from pipelines.ingest.record import Document, document_id, utf8_length
 from pipelines.stage import StageOutput
 from pipelines.tagged import TaggedRows, tagged_spark_schema
+from pipelines.worker import lasting
 from schemas.documents import DOCUMENTS
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def ingest(spark: SparkSession, config: IngestConfig, files: list[InputFile] | N
     else:
         parts = [part for file in found for part in parts_of(file, config)]
         bins = bin_by_size(parts, _num_tasks(parts, spark.sparkContext.defaultParallelism))
-        tagged = _parts_dataframe(spark, bins).mapInArrow(_reader(config), tagged_spark_schema(FOUND))
+        tagged = _parts_dataframe(spark, bins).mapInArrow(
+            lasting(_reader(config)), tagged_spark_schema(FOUND)
+        )
         tables = assemble(tagged)
     return StageOutput(tables=tables, shared=(tagged,), details=details)
 

@@ -20,6 +20,7 @@ from conf.errors import ConfigError
 from pipelines.dedup.shingles import U64
 from pipelines.repeats.units import Units, excerpts_of, units_of, without
 from pipelines.stage import Say, StageOutput
+from pipelines.worker import lasting
 from schemas import CLEAN, EMPTIED, REPEATS, TRIMMED
 
 if TYPE_CHECKING:
@@ -89,7 +90,9 @@ def repeats(clean: DataFrame, config: RepeatsConfig, say: Say = lambda _line: No
         counted.unpersist()
         raise
     shipped = clean.sparkSession.sparkContext.broadcast(repeated)
-    judged = clean.select(*CLEAN.column_names).mapInArrow(_trimmer(shipped, config), _judged_schema())
+    judged = clean.select(*CLEAN.column_names).mapInArrow(
+        lasting(_trimmer(shipped, config)), _judged_schema()
+    )
     too_short = (F.col("num_dropped") > 0) & (F.col("words_left") < config.min_document_words)
     excerpts = judged.select(F.inline("found")).withColumnRenamed("unit_hash", "hash")
     stays = F.col("first.occurrences") if config.keep == "first" else F.lit(0)
@@ -118,7 +121,7 @@ def _counted(clean: DataFrame, config: RepeatsConfig) -> DataFrame:
     single = clean.where(F.col("target").isNull()).select("doc_id", "text")
     first = F.min(F.struct("doc_id", "occurrences")).alias("first")
     return (
-        single.mapInArrow(_unit_counter(config), _UNITS)
+        single.mapInArrow(lasting(_unit_counter(config)), _UNITS)
         .groupBy("unit_hash")
         .agg(F.count("*").alias("num_documents"), F.sum("occurrences").alias("num_occurrences"), first)
         .where(F.col("num_documents") >= config.min_documents)
