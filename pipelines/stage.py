@@ -13,8 +13,10 @@ Say = Callable[[str], None]
 """Prints one line of progress for a person."""
 
 STATISTICS_OF = "spark.databricks.delta.properties.defaults.dataSkippingStatsColumns"
-"""Write setting: the columns whose range in each file the log of a new table keeps, beside the rows of the file.
-For long or random values it takes as much time as writing them; a table that exists keeps what it was given."""
+"""Write setting: columns whose range in each file is kept in the log of a new table, beside the file's rows.
+
+For long or random values this costs as much as writing them. A table that exists keeps what it was given.
+"""
 
 
 @dataclass(frozen=True)

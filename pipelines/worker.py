@@ -1,7 +1,7 @@
 """What a Python worker of Spark does between two tasks, made cheap.
 
 After each task a worker collects garbage among all objects that its imports made, and before each task it
-reads the directories of Spark's own zip files once for each package in them. With this project's imports that
+reads the directories of Spark's own archives once for each package in them. With this project's imports that
 is about 0.2 s of a core, often more than the task itself.
 """
 
@@ -19,8 +19,8 @@ import pyarrow as pa
 
 Kernel = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
-_SPARKS_OWN = re.compile(r"(pyspark|py4j-[^/]*-src)\.zip")
-"""Archives that come with Spark and stay as they are while a worker lives, unlike those of `--py-files`."""
+_SPARKS_OWN = re.compile(r"(pyspark|py4j-[^/]*-src)\.zip|spark-core_[^/]*\.jar")
+"""Archives on a worker's path that come with Spark, and stay as they are while it lives, unlike `--py-files`."""
 
 
 def lasting(kernel: Kernel) -> Kernel:
