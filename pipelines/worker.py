@@ -20,7 +20,7 @@ import pyarrow as pa
 Kernel = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 _SPARKS_OWN = re.compile(r"(pyspark|py4j-[^/]*-src)\.zip|spark-core_[^/]*\.jar")
-"""Archives on a worker's path that come with Spark, and stay as they are while it lives, unlike `--py-files`."""
+"""Archives on a worker's path that are Spark's and stay as they are while it lives, unlike `--py-files`."""
 
 
 def lasting(kernel: Kernel) -> Kernel:
