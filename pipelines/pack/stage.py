@@ -102,12 +102,9 @@ def write_settings(config: PackConfig) -> dict[str, str]:
         "parquet.block.row.count.limit": str(config.rows_per_group),
         # The limit in bytes must not cut a row group short.
         "parquet.block.size": str(max(128 * 2**20, 2 * config.rows_per_group * row_bytes)),
-        # No two sequences are alike, nor are the places at which documents begin and end. Statistics of the
-        # sequences' beginnings are enough to tell contents apart.
+        # No two sequences are alike. Statistics of their beginnings are enough to tell contents apart.
         "parquet.enable.dictionary#input_ids": "false",
         "parquet.enable.dictionary#segments.list.element.doc_id": "false",
-        "parquet.enable.dictionary#segments.list.element.start": "false",
-        "parquet.enable.dictionary#segments.list.element.end": "false",
         "parquet.statistics.truncate.length": "64",
         STATISTICS_OF: "sequence_id,num_tokens",
         # Documents and fragments are small; batches are also cut by bytes.
