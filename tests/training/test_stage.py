@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 from pyspark.sql import SparkSession
 
+from tests.support.ranks import ranks_of_this_process
 from tests.training.place import Place
 from tests.training.tiny import make_config, make_job, make_snapshots, make_tokenizer
 from training.errors import DataError, NotEnoughSlotsError, RankFailedError
@@ -27,15 +27,6 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path, tokenizer, *make_snapshots(tmp_path / "sequences", tokenizer))
 
 
-def rank_pids() -> list[int]:
-    """Rank processes of the Spark that this test process started, by pid."""
-    return sorted(
-        process.pid
-        for process in psutil.Process().children(recursive=True)
-        if process.is_running() and "training.launch.worker" in process.cmdline()
-    )
-
-
 def killer_at_step_7(place: Place) -> Callable[[str], None]:
     """Takes lines of progress, and kills a rank, once, when the first tells of step 7."""
     killed: list[int] = []
@@ -43,7 +34,7 @@ def killer_at_step_7(place: Place) -> Callable[[str], None]:
     def take(line: str) -> None:
         place.lines.append(line)
         if line.startswith("train: step 7/") and not killed:
-            killed.append(rank_pids()[1])
+            killed.append(ranks_of_this_process()[1].pid)
             os.kill(killed[0], signal.SIGKILL)
 
     return take
@@ -54,7 +45,7 @@ def test_kill_9_in_the_middle_then_the_same_call_ends_like_an_undisturbed_one(
 ) -> None:
     with pytest.raises(RankFailedError, match=r"^rank \d of 2 on host \S+ failed: .*SIGKILL"):
         place.run(spark, make_config(num_ranks=2), killer_at_step_7(place))
-    assert rank_pids() == []
+    assert ranks_of_this_process() == []
     checkpoints = place.folder / "checkpoints"
     assert (checkpoints / "step-000000004").is_dir()
     assert not (place.folder / "model").exists()

@@ -9,20 +9,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from pyspark.sql import SparkSession
 
+from tests.support.ranks import ranks_of_this_process
 from training.errors import RankFailedError, TrainingError
 from training.launch import HorovodRunner, launch_local
-
-
-def ranks_of_this_process() -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if "training.launch.worker" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
-    ]
 
 
 def main(**kwargs: Any) -> Any:
