@@ -119,13 +119,14 @@ def _is_end(behind: bytes) -> bool:
     """Whether a block ends in front of these bytes.
 
     The end of record alone does not tell: a length that is too large may lead to the end of the header
-    of the next record, which looks the same.
+    of the next record, which looks the same. Where the file is cut in the first word of the next record, what
+    is left of that word tells.
     """
     if len(behind) <= len(_END_OF_RECORD):
         return not behind.strip(b"\r\n")
     following = behind[len(_END_OF_RECORD) :]
     is_blank = not following.strip(b"\r\n")
-    return behind.startswith(_END_OF_RECORD) and (is_blank or following == _VERSION_START)
+    return behind.startswith(_END_OF_RECORD) and (is_blank or _VERSION_START.startswith(following))
 
 
 def _read_header(source: _Source, start: int, version: bytes) -> tuple[bytes, dict[str, str]] | Fault:

@@ -221,6 +221,13 @@ def test_a_wrong_length_costs_one_record(tmp_path: Path, which: int, excess: int
     assert len(found.quarantined) == 1
 
 
+def test_a_record_is_whole_though_the_file_ends_in_the_first_word_of_the_next(tmp_path: Path) -> None:
+    records = responses()
+    for behind in range(1, len(b"WARC/") + 1):
+        found = read_bytes(tmp_path, "a.warc", records[0] + records[1][:behind])
+        assert (len(found.documents), len(found.quarantined)) == (1, 1), behind
+
+
 @any_folder
 @given(st.data(), st.booleans())
 def test_a_cut_costs_what_lies_behind_it(tmp_path: Path, data: st.DataObject, packed: bool) -> None:
