@@ -30,6 +30,14 @@ def peak_tflops(device: torch.device, precision: str) -> float | None:
     return None
 
 
+def reads_ahead(device: torch.device) -> bool | None:
+    """What to tell `SequenceReader`: a rank on another device leaves its core to a thread that reads.
+
+    None where the CPU computes: there the number of cores decides.
+    """
+    return None if device.type == "cpu" else True
+
+
 def peak_memory(device: torch.device) -> int:
     """Most memory that this rank has held, in bytes: its tensors on a GPU, else the whole process."""
     if device.type == "cuda":

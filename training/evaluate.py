@@ -13,6 +13,7 @@ import torch
 from training.data.layout import Layout
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
+from training.device import reads_ahead
 from training.document_mask import keeps_apart
 from training.job import EvaluateJob
 from training.launch.events import emit
@@ -88,8 +89,7 @@ def score(
     )
     model.eval()
     numbers = torch.zeros(4, dtype=torch.float64)
-    reads_ahead = None if device.type == "cpu" else True
-    with torch.inference_mode(), SequenceReader(layout, schedule, vocab_size, reads_ahead) as reader:
+    with torch.inference_mode(), SequenceReader(layout, schedule, vocab_size, reads_ahead(device)) as reader:
         for batch in reader:
             ids = torch.from_numpy(batch.input_ids.astype(np.int64)).to(device)
             targets = shift_targets(ids, torch.from_numpy(batch.num_tokens.astype(np.int64)).to(device))

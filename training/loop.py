@@ -15,7 +15,7 @@ from training.checkpoint import load_step
 from training.data.mixture import MixturePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
-from training.device import peak_tflops
+from training.device import peak_tflops, reads_ahead
 from training.document_mask import keep_apart
 from training.errors import DataError, TrainingError
 from training.evaluate import score
@@ -90,7 +90,7 @@ class _Trainer:
         self._stepper.rate_scale = self._state.steering.rate_scale
         self._flops = flops_per_token(self._model, job.train.sequence_length - 1)
         device = next(self._model.parameters()).device
-        self._reads_ahead = None if device.type == "cpu" else True
+        self._reads_ahead = reads_ahead(device)
         self._peak = job.config.peak_tflops or peak_tflops(device, job.config.precision)
         self._byte_lengths = _byte_lengths(job.tokenizer_dir)
 

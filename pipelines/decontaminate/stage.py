@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from conf.corpus import DecontaminateConfig
 from pipelines.decontaminate.index import Counts, Index, build_index, search
 from pipelines.stage import Say, StageOutput
-from pipelines.worker import lasting
+from pipelines.worker import Kernel, lasting
 from schemas import CONTAMINATED
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ def _text_columns(documents: DataFrame) -> DataFrame:
     return documents.select(*_INPUT_COLUMNS[:-1], both.alias("text"))
 
 
-def _searcher(
-    index: Broadcast[Index], config: DecontaminateConfig
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _searcher(index: Broadcast[Index], config: DecontaminateConfig) -> Kernel:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for first in range(0, batch.num_rows, _SLICE_ROWS):

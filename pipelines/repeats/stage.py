@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from conf.errors import ConfigError
 from pipelines.dedup.shingles import U64
 from pipelines.repeats.units import Units, excerpts_of, units_of, without
 from pipelines.stage import Say, StageOutput
-from pipelines.worker import lasting
+from pipelines.worker import Kernel, lasting
 from schemas import CLEAN, EMPTIED, REPEATS, TRIMMED
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ _UNITS = "unit_hash long not null, doc_id string not null, occurrences long not 
 _FOUND = pa.list_(
     pa.struct([pa.field("unit_hash", pa.int64(), False), pa.field("excerpt", pa.string(), False)])
 )
-
-Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ def _keys_of(doc_ids: pa.Array) -> U64:
     )
 
 
-def _unit_counter(config: RepeatsConfig) -> Batches:
+def _unit_counter(config: RepeatsConfig) -> Kernel:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part in _parts(batches):
             units = units_of(part["text"], config.unit == "paragraph")
@@ -189,7 +187,7 @@ def _judged_schema() -> Any:
     return from_arrow_schema(schema.append(pa.field("found", _FOUND, nullable=False)))
 
 
-def _trimmer(repeated: Broadcast[Repeated], config: RepeatsConfig) -> Batches:
+def _trimmer(repeated: Broadcast[Repeated], config: RepeatsConfig) -> Kernel:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part in _parts(batches):
             yield trimmed(part, repeated.value, config)

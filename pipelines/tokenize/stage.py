@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from pipelines.stage import STATISTICS_OF, Say, StageOutput
 from pipelines.tokenize.choice import choose
 from pipelines.tokenize.engine import Encoder
 from pipelines.tokenize.folder import MAX_TOKENIZER_BYTES, highest_id, parse_tokenizer, read_json
-from pipelines.worker import lasting
+from pipelines.worker import Kernel, lasting
 from schemas import TOKENS
 from schemas.token_ids import binary_ids, token_bytes
 
@@ -60,9 +60,7 @@ def tokenize(corpus: DataFrame, tokenizer_json: str | Path, config: TokenizeConf
     return StageOutput(tables={"tokens": encoded}, details={"engine": engine})
 
 
-def _encode_batches(
-    content: str, engine: str, size: int
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _encode_batches(content: str, engine: str, size: int) -> Kernel:
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         encoder = Encoder(content, engine, size)
         for batch in batches:

@@ -64,12 +64,17 @@ class Redactor:
 
     def redact(self, text: str) -> Redacted:
         """The text with placeholders, and the counts; the same text if nothing was found."""
+        return self._redact(text, traits(text))
+
+    def _redact(self, text: str, has: int) -> Redacted:
+        """The same, of a text whose traits are known."""
         counts: Counter[str] = Counter()
         for _ in range(_MAX_PASSES):
             before = counts.total()
-            text = self._pass(text, counts)
+            text = self._pass(text, has, counts)
             if counts.total() == before:
                 break
+            has = traits(text)
         return Redacted(text, {kind: counts[kind] for kind in KINDS if counts[kind]})
 
     def redact_all(self, texts: pa.LargeStringArray) -> tuple[pa.LargeStringArray, npt.NDArray[np.int32]]:
@@ -82,30 +87,29 @@ class Redactor:
             (texts, kinds) in the order of KINDS.
         """
         counts = np.zeros((len(texts), len(KINDS)), np.int32)
-        suspects = self._suspects(texts)
+        if not self._detectors:
+            return texts, counts
+        has = traits_of(*buffers(texts))
+        suspects = self._suspects(has)
         rows = np.flatnonzero(suspects)
         if not rows.size:
             return texts, counts
         redacted = []
         for row, text in zip(rows, texts.take(pa.array(rows)).to_pylist(), strict=True):
-            found = self.redact(text)
+            found = self._redact(text, int(has[row]))
             redacted.append(found.text)
             for kind, count in found.counts.items():
                 counts[row, KINDS.index(kind)] = count
         return pc.replace_with_mask(texts, pa.array(suspects), pa.array(redacted, pa.large_string())), counts
 
-    def _suspects(self, texts: pa.LargeStringArray) -> npt.NDArray[np.bool_]:
-        """Which texts have what a detector needs to find anything, bool of shape (texts,)."""
-        found = np.zeros(len(texts), np.bool_)
-        if not self._detectors:
-            return found
-        has = traits_of(*buffers(texts))
+    def _suspects(self, has: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which texts, by their traits, have what a detector needs to find anything."""
+        found = np.zeros(has.shape, np.bool_)
         for needs in {FOLDABLE, *(detector.needs for detector in self._detectors)}:
             found |= has & needs == needs
         return found
 
-    def _pass(self, text: str, counts: Counter[str]) -> str:
-        has = traits(text)
+    def _pass(self, text: str, has: int, counts: Counter[str]) -> str:
         looked_at = text
         if has & FOLDABLE:
             looked_at = fold(text)
