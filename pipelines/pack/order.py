@@ -26,34 +26,42 @@ MAX_BUCKET_BITS = 18
 """At most 262,144 buckets a split: their sums reach the driver and travel with each task, 2 MB."""
 
 
+FIRST_BITS = 12
+"""Bits of the buckets that are summed before it is known how many there are to be: 4,096 a split."""
+
+
 @dataclass(frozen=True)
 class Streams:
     """What there is to pack.
 
     Attributes:
         tokens: Tokens of each split, end-of-document tokens included.
-        documents: Documents of each split.
         bucket_bits: Leading bits of the hash that number a bucket.
+        bucket_tokens: Tokens of each bucket of each split, int64 of shape (2 ** bucket_bits,).
     """
 
     tokens: dict[str, int]
-    documents: dict[str, int]
     bucket_bits: int
+    bucket_tokens: dict[str, Ints]
 
 
-def measure(tokens: DataFrame) -> Streams:
-    """Tokens and documents of each split, and with them the number of buckets."""
-    counted = tokens.groupBy("split").agg(
-        F.sum(F.col("num_tokens") + 1).alias("tokens"), F.count("*").alias("documents")
-    )
-    rows = sorted(counted.collect(), key=lambda row: row["split"])
-    sums = {row["split"]: int(row["tokens"]) for row in rows}
-    wanted = max(sums.values(), default=0) // BUCKET_TOKENS
-    return Streams(
-        tokens=sums,
-        documents={row["split"]: int(row["documents"]) for row in rows},
-        bucket_bits=min(MAX_BUCKET_BITS, max(wanted, 1).bit_length()),
-    )
+def measure(tokens: DataFrame, seed: int) -> Streams:
+    """Tokens of each split and of its buckets, whose number they decide.
+
+    Args:
+        tokens: Columns split, doc_id, copy, num_tokens.
+        seed: Seed of the order.
+    """
+    sums = _bucket_tokens(tokens, seed, FIRST_BITS)
+    totals = {split: int(own.sum()) for split, own in sorted(sums.items())}
+    wanted = max(totals.values(), default=0) // BUCKET_TOKENS
+    bits = min(MAX_BUCKET_BITS, max(wanted, 1).bit_length())
+    if bits > FIRST_BITS:
+        sums = _bucket_tokens(tokens, seed, bits)
+    else:
+        # The first bits of the hash are those of a larger bucket too.
+        sums = {split: own.reshape(2**bits, -1).sum(axis=1) for split, own in sums.items()}
+    return Streams(totals, bits, sums)
 
 
 def in_buckets(tokens: DataFrame, seed: int, bits: int, splits: Collection[str]) -> DataFrame:
@@ -84,8 +92,7 @@ def in_buckets(tokens: DataFrame, seed: int, bits: int, splits: Collection[str])
     )
 
 
-def bucket_tokens(tokens: DataFrame, seed: int, bits: int) -> dict[str, Ints]:
-    """Tokens of each bucket of each split, end-of-document tokens included: int64 (number of buckets,)."""
+def _bucket_tokens(tokens: DataFrame, seed: int, bits: int) -> dict[str, Ints]:
     bucket = F.shiftrightunsigned(_key(seed), 64 - bits).cast("int").alias("bucket")
     sums = tokens.groupBy("split", bucket).agg(F.sum(F.col("num_tokens") + 1)).collect()
     return by_bucket([tuple(row) for row in sums], bits)

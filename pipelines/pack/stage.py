@@ -14,7 +14,7 @@ from conf.data import PackConfig
 from pipelines.errors import InputError
 from pipelines.pack.best_fit import place
 from pipelines.pack.fragments import Documents, Fragments, arrange, cut, join, read_documents
-from pipelines.pack.order import Ints, Streams, bucket_tokens, by_bucket, in_buckets, measure, offsets
+from pipelines.pack.order import Ints, Streams, by_bucket, in_buckets, measure, offsets
 from pipelines.stage import STATISTICS_OF, StageOutput
 from pipelines.worker import Kernel, lasting
 from schemas import SEQUENCES
@@ -62,7 +62,7 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
     """
     if "copy" not in tokens.columns:
         tokens = tokens.withColumn("copy", F.lit(0))
-    streams = measure(tokens)
+    streams = measure(tokens, config.seed)
     if not streams.tokens:
         raise InputError("there are no tokens to pack: the corpus is empty")
     length, bits = config.sequence_length, streams.bucket_bits
@@ -125,11 +125,11 @@ def packed_totals(sequences: DataFrame) -> tuple[int, int]:
 
 
 def _plan_stream(
-    tokens: DataFrame, config: PackConfig, streams: Streams
+    _tokens: DataFrame, config: PackConfig, streams: Streams
 ) -> tuple[dict[str, int], dict[str, Ints]]:
     """Sequences of each split, and the position in the stream at which each bucket begins."""
     counts = {split: -(-total // config.sequence_length) for split, total in streams.tokens.items()}
-    return counts, offsets(bucket_tokens(tokens, config.seed, streams.bucket_bits))
+    return counts, offsets(streams.bucket_tokens)
 
 
 def _plan_best_fit(

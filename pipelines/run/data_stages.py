@@ -33,6 +33,8 @@ from pipelines.run.optional_stages import (
     packed_inputs,
 )
 from pipelines.run.stage import Outcome, Stage
+from pipelines.tokenize.audit import difference_in
+from pipelines.tokenize.choice import without_gigatoken
 from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
 from pipelines.tokenize.train import train_tokenizer
 from schemas import SIGNATURES, SUPERSEDED
@@ -108,17 +110,17 @@ def _dedup(context: Context, metadata: Metadata) -> Outcome:
 
 def _tokenize(context: Context, metadata: Metadata) -> Outcome:
     corpus = context.input("corpus")
+    config, say = context.config.tokenize, context.console.say
     with (
         watched(context, "tokenize", "Train the tokenizer and encode the corpus"),
         tempfile.TemporaryDirectory(prefix="ringlake-tokenizer-") as draft,
     ):
-        info = train_tokenizer(corpus, context.config.tokenize, Path(draft, "new"), context.console.say)
+        info = train_tokenizer(corpus, config, Path(draft, "new"), say)
         folder = tokenizer_folder(context, info.sha256)
         if not folder.is_folder():
             folder.replace_by(info.folder)
-        output = tokenize(
-            corpus, info.folder / "tokenizer.json", context.config.tokenize, context.console.say
-        )
+        tokenizer_json = info.folder / "tokenizer.json"
+        output = tokenize(corpus, tokenizer_json, config, say)
         made = {
             "tokenizer_hash": info.sha256,
             "vocab_size": info.vocab_size,
@@ -128,12 +130,19 @@ def _tokenize(context: Context, metadata: Metadata) -> Outcome:
         try:
             versions = write_output(context, output, metadata | made, WRITE_SETTINGS)
         except Exception as error:
-            if output.details["engine"] == "gigatoken" and _WORKER_DIED in str(error):
+            if output.details["engine"] != "gigatoken":
+                raise
+            difference = difference_in(error)
+            if difference is not None:
+                output = tokenize(corpus, tokenizer_json, without_gigatoken(config, difference, say), say)
+                versions = write_output(context, output, metadata | made, WRITE_SETTINGS)
+            elif _WORKER_DIED in str(error):
                 raise StageFailedError(
                     "tokenize: a Python worker died while gigatoken encoded; encode it "
                     "with the other library: --set tokenize.engine=tokenizers"
                 ) from error
-            raise
+            else:
+                raise
     rows = rows_of(context, versions)
     tally = Tally(
         rows_in=context.catalog.info("corpus", metadata["inputs"]["corpus"]).rows,

@@ -11,46 +11,54 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import functions as F
 
 from conf.data import TokenizeConfig
 from pipelines.errors import InputError
 from pipelines.stage import Say
-from pipelines.tokenize.engine import assigned, compare, fast_tokenizer, is_failure, plain_tokenizer
+from pipelines.tokenize.audit import compare
+from pipelines.tokenize.engine import assigned, fast_tokenizer, is_failure, plain_tokenizer
 from pipelines.worker import lasting
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-CHECK_BYTES = 2**20
-"""About as much of the corpus is encoded with both libraries."""
-
-MAX_CHECKED_BYTES = 2**16
-"""Longer texts are not among those that are compared: `tokenizers` takes a second for a megabyte."""
+    from pyspark.sql import SparkSession
 
 _STRIDE = 16
 """Of the characters of one category that follow each other, the first, the last and every 16th is tried; of
 letters without case, which are many, every 256th."""
 
 
-def choose(corpus: DataFrame, content: str, config: TokenizeConfig, say: Say) -> str:
-    """The engine for a corpus: as configured, or gigatoken if it knows the tokenizer and gives equal ids.
+def choose(spark: SparkSession, content: str, config: TokenizeConfig, say: Say) -> str:
+    """The engine for a tokenizer: as configured, or gigatoken if it knows it and gives equal ids to a probe.
 
-    Both libraries encode a probe of hostile texts and a sample of the corpus, chosen by a hash of doc_id, in
-    tasks of Spark: a library that crashes ends a task, not the driver.
+    Both libraries encode the probe of hostile texts in a task of Spark: a library that crashes ends a task,
+    not the driver. Whether the ids of the corpus are equal, an `Audit` watches while it is encoded.
 
     Raises:
         InputError: `tokenize.engine` is gigatoken, but it gives other ids or cannot be used.
     """
     if config.engine == "tokenizers":
         return "tokenizers"
-    fault = _fault(corpus, content)
+    fault = _fault(spark, content)
     if fault is None:
         return "gigatoken"
+    return without_gigatoken(config, fault, say).engine
+
+
+def without_gigatoken(config: TokenizeConfig, fault: str, say: Say) -> TokenizeConfig:
+    """The configuration with the other library, which a line tells of.
+
+    Args:
+        config: The section `tokenize`, whose engine is not `tokenizers`.
+        fault: Why gigatoken cannot encode.
+        say: Prints the line.
+
+    Raises:
+        InputError: `tokenize.engine` is gigatoken: it is not replaced.
+    """
     if config.engine == "gigatoken":
         raise InputError(f"tokenize.engine = gigatoken cannot be used: {fault}; set it to auto or tokenizers")
     say(f"tokenizer: tokenizers encodes, not gigatoken {version('gigatoken')}: {fault}")
-    return "tokenizers"
+    return config.model_copy(update={"engine": "tokenizers"})
 
 
 def probe_texts(content: str) -> list[str]:
@@ -83,46 +91,27 @@ def _characters() -> Iterator[int]:
         last = category
 
 
-def _fault(corpus: DataFrame, content: str) -> str | None:
+def _fault(spark: SparkSession, content: str) -> str | None:
     try:
         fast_tokenizer(content)
     except BaseException as error:
         if not is_failure(error):
             raise
         return f"it cannot load this tokenizer ({_line(error)})"
-    spark = corpus.sparkSession
 
     def try_probe(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _ in batches:
-            yield from _as_rows(compare(content, pa.array(probe_texts(content), pa.string())))
+            text = compare(content, pa.array(probe_texts(content), pa.string()))
+            if text is not None:
+                yield pa.RecordBatch.from_arrays([pa.array([text], pa.string())], names=["text"])
 
-    def try_sample(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield from _as_rows(compare(content, batch.column("text")))
-
-    total = corpus.agg(F.sum("num_bytes")).first()
-    share = min(1.0, CHECK_BYTES / max(1, int((total[0] if total is not None else 0) or 0)))
-    sampled = corpus.where(
-        (F.shiftrightunsigned(F.xxhash64("doc_id"), 1) <= F.lit(min(int(share * 2**63), 2**63 - 1)))
-        & (F.col("num_bytes") <= MAX_CHECKED_BYTES)
-    )
     try:
-        for what, frame in (
-            ("a text of the probe", spark.range(0, 1, 1, 1).mapInArrow(lasting(try_probe), "text string")),
-            ("a text of the corpus", sampled.select("text").mapInArrow(lasting(try_sample), "text string")),
-        ):
-            row = frame.first()
-            if row is not None:
-                return f"it gives other ids to {what} ({row['text'][:60]!r})"
+        row = spark.range(0, 1, 1, 1).mapInArrow(lasting(try_probe), "text string").first()
+        if row is not None:
+            return f"it gives other ids to a text of the probe ({row['text'][:60]!r})"
     except Exception as error:  # noqa: BLE001 - whatever ended the task, the other library is there
         return f"it failed while it was compared ({_line(error)})"
     return None
-
-
-def _as_rows(text: str | None) -> list[pa.RecordBatch]:
-    if text is None:
-        return []
-    return [pa.RecordBatch.from_arrays([pa.array([text], pa.string())], names=["text"])]
 
 
 def _line(error: Any) -> str:

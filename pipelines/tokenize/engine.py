@@ -3,7 +3,8 @@
 `tokenizers` decides what is right. gigatoken gives the same ids about a hundred times faster, but knows fewer
 kinds of tokenizers, and a newer Unicode: characters that other versions of Unicode do not know it may split
 in another way. A text with such a character is encoded by `tokenizers`, so are all texts of a task in which
-gigatoken failed; and whether the rest is the same is tried out before (`compare`).
+gigatoken failed; whether the rest is the same is tried out before a run and watched during it
+(`pipelines.tokenize.audit`).
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Encoder:
         """
         if self._fast is not None and len(texts):
             try:
-                return self._encode_fast(self._fast, texts)
+                return self.encode_fast(self._fast, texts)
             except BaseException as error:
                 if not is_failure(error):
                     raise
@@ -74,7 +75,8 @@ class Encoder:
         ids, lengths = encode_plain(self._plain, texts)
         return ids.astype(self._dtype), lengths
 
-    def _encode_fast(self, library: Any, texts: pa.StringArray) -> tuple[TokenIds, Ints]:
+    def encode_fast(self, library: Any, texts: pa.StringArray) -> tuple[TokenIds, Ints]:
+        """The same by gigatoken or not at all: whatever the library raises goes through."""
         data, offsets = _buffers(texts)
         layout = library.encode_batch(_awkward(data, offsets), parallel=False).layout
         bounds = np.asarray(layout.offsets.data, np.int64)
@@ -106,25 +108,6 @@ def is_failure(error: BaseException) -> bool:
     """
     panicked = type(error).__name__ == "PanicException"
     return panicked or (isinstance(error, Exception) and not isinstance(error, MemoryError))
-
-
-def compare(content: str, texts: pa.StringArray) -> str | None:
-    """The first text to which the two libraries give different ids, None if there is none."""
-    if not len(texts):
-        return None
-    fast, plain = Encoder(content, "gigatoken", 4), Encoder(content, "tokenizers", 4)
-    # Not `encode`, which would hide a failure.
-    ids, lengths = fast._encode_fast(fast_tokenizer(content), texts)
-    wanted, wanted_lengths = plain.encode(texts)
-    if np.array_equal(lengths, wanted_lengths) and np.array_equal(ids, wanted):
-        return None
-    ends, wanted_ends = np.cumsum(lengths), np.cumsum(wanted_lengths)
-    for number, text in enumerate(texts.to_pylist()):
-        one = ids[ends[number] - lengths[number] : ends[number]]
-        other = wanted[wanted_ends[number] - wanted_lengths[number] : wanted_ends[number]]
-        if not np.array_equal(one, other):
-            return str(text)
-    return None
 
 
 def encode_plain(tokenizer: Tokenizer, texts: pa.StringArray) -> tuple[npt.NDArray[np.uint32], Ints]:

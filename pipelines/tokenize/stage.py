@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from conf.data import TokenizeConfig
 from pipelines.stage import STATISTICS_OF, Say, StageOutput
+from pipelines.tokenize.audit import Audit
 from pipelines.tokenize.choice import choose
 from pipelines.tokenize.engine import Encoder
 from pipelines.tokenize.folder import MAX_TOKENIZER_BYTES, highest_id, parse_tokenizer, read_json
@@ -54,7 +55,7 @@ def tokenize(corpus: DataFrame, tokenizer_json: str | Path, config: TokenizeConf
         read_json(tokenizer_json, MAX_TOKENIZER_BYTES) if isinstance(tokenizer_json, Path) else tokenizer_json
     )
     size = token_bytes(highest_id(parse_tokenizer(content, origin)) + 1)
-    engine = choose(corpus, content, config, say)
+    engine = choose(corpus.sparkSession, content, config, say)
     columns = corpus.select("doc_id", "split", "text", "num_bytes")
     encoded = columns.mapInArrow(lasting(_encode_batches(content, engine, size)), TOKENS.spark_schema())
     return StageOutput(tables={"tokens": encoded}, details={"engine": engine})
@@ -63,8 +64,11 @@ def tokenize(corpus: DataFrame, tokenizer_json: str | Path, config: TokenizeConf
 def _encode_batches(content: str, engine: str, size: int) -> Kernel:
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         encoder = Encoder(content, engine, size)
+        audit = Audit(content) if engine == "gigatoken" else None
         for batch in batches:
             ids, lengths = encoder.encode(batch.column("text"))
+            if audit is not None:
+                audit.see(batch.column("text"), ids, lengths)
             columns = {
                 "doc_id": batch["doc_id"],
                 "split": batch["split"],

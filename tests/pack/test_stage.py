@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from conf.data import PackConfig
 from pipelines.errors import InputError
@@ -57,12 +58,15 @@ def test_equal_rows_on_any_partitioning(spark: SparkSession, config: PackConfig)
     assert _rows(_tokens(spark, 7)[0], config) == expected
 
 
+@pytest.mark.parametrize("first_bits", [order.FIRST_BITS, 2], ids=["summed at once", "summed again"])
 def test_concatenation_is_the_same_with_any_buckets(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, first_bits: int
 ) -> None:
     tokens, _ = _tokens(spark, 3)
     expected = _rows(tokens)
     monkeypatch.setattr(order, "BUCKET_TOKENS", 40)
+    monkeypatch.setattr(order, "FIRST_BITS", first_bits)
+    assert order.measure(tokens.withColumn("copy", F.lit(0)), CONFIG.seed).bucket_bits > 2
     assert _rows(tokens) == expected
 
 

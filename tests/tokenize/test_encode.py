@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 
 import numpy as np
@@ -10,30 +9,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from pipelines.tokenize import engine as engine_module
-from pipelines.tokenize.choice import probe_texts
-from pipelines.tokenize.engine import Encoder, assigned, compare, encode_plain, plain_tokenizer
+from pipelines.tokenize.engine import Encoder, assigned, encode_plain, plain_tokenizer
 from pipelines.tokenize.folder import END_OF_DOCUMENT
-
-
-@pytest.fixture(scope="module")
-def content() -> str:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=[END_OF_DOCUMENT, "<|pad|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(["def return the value of self " * 9, "end of doc endofdoc"], trainer)
-    tokenizer.enable_truncation(4)
-    tokenizer.enable_padding()
-    return tokenizer.to_str()
-
 
 SOME_UNKNOWN = st.sampled_from("a\n\u00e9\u65e5\U0001f642\u088f\U0010ffff")
 HOSTILE = st.one_of(st.text(), st.sampled_from([END_OF_DOCUMENT, "<|pad|>", f"a{END_OF_DOCUMENT}b", ""]))
@@ -66,13 +45,6 @@ def test_slices_change_nothing(content: str, monkeypatch: pytest.MonkeyPatch) ->
     assert sum(whole[1]) == len(whole[0])
 
 
-def test_both_libraries_give_equal_ids_to_the_probe(content: str) -> None:
-    texts = probe_texts(content)
-    assert any(END_OF_DOCUMENT in text for text in texts)
-    assert len(texts) > 5000
-    assert compare(content, pa.array(texts)) is None
-
-
 def test_characters_that_unicode_versions_differ_in_are_left_to_tokenizers(content: str) -> None:
     """U+088F is a letter since Unicode 17 only: gigatoken joins it to the letters around."""
     texts = pa.array(["return", "a\u088fb \u088f value", "self", "x\U0010ffff", ""])
@@ -101,14 +73,6 @@ def test_texts_with_such_characters_are_found_wherever_they_lie(
     assert found == [number for number, one in enumerate(unknown) if one]
 
 
-def test_a_difference_is_found(content: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    tree = json.loads(content)
-    tree["model"]["merges"] = tree["model"]["merges"][:-40]
-    other = engine_module.fast_tokenizer(json.dumps(tree))
-    monkeypatch.setattr(engine_module, "fast_tokenizer", lambda _: other)
-    assert compare(content, pa.array(["1", "2", "return the value", "3"])) == "return the value"
-
-
 class _Panic(BaseException):
     pass
 
@@ -125,7 +89,7 @@ def test_a_library_that_fails_is_replaced_and_it_is_said(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(encoder, "_encode_fast", fail)
+    monkeypatch.setattr(encoder, "encode_fast", fail)
     texts = pa.array(["the value", "self"])
     expected = Encoder(content, "tokenizers", 2).encode(texts)
     assert encoder.encode(texts)[0].tolist() == expected[0].tolist()
