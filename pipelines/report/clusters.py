@@ -30,8 +30,9 @@ def duplicates(tables: Tables, num_clusters: int, clusters: int, chars: int) -> 
         return None
     total = tables.rows("duplicates")
     judged = total + tables.rows("corpus")
+    superseded = tables.rows("superseded") if "superseded" in tables else 0
     if not total:
-        return Duplicates(judged, 0, 0, (), ())
+        return Duplicates(judged, 0, 0, (), (), superseded=superseded)
     rows = (
         tables.frame("duplicates")
         .groupBy("method")
@@ -57,6 +58,7 @@ def duplicates(tables: Tables, num_clusters: int, clusters: int, chars: int) -> 
         judged=judged,
         total=total,
         clusters_total=num_clusters,
+        superseded=superseded,
         methods=tuple(methods),
         clusters=tuple(
             Cluster(

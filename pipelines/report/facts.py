@@ -208,7 +208,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What deduplication removed."""
+    """What deduplication removed; `superseded` are documents that earlier batches of the history kept."""
 
     judged: int
     total: int
@@ -216,6 +216,7 @@ class Duplicates:
     methods: tuple[Method, ...]
     clusters: tuple[Cluster, ...]
     pairs: tuple[Pair, ...] = ()
+    superseded: int = 0
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from pipelines.run.optional_stages import (
     decontaminated,
     mixed_tokens,
     packed_inputs,
+    tell_of_unread,
 )
 from pipelines.run.stage import Outcome, Stage
 from pipelines.tokenize.audit import difference_in
@@ -82,6 +83,8 @@ def _clean(context: Context, metadata: Metadata) -> Outcome:
 def _dedup(context: Context, metadata: Metadata) -> Outcome:
     source = cleaned(context)
     documents = context.input(source)
+    if source == "clean":
+        tell_of_unread(context, "trimmed", "clean", "repeats.unit")
     config = context.config.dedup
     with (
         watched(context, "dedup", "Find duplicates and split train from validation"),

@@ -27,6 +27,18 @@ def cleaned(context: Context) -> str:
     return "clean" if context.config.repeats.unit is None else "trimmed"
 
 
+def tell_of_unread(context: Context, table: str, source: str, key: str) -> None:
+    """Says so where an optional table is there, made of its source as it is now, but nothing asks for it."""
+    if not context.catalog.exists(table):
+        return
+    info = context.catalog.info(table)
+    if info.rows and info.metadata.get("inputs", {}).get(source) == context.catalog.version(source):
+        context.console.say(
+            f"    table {table!r} (version {info.version}) is not read, because {key} is not set: "
+            f"{source!r} is read as it is"
+        )
+
+
 def packed_inputs(context: Context) -> tuple[str, ...]:
     """The tables that pack reads: `mixed` too where `mix.groups` are."""
     return ("tokens", "mixed") if context.config.mix.groups else ("tokens",)
@@ -64,6 +76,7 @@ def mixed_tokens(context: Context) -> DataFrame:
     """
     tokens = context.input("tokens")
     if not context.config.mix.groups:
+        tell_of_unread(context, "mixed", "tokens", "mix.groups")
         return tokens
     mixed = context.filled("mixed")
     current = context.catalog.version("tokens")

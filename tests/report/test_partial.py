@@ -49,6 +49,26 @@ def test_tables_without_rows_are_no_obstacle(spark: SparkSession, tmp_path: Path
     assert "No quality rule turned a document away; 0 were judged." in page.by_id["rejected"]
 
 
+def test_survivors_of_earlier_batches_that_went_are_told_of(spark: SparkSession, tmp_path: Path) -> None:
+    lake = lakes.packed(tmp_path)
+    assert "earlier batches" not in report(spark, lake).by_id["duplicates"]
+    gone = {
+        "doc_id": "0" * 32,
+        "source": "a.jsonl",
+        "batch": "monday",
+        "kept_doc_id": "1" * 32,
+        "num_bytes": 9,
+    }
+    lakes.put(lake, "superseded", [gone, gone | {"doc_id": "2" * 32}])
+    removed = report(spark, lake).by_id["duplicates"]
+    assert "2 documents that earlier batches of the history kept do not stay any more" in removed
+    assert "superseded --limit 0" in removed
+    lakes.put(lake, "duplicates", [])
+    nothing = report(spark, lake).by_id["duplicates"]
+    assert "2 documents that earlier batches" in nothing
+    assert "No document has (nearly) the same content" in nothing
+
+
 def test_it_says_what_is_out_of_date_and_what_failed(spark: SparkSession, tmp_path: Path) -> None:
     lake = lakes.ingested(tmp_path)
     lakes.put(lake, "clean", [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,21 @@ def test_only_what_depends_on_a_change_runs_again(made: Path) -> None:
     said = _run(config, "repeats", "dedup")
     assert "[1/2] repeats: up to date" in said
     assert "[2/2] dedup: find duplicates" in said
+
+
+def test_a_table_that_is_not_asked_for_is_left_aside_and_it_is_said(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "lake", tmp_path / "lake")
+    unset = ["repeats.unit=null", "mix.groups=[]", f"lake={tmp_path / 'lake'}"]
+    said = _run(load(made / "run.yaml", unset[1:]), "pack")
+    assert re.search(
+        r"table 'mixed' \(version \d\) is not read, because mix.groups is not set: 'tokens'", said
+    )
+    said = _run(load(made / "run.yaml", unset), "dedup", "pack")
+    assert re.search(
+        r"table 'trimmed' \(version \d\) is not read, because repeats.unit is not set: 'cl", said
+    )
+    _run(load(made / "run.yaml", unset), "tokenize")
+    assert "is not read" not in _run(load(made / "run.yaml", unset), "pack"), "it was made of other tokens"
 
 
 def test_pack_refuses_a_mixture_of_other_tokens(made: Path, tmp_path: Path) -> None:
