@@ -78,7 +78,9 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
     if present:
         theirs = next(iter(other.values()))
-        value["agreement"] = agreement(next(iter(own.values()))["kept"], theirs["kept"], len(part))
+        kept = next(iter(own.values()))["kept"]
+        value["agreement"] = agreement(kept, theirs["kept"], len(part))
+        value["agreement_given_words"] = agreement(kept, theirs["kept_given_our_words"], len(part))
         value["peer"] = theirs["version"]
     return value
 
@@ -135,10 +137,13 @@ def of_datatrove(part: Sequence[str], folder: Path, cores: int) -> dict[str, Any
     ]
     answers = corpus.of_peers(PEER_SCRIPT, [[str(file)] for file in files])
     kept = {
-        name: sorted(
-            core + cores * index for core, found in enumerate(answers) for index in found["kept"][name]
-        )
-        for name in answers[0]["kept"]
+        kind: {
+            name: sorted(
+                core + cores * index for core, found in enumerate(answers) for index in found[kind][name]
+            )
+            for name in answers[0][kind]
+        }
+        for kind in ("kept", "kept_given_our_words")
     }
     spent = {
         kind: {
@@ -147,7 +152,7 @@ def of_datatrove(part: Sequence[str], folder: Path, cores: int) -> dict[str, Any
         }
         for kind in ("seconds", "cpu_seconds")
     }
-    return {"bytes": corpus.num_bytes(part), "kept": kept, "version": answers[0]["version"], **spent}
+    return {"bytes": corpus.num_bytes(part), "version": answers[0]["version"], **kept, **spent}
 
 
 def rates(own: Mapping[str, Any], other: Mapping[str, Any] | None) -> dict[str, dict[str, float]]:
@@ -217,17 +222,20 @@ def text(value: Mapping[str, Any]) -> str:
                     cells.append(f"{row[f'{variant}ratio mb_per_cpu_second']:.1f}")
             rows.append([name, *cells])
         lines.append(corpus.table_text(head, rows))
-    if "agreement" in value:
-        head = ["same decision", "share", "kept by both", "by ringlake only", "by datatrove only"]
+    for key, title in (("agreement", "same decision"), ("agreement_given_words", "given the same words")):
+        if key not in value:
+            continue
+        head = [title, "share", "kept by both", "by ringlake only", "by datatrove only"]
         lines.append(
             corpus.table_text(
                 head,
                 [
                     [name, f"{row['share']:.2%}", *(f"{row[column]:,}" for column in head[2:])]
-                    for name, row in value["agreement"].items()
+                    for name, row in value[key].items()
                 ],
             )
         )
+    if "peer" in value:
         lines.append(f"datatrove {value['peer']}\n")
     lines += [f"{line}\n" for line in value["missing"]]
     lines.append(f"python -m benchmarks {' '.join(value['command'])}\n{json.dumps(value['machine'])}\n")

@@ -34,6 +34,22 @@ class PlainWords:
         return [match.span() for match in _SENTENCES.finditer(text)] or [(0, len(text))]
 
 
+class OurWords:
+    """ringlake's `word_or_punct` in the place of datatrove's words; sentences stay datatrove's own."""
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+
+    def word_tokenize(self, text: str) -> list[str]:
+        return _WORDS.findall(text)
+
+    def sent_tokenize(self, text: str) -> Any:
+        return self._own.sent_tokenize(text)
+
+    def span_tokenize(self, text: str) -> Any:
+        return self._own.span_tokenize(text)
+
+
 def published() -> dict[str, Any]:
     from datatrove.pipeline.filters.c4_filters import C4QualityFilter
     from datatrove.pipeline.filters.fineweb_quality_filter import FineWebQualityFilter
@@ -90,15 +106,26 @@ def timed(filters: list[Any], texts: list[str]) -> tuple[float, float]:
     return time.perf_counter() - began, time.process_time() - spent
 
 
-def main(path: str) -> None:
-    from datatrove.utils import text as text_module
-    from datatrove.utils import word_tokenizers
-
-    texts = [json.loads(line)["text"] for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    kept = {
+def decisions(texts: list[str]) -> dict[str, list[int]]:
+    """The texts that each filter keeps at the published thresholds, by their numbers."""
+    return {
         name: [number for number, text in enumerate(texts) if passes(single, text)]
         for name, single in published().items()
     }
+
+
+def main(path: str) -> None:
+    from datatrove.utils import text as text_module
+    from datatrove.utils import word_tokenizers
+    from datatrove.utils.typeshelper import Languages
+
+    texts = [json.loads(line)["text"] for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    load = word_tokenizers.load_word_tokenizer
+    kept = decisions(texts)
+    word_tokenizers.load_word_tokenizer = lambda _language: OurWords(load(Languages.english))
+    text_module.split_into_parts.cache_clear()
+    kept_given_our_words = decisions(texts)
+    word_tokenizers.load_word_tokenizer = load
     seconds, cpu_seconds = {}, {}
     for variant in ("", "plain "):
         if variant:
@@ -111,6 +138,7 @@ def main(path: str) -> None:
             seconds[variant + name], cpu_seconds[variant + name] = timed(of, texts)
     value = {
         "kept": kept,
+        "kept_given_our_words": kept_given_our_words,
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "version": metadata.version("datatrove"),

@@ -6,7 +6,9 @@ choice among the same lines, so they are looked at once for all variants.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +49,8 @@ IDEOGRAPHIC_MARKS = "。．！？｡"
 
 # Bits of a line.
 _LONG_WORD, _ENDED, _LOREM, _SCRIPT, _CURLY, _POLICY = 1, 2, 4, 8, 16, 32
+# Bits of a character where sentences are counted.
+_LOWER, _UPPER, _PUNCTUATION = 1, 2, 4
 _KELVIN = 0x212A
 
 
@@ -126,6 +130,7 @@ def read_lines(characters: Characters) -> PageLines:
             _END_CODES,
             _CLOSER_CODES,
             _IDEOGRAPHIC_CODES,
+            _signs(),
         )
     )
 
@@ -165,6 +170,22 @@ def _sums(values: npt.NDArray[np.generic], bounds: Index) -> Index:
     """The sum of each text's values."""
     total = np.concatenate((np.zeros(1, np.int64), np.cumsum(values, dtype=np.int64)))
     return total[bounds[1:]] - total[bounds[:-1]]
+
+
+@cache
+def _signs() -> Bytes:
+    """Bits of the characters below 0x20000, where all that have any lie: uint8 of shape (0x20000,)."""
+    signs = np.zeros(0x20000, np.uint8)
+    for code in range(signs.size):
+        character = chr(code)
+        if character.islower():
+            signs[code] = _LOWER
+        elif character.isupper():
+            signs[code] = _UPPER
+        elif unicodedata.category(character).startswith("P"):
+            signs[code] = _PUNCTUATION
+    signs.flags.writeable = False
+    return signs
 
 
 @kernel
@@ -223,44 +244,61 @@ def _phrases_at(
 
 @kernel
 def _count_sentences(
-    codes: Codes, kinds: Bytes, start: int, end: int, closers: Codes, ideographic: Codes
+    codes: Codes, kinds: Bytes, start: int, end: int, closers: Codes, ideographic: Codes, signs: Bytes
 ) -> int:
-    """What ends with terminal marks, and what is left behind the last of them.
+    """Sentences of a line: one more where something else than punctuation follows the end of one.
 
     Marks end a sentence where white space or the line's end follows, closing quotes and brackets aside;
-    ideographic ones always. A letter alone before a single mark is an abbreviation's or a name's:
-    "e.g. this", "J. Doe".
+    ideographic ones always; a period also between a letter in lower case and one in upper case. Dots are no
+    such marks, nor is a period behind a letter alone, an abbreviation's or a name's: "e.g. this", "J. Doe".
     """
     count = 0
-    rest = False  # whether something is behind the last end that is no white space
+    filled = False
+    ended = False
     index = start
     while index < end:
-        if (kinds[index] & TERMINAL) == 0:
-            rest |= (kinds[index] & SPACE) == 0
+        code = codes[index]
+        kind = kinds[index]
+        if (kind & SPACE) != 0:
+            index += 1
+            continue
+        filled = True
+        if (kind & TERMINAL) == 0:
+            if ended and (code >= signs.size or (signs[code] & _PUNCTUATION) == 0):
+                count += 1
+                ended = False
             index += 1
             continue
         first = index
         always = False
+        periods = True
         while index < end and (kinds[index] & TERMINAL) != 0:
             always |= _contains(ideographic, codes[index])
+            periods &= codes[index] == 0x2E
             index += 1
-        num_marks = index - first
-        rest = True
         after = index
         while after < end and _contains(closers, codes[after]):
             after += 1
-        lone_letter = (
-            first > start
-            and (kinds[first - 1] & (WORD | DECIMAL)) == WORD
-            and codes[first - 1] != 0x5F
-            and (first - 2 < start or (kinds[first - 2] & WORD) == 0)
-        )
         free = after == end or (kinds[after] & SPACE) != 0
-        if always or (free and not (lone_letter and num_marks == 1)):
-            count += 1
-            rest = False
-            index = after
-    return count + rest
+        if not periods:
+            ended |= always or free
+        elif index == first + 1 and first > start:
+            before = codes[first - 1]
+            lone_letter = (
+                (kinds[first - 1] & (WORD | DECIMAL)) == WORD
+                and before != 0x5F
+                and (first - 2 < start or (kinds[first - 2] & WORD) == 0)
+            )
+            glued = (
+                index < end
+                and max(before, codes[index]) < signs.size
+                and (signs[before] & _LOWER) != 0
+                and (signs[codes[index]] & _UPPER) != 0
+            )
+            ended |= glued or (free and not lone_letter)
+        elif index == first + 1:
+            ended |= free
+    return count + filled
 
 
 @kernel
@@ -275,6 +313,7 @@ def _read(
     end_marks: Codes,
     closers: Codes,
     ideographic: Codes,
+    signs: Bytes,
 ) -> tuple[Codes, Bytes, Index, Index, Index, Index, Bytes, Index]:
     num_texts = bounds.size - 1
     num_lines = num_texts
@@ -354,7 +393,9 @@ def _read(
             starts[line] = first
             ends[line] = place
             num_words[line] = words
-            num_sentences[line] = _count_sentences(out_codes, out_kinds, first, place, closers, ideographic)
+            num_sentences[line] = _count_sentences(
+                out_codes, out_kinds, first, place, closers, ideographic, signs
+            )
             facts[line] = fact
             line += 1
         line_bounds[text + 1] = line

@@ -6,6 +6,7 @@ Words, lines and n-grams are Python strings here and compared as strings.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -361,12 +362,12 @@ _POLICIES = (
 )
 
 # A mark ends a sentence where white space or the line's end follows, closing quotes and brackets aside; an
-# ideographic mark always does. A letter alone before a period is an abbreviation's or a name's.
+# ideographic mark always does, and a period between lower and upper case. Dots do not, nor does a period
+# behind a letter alone, which is an abbreviation's or a name's.
 _MARKS = "".join(re.escape(char) for char in sorted(TERMINAL_PUNCTUATION))
-_CLOSERS = r"[\"'”’)\]」』）】》〉]*"
-_SENTENCE_END = re.compile(
-    rf"(?<!\b[^\W\d_])[{_MARKS}]+{_CLOSERS}(?=\s|$)|[{_MARKS}]*[。．！？｡][{_MARKS}]*{_CLOSERS}"
-)
+_MARK_RUN = re.compile(f"[{_MARKS}]+")
+_FREE = re.compile(r"[\"'”’)\]」』）】》〉]*(?=\s|$)")
+_LONE_LETTER = re.compile(r"\b[^\W\d_]$")
 
 
 @dataclass(frozen=True)
@@ -423,13 +424,28 @@ def filter_lines(text: str, variant: Variant) -> FilteredPage:
 
 
 def count_sentences(line: str) -> int:
-    """Sentences in one line: what ends with a terminal mark, and what is left behind the last of them."""
-    end = 0
-    count = 0
-    for match in _SENTENCE_END.finditer(line):
-        count += 1
-        end = match.end()
-    return count + bool(line[end:].strip())
+    """Sentences in one line: one, and one more wherever no punctuation follows the end of one."""
+    ends = {run.end() for run in _MARK_RUN.finditer(line) if _ends_sentence(line, run)}
+    count, ended = 0, False
+    for place, character in enumerate(line):
+        if ended and not _is_space_or_mark(character):
+            count, ended = count + 1, False
+        ended |= place + 1 in ends
+    return count + bool(line.strip())
+
+
+def _is_space_or_mark(character: str) -> bool:
+    category = unicodedata.category(character)
+    return character.isspace() or character in TERMINAL_PUNCTUATION or category.startswith("P")
+
+
+def _ends_sentence(line: str, run: re.Match[str]) -> bool:
+    before, after = line[: run.start()], line[run.end() :]
+    free = _FREE.match(after) is not None
+    if set(run[0]) != {"."}:
+        return free or bool(set(run[0]) & set("。．！？｡"))
+    glued = before[-1:].islower() and after[:1].isupper()
+    return run[0] == "." and (glued or (free and not _LONE_LETTER.search(before)))
 
 
 def _page(stats: TextStats, variant: str) -> FilteredPage:

@@ -72,6 +72,12 @@ def test_citation_marks_go() -> None:
         ("你好。再见！ 是。 好", 4),
         ("a b 「行く！」 はい。", 2),
         ("What?! Really now...", 2),
+        # Without white space between them, a letter in upper case behind one in lower case tells.
+        ("It ended.Then it began again.but not here", 2),
+        ("Nobody knows. . . and (so.) # !", 2),
+        ("Wait... and see. .. then", 2),
+        ("Is it I? Yes.", 2),
+        (". . .", 1),
         ("", 0),
     ],
 )
