@@ -282,22 +282,21 @@ def _count_sentences(
         free = after == end or (kinds[after] & SPACE) != 0
         if not periods:
             ended |= always or free
-        elif index == first + 1 and first > start:
-            before = codes[first - 1]
+        elif index == first + 1:
             lone_letter = (
-                (kinds[first - 1] & (WORD | DECIMAL)) == WORD
-                and before != 0x5F
+                first > start
+                and (kinds[first - 1] & (WORD | DECIMAL)) == WORD
+                and codes[first - 1] != 0x5F
                 and (first - 2 < start or (kinds[first - 2] & WORD) == 0)
             )
             glued = (
-                index < end
-                and max(before, codes[index]) < signs.size
-                and (signs[before] & _LOWER) != 0
+                first > start
+                and index < end
+                and max(codes[first - 1], codes[index]) < signs.size
+                and (signs[codes[first - 1]] & _LOWER) != 0
                 and (signs[codes[index]] & _UPPER) != 0
             )
             ended |= glued or (free and not lone_letter)
-        elif index == first + 1:
-            ended |= free
     return count + filled
 
 

@@ -67,7 +67,10 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
         raise InputError("there are no tokens to pack: the corpus is empty")
     length, bits = config.sequence_length, streams.bucket_bits
     form = (eod_id, token_bytes(vocab_size))
-    counts, bases = (_plan_stream if config.method == "concat" else _plan_best_fit)(tokens, config, streams)
+    if config.method == "concat":
+        counts, bases = _plan_stream(config, streams)
+    else:
+        counts, bases = _plan_best_fit(tokens, config, streams)
     first_file, num_files = {}, 0
     for split, count in counts.items():
         first_file[split] = num_files
@@ -124,9 +127,7 @@ def packed_totals(sequences: DataFrame) -> tuple[int, int]:
     return (int(row[0] or 0), int(row[1] or 0)) if row is not None else (0, 0)
 
 
-def _plan_stream(
-    _tokens: DataFrame, config: PackConfig, streams: Streams
-) -> tuple[dict[str, int], dict[str, Ints]]:
+def _plan_stream(config: PackConfig, streams: Streams) -> tuple[dict[str, int], dict[str, Ints]]:
     """Sequences of each split, and the position in the stream at which each bucket begins."""
     counts = {split: -(-total // config.sequence_length) for split, total in streams.tokens.items()}
     return counts, offsets(streams.bucket_tokens)

@@ -9,7 +9,7 @@ from pyspark import StorageLevel
 
 from pipelines.decontaminate.stage import decontaminate
 from pipelines.errors import InputError
-from pipelines.lake import read_table
+from pipelines.lake import TableInfo, read_table
 from pipelines.mix.stage import mix, with_copies
 from pipelines.repeats.stage import repeats
 from pipelines.run.accounting import Tally
@@ -32,7 +32,7 @@ def tell_of_unread(context: Context, table: str, source: str, key: str) -> None:
     if not context.catalog.exists(table):
         return
     info = context.catalog.info(table)
-    if info.rows and info.metadata.get("inputs", {}).get(source) == context.catalog.version(source):
+    if info.rows and _made_of(info, source) == context.catalog.version(source):
         context.console.say(
             f"    table {table!r} (version {info.version}) is not read, because {key} is not set: "
             f"{source!r} is read as it is"
@@ -80,7 +80,7 @@ def mixed_tokens(context: Context) -> DataFrame:
         return tokens
     mixed = context.filled("mixed")
     current = context.catalog.version("tokens")
-    made_of = mixed.metadata.get("inputs", {}).get("tokens")
+    made_of = _made_of(mixed, "tokens")
     if made_of != current:
         raise InputError(
             f"table 'mixed' was made of version {made_of} of 'tokens', which is at version {current} now; "
@@ -122,12 +122,18 @@ def _mix(context: Context, metadata: dict[str, Any]) -> Outcome:
 def _check_same_corpus(context: Context) -> None:
     """InputError if `tokens` was made of another version of `corpus` than the current one."""
     current = context.catalog.version("corpus")
-    made_of = context.filled("tokens").metadata.get("inputs", {}).get("corpus")
+    made_of = _made_of(context.filled("tokens"), "corpus")
     if made_of != current:
         raise InputError(
             f"table 'tokens' was made of version {made_of} of 'corpus', which is at version {current} now; "
             f"tokenize again: ringlake tokenize --lake {context.lake.location}"
         )
+
+
+def _made_of(info: TableInfo, source: str) -> int | None:
+    """The version of another table that a table was made of, as its commit says."""
+    version: int | None = info.metadata.get("inputs", {}).get(source)
+    return version
 
 
 REPEATS_STAGE = Stage(

@@ -72,7 +72,7 @@ class Audit:
         numbers = np.arange(self._seen, self._seen + len(sizes))
         chosen = small & ((used <= self._room) | (numbers % STRIDE == 0))
         self._seen += len(sizes)
-        self._room = max(0, self._room - int(used[-1])) if len(sizes) else self._room
+        self._room = max(0, self._room - int(used[-1:].sum()))
         return np.flatnonzero(chosen)
 
 
