@@ -10,7 +10,7 @@ CONFIG ?= conf/runs/python-docs.yaml
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test test-cluster lint format bench clean help
+.PHONY: setup run test test-full test-cluster lint format reference bench bench-nightly clean help
 
 setup: ## make .venv with all that ringlake needs (again: about a second)
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or 3.12 on PATH" \
@@ -23,6 +23,9 @@ run: setup ## set up if needed, then run CONFIG from raw text to report
 
 test: setup ## set up if needed, then run the tests; ARGS="tests/setup -k cache" for some of them
 	$(BIN)/python -m tests $(ARGS)
+
+test-full: setup ## the same and the tests that take long and seldom break
+	$(BIN)/python -m tests --full $(ARGS)
 
 test-cluster: setup ## run the whole main job on a real HDFS and YARN of this machine: half an hour, 25 GB of disk
 	$(BIN)/python -m pytest -m full -s tests/cluster $(ARGS)
@@ -37,8 +40,17 @@ format: setup ## rewrite the code in the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## run the benchmarks; ARGS names some of them
+reference: setup ## write docs/reference/ from the code
+	$(BIN)/python -m docs
+
+bench: setup ## run the benchmarks; ARGS names some of them, e.g. ARGS=size for 1 and 3 GB
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-nightly: setup ## 10 GB from ingest to training, and every skewed shape: some hours, 60 GB of disk
+	$(BIN)/python -m benchmarks size --gigabytes 1 3 10 --results build/size.jsonl
+	$(BIN)/python -m benchmarks size --cluster --gigabytes 3 --results build/size.jsonl
+	@for shape in one-cluster large-documents many-files one-gzip three-words; do \
+	$(BIN)/python -m benchmarks size --shape $$shape --gigabytes 1 --results build/size.jsonl || exit 1; done
 
 clean: ## remove what runs and builds left here; .venv and the user's cache stay
 	rm -rf lake build dist spark-warehouse metastore_db derby.log *.egg-info

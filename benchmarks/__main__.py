@@ -18,9 +18,12 @@ BENCHMARKS = (
     "signatures",
     "warc",
     "scale",
+    "size",
+    "metadata",
     "extract",
     "tokenize_pack",
     "ingest",
+    "hostile",
     "peers",
 )
 """Modules of this folder; each has a `main`."""

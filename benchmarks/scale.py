@@ -14,51 +14,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 
 from benchmarks import corpus
 from benchmarks.machine import describe
+from benchmarks.usage import PARTS, watch
 
 PLOT = corpus.ROOT / "docs" / "images" / "scale.svg"
-
-PARTS = ("jvm", "workers", "driver")
-"""Spark itself, its Python workers, and the Python that runs the job."""
 
 LIMIT = 1.1
 """Most that a stage may take, over what the number of documents says."""
 
-_SAMPLE_SECONDS = 0.25
 _FILES = 8
-_STAGE = re.compile(r"^\[\d+/\d+\] (\w+):")
-
-
-@dataclass
-class Usage:
-    """What a run used, by stage.
-
-    Attributes:
-        cpu_seconds: By stage and part.
-        peak_bytes: By stage and part: of the workers that of the largest single one, beside "all".
-    """
-
-    cpu_seconds: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(_zeros))
-    peak_bytes: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(_zeros))
-
-
-def _zeros() -> dict[str, float]:
-    return dict.fromkeys((*PARTS, "all"), 0.0)
 
 
 def main(argv: list[str]) -> int:
@@ -192,65 +167,6 @@ def run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         for record in Ledger(Lake.at(lake)).records()
     }
     return {"stages": stages, "functions": functions(profile)}
-
-
-def watch(process: subprocess.Popen[str]) -> Usage:
-    """Sample a run until it ends; its stages are told by its lines."""
-    stage = "start"
-
-    def read() -> None:
-        nonlocal stage
-        assert process.stderr
-        for line in process.stderr:
-            sys.stderr.write(line)
-            if match := _STAGE.match(line):
-                stage = match[1]
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    usage = Usage()
-    seen: dict[tuple[int, float], float] = {}
-    while process.poll() is None:
-        _sample(psutil.Process(process.pid), usage, stage, seen)
-        try:
-            process.wait(_SAMPLE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-    reader.join()
-    return usage
-
-
-def _sample(root: psutil.Process, usage: Usage, stage: str, seen: dict[tuple[int, float], float]) -> None:
-    memory = _zeros()
-    try:
-        family = [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return
-    for process in family:
-        try:
-            with process.oneshot():
-                part = part_of(process.cmdline(), process.pid == root.pid)
-                times, info = process.cpu_times(), process.memory_info()
-                key = (process.pid, process.create_time())
-        except psutil.Error:
-            continue
-        spent = times.user + times.system
-        usage.cpu_seconds[stage][part] += spent - seen.get(key, 0.0)
-        seen[key] = spent
-        # Pages that a file backs, of libraries most of all, are the same ones in all workers.
-        own = info.rss - getattr(info, "shared", 0)
-        memory["all"] += own
-        memory[part] = max(memory[part], own)
-    for name, value in memory.items():
-        usage.peak_bytes[stage][name] = max(usage.peak_bytes[stage][name], value)
-
-
-def part_of(command: Sequence[str], is_root: bool) -> str:
-    """Which part a process belongs to."""
-    # Not by its name: a child that the JVM has just forked has its memory and the name of a thread.
-    if command and Path(command[0]).name.startswith("java"):
-        return "jvm"
-    return "driver" if is_root or not any("pyspark" in word for word in command) else "workers"
 
 
 def functions(folder: Path) -> list[tuple[str, float]]:

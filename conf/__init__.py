@@ -6,8 +6,28 @@ Example:
     1
 """
 
+from typing import TYPE_CHECKING, Any
+
 from conf.errors import ConfigError
-from conf.load import DEFAULT_RUN, load
-from conf.model import RunConfig
+
+if TYPE_CHECKING:
+    from conf.model import RunConfig
+    from conf.reading import load
+
+DEFAULT_RUN = "conf/runs/python-docs.yaml"
+"""The run file of the embedded default, in a checkout and in the installed package alike."""
 
 __all__ = ["DEFAULT_RUN", "ConfigError", "RunConfig", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    # Making the sections takes pydantic a quarter of a second, which `ringlake --help` need not wait for.
+    if name == "load":
+        from conf.reading import load
+
+        return load
+    if name == "RunConfig":
+        from conf.model import RunConfig
+
+        return RunConfig
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from conf.section import Section
 
 
-class RepeatsConfig(BaseModel):
+class RepeatsConfig(Section):
     """Lines or paragraphs that many documents share and that are dropped from them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     unit: Literal["line", "paragraph"] | None = Field(
         None, description="What is counted and dropped; null: a run leaves the stage out."
@@ -35,12 +35,12 @@ class RepeatsConfig(BaseModel):
     )
 
 
-class EvalSet(BaseModel):
+class EvalSet(Section):
     """One evaluation set: a file and what of it is text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    path: str = Field(min_length=1, description="JSONL, TSV, txt or SQuAD JSON file; .gz, .zst or .bz2 too.")
+    path: str = Field(
+        min_length=1, description="JSONL, TSV, txt, SQuAD JSON; .gz, .zst, .bz2, .xz, .lz4 too."
+    )
     name: str | None = Field(None, min_length=1, description="Name in tables; null: the file's name.")
     fields: tuple[str, ...] = Field(
         (), description="Fields with text: names, or numbers from 1 for a TSV without header; empty: all."
@@ -48,10 +48,8 @@ class EvalSet(BaseModel):
     id_field: str = Field("id", min_length=1, description="Field with the item's id; else its number.")
 
 
-class DecontaminateConfig(BaseModel):
+class DecontaminateConfig(Section):
     """Documents that overlap evaluation sets and leave the corpus."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sets: tuple[EvalSet, ...] = Field((), description="Evaluation sets or paths; empty: nothing is compared.")
     ngram: int = Field(13, ge=2, le=100, description="Words in an n-gram; 13 as in GPT-3.")
@@ -80,10 +78,8 @@ class DecontaminateConfig(BaseModel):
         return given
 
 
-class MixGroup(BaseModel):
+class MixGroup(Section):
     """Documents of some sources and languages, and their share of the training tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, description="Name in table mixed.")
     sources: tuple[str, ...] = Field(
@@ -95,10 +91,8 @@ class MixGroup(BaseModel):
     )
 
 
-class MixConfig(BaseModel):
+class MixConfig(Section):
     """How often each training document is packed: weights by source and language, a token budget."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     groups: tuple[MixGroup, ...] = Field(
         (), max_length=200, description="The first group that fits has the document; empty: no mixing."
@@ -129,10 +123,8 @@ class MixConfig(BaseModel):
         return tuple(weight / sum(weights) for weight in weights)
 
 
-class CardConfig(BaseModel):
+class CardConfig(Section):
     """What the dataset card says besides what the tables say."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     license: str | None = Field(
         None, min_length=1, description="Licence of the corpus, e.g. cc-by-4.0; set: a run writes the card."

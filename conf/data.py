@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+
+from conf.section import Section
 
 Format = Literal[
     "auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs", "delta"
 ]
 
 
-class IngestConfig(BaseModel):
+class IngestConfig(Section):
     """Which files are read, and the limits on them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     inputs: tuple[str, ...] = Field(
         (),
         description="Globs, folders or files, as paths or as fsspec URLs such as hdfs://. "
         "Empty with format python-docs: this Python's documentation.",
+    )
+    max_quarantined_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the records that may be quarantined; with more, or with no document at all, "
+        "ingest ends with an exit code of its own. The default tells a wrong setting (another text_field, "
+        "format or delimiter costs nearly all records) from what crawls lose anyway, whose pages often have "
+        "no main text; lower it for input that should be clean. 1: any share, as long as a document is left.",
     )
     format: Format = Field(
         "auto", description="Reader; auto chooses by file extension; delta reads Delta tables."
@@ -33,7 +42,7 @@ class IngestConfig(BaseModel):
     id_field: str = Field("id", min_length=1, description="Field that holds the source's own id.")
     url_field: str = Field("url", min_length=1, description="Field that holds the document's address.")
     target_field: str | None = Field(
-        None, min_length=1, description="Field with the other side of a parallel pair; None: no pairs."
+        None, min_length=1, description="Field with the other side of a parallel pair; null: no pairs."
     )
     metadata_fields: tuple[str, ...] = Field((), description="Fields that are kept as text in `metadata`.")
     header: bool = Field(True, description="Whether the first line of a CSV or TSV file names the columns.")
@@ -41,6 +50,11 @@ class IngestConfig(BaseModel):
         (),
         description="Names of the columns of CSV and TSV without a header; empty: 1, 2, 3, as many as the "
         "first line has.",
+    )
+    delimiter: str | None = Field(
+        None,
+        pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7e]$",
+        description="Character between the fields of CSV and TSV; null: a comma in CSV, a tab in TSV.",
     )
     quoting: Literal["auto", "double", "none"] = Field(
         "auto",
@@ -77,7 +91,7 @@ class IngestConfig(BaseModel):
     split_bytes: int = Field(
         64 * 2**20,
         ge=64 * 2**10,
-        description="Larger files of lines that are not compressed are read in parts of so many bytes.",
+        description="Larger files of lines are read in parts of so many bytes, twice as many if compressed.",
     )
 
     @model_validator(mode="after")
@@ -101,10 +115,8 @@ Mode = Annotated[
 ]
 
 
-class PrivacyConfig(BaseModel):
+class PrivacyConfig(Section):
     """Personal data and secrets: `redact` puts a placeholder there, `reject` takes the document out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     private_key: Mode = Field("redact", description="Private keys in PEM form.")
     api_key: Mode = Field("redact", description="Keys and tokens of services, by their published formats.")
@@ -122,23 +134,25 @@ class PrivacyConfig(BaseModel):
     )
 
 
-class LanguageConfig(BaseModel):
-    """What is different for documents of one language; None: as for all."""
+Threshold = Annotated[float, Field(allow_inf_nan=True)]
+"""A limit of a rule; an infinite one is never met, and what is no number is refused with the rule's name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    profile: str | None = None
-    rules: tuple[str, ...] | None = None
-    thresholds: dict[str, float] = Field(
+class LanguageConfig(Section):
+    """What is different for documents of one language; null: as for all."""
+
+    profile: str | None = Field(None, description="Named list of rules, as `clean.profile`.")
+    rules: tuple[str, ...] | None = Field(
+        None, description="Names of rules and text steps instead of the profile's list, in their order."
+    )
+    thresholds: dict[str, Threshold] = Field(
         default_factory=dict, description="Added to those of all languages, whose rules need not be here."
     )
-    splitter: str | None = None
+    splitter: str | None = Field(None, description="What parts words, as `clean.splitter`.")
 
 
-class CleanConfig(BaseModel):
+class CleanConfig(Section):
     """Repair, language identification, quality rules, redaction."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     profile: str = Field(
         "documentation", description="Named list of rules; `ringlake clean --help` lists them."
@@ -146,18 +160,18 @@ class CleanConfig(BaseModel):
     rules: tuple[str, ...] | None = Field(
         None, description="Names of rules and text steps instead of the profile's list, in their order."
     )
-    thresholds: dict[str, float] = Field(
+    thresholds: dict[str, Threshold] = Field(
         default_factory=dict, description="Threshold by rule name, instead of the published one."
     )
     languages: tuple[str, ...] = Field(
         (), description="Languages that stay (ISO 639-1); empty: the profile's own, which may be all."
     )
     min_language_score: float | None = Field(
-        None, ge=0, le=1, description="Least probability of those languages. None: the profile's own rule."
+        None, ge=0, le=1, description="Least probability of those languages; null: the profile's own rule."
     )
     splitter: str | None = Field(
         None,
-        description="Words: word_or_punct+icu, word_or_punct, whitespace or icu. None: the profile's own.",
+        description="Words: word_or_punct+icu, word_or_punct, whitespace or icu; null: the profile's own.",
     )
     per_language: dict[str, LanguageConfig] = Field(
         default_factory=dict,
@@ -178,20 +192,21 @@ class CleanConfig(BaseModel):
     )
     repair: bool | None = Field(
         None,
-        description="Repair encoding, Unicode form, white space before judging. None: the profile's own.",
+        description="Repair encoding, Unicode form, white space before judging; null: the profile's own.",
     )
     privacy: PrivacyConfig = Field(default_factory=PrivacyConfig)
 
 
-class DedupConfig(BaseModel):
+class DedupConfig(Section):
     """Exact and near deduplication, and the split."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: bool = Field(
         False, description="Documents of one web address are duplicates too, whatever their texts say."
     )
-    method: Literal["exact", "minhash"] = Field("minhash", description="minhash includes exact.")
+    method: Literal["exact", "minhash"] = Field(
+        "minhash",
+        description="exact: equal texts are duplicates; minhash: also texts that share most shingles.",
+    )
     unit: Literal["words", "characters"] = Field("words", description="What a shingle is made of.")
     ngram: int = Field(5, ge=1, le=50, description="Words, or characters, in a shingle.")
     bands: int = Field(14, ge=1, le=256, description="LSH bands (buckets a document falls into).")
@@ -201,7 +216,7 @@ class DedupConfig(BaseModel):
         None,
         gt=0,
         le=1,
-        description="Least true Jaccard similarity of two documents of a bucket; None: a bucket is enough.",
+        description="Least true Jaccard similarity of two documents of a bucket; null: a bucket is enough.",
     )
     keep: Literal["longest", "first"] = Field(
         "longest",
@@ -211,10 +226,10 @@ class DedupConfig(BaseModel):
         None,
         min_length=1,
         description="Folder or URL of the signatures of earlier batches, which this one is compared with and "
-        "added to. None: the documents are compared with one another only.",
+        "added to; null: the documents are compared with one another only.",
     )
     batch: str | None = Field(
-        None, min_length=1, description="Name of this batch in the history. None: the lake's path or URL."
+        None, min_length=1, description="Name of this batch in the history; null: the lake's path or URL."
     )
     max_rounds: int = Field(50, ge=1, description="Limit of connected-components rounds; more is an error.")
     validation_fraction: float = Field(0.02, ge=0, lt=1, description="Share of documents held out, by hash.")
@@ -230,10 +245,8 @@ class DedupConfig(BaseModel):
         return self
 
 
-class TokenizeConfig(BaseModel):
+class TokenizeConfig(Section):
     """The tokenizer, how it is trained, and what encodes with it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     vocab_size: int = Field(
         4096, ge=257, le=2**20, description="Entries, the 256 bytes and special ones included."
@@ -252,13 +265,19 @@ class TokenizeConfig(BaseModel):
         ge=1,
         description="UTF-8 bytes of training text the tokenizer is trained on, chosen by hash.",
     )
+    distinct_bytes: int = Field(
+        16 * 2**20,
+        ge=1,
+        description="UTF-8 bytes of distinct words after which the sample ends; training takes about 130 "
+        "times as much memory.",
+    )
     tokenizer: str | None = Field(
         None, description="Folder or tokenizer.json to use instead of training one."
     )
     end_token: str | None = Field(
         None,
         min_length=1,
-        description="Token that ends a document in that tokenizer; None: the eos_token of its configuration.",
+        description="Token that ends a document in that tokenizer; null: the eos_token of its configuration.",
     )
 
     @model_validator(mode="after")
@@ -268,10 +287,8 @@ class TokenizeConfig(BaseModel):
         return self
 
 
-class PackConfig(BaseModel):
+class PackConfig(Section):
     """Fixed-length sequences in a global shuffle."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: Literal["concat", "best_fit"] = Field(
         "concat",
@@ -284,7 +301,12 @@ class PackConfig(BaseModel):
     rows_per_group: int = Field(
         256, ge=1, le=2**20, description="Sequences in a Parquet row group: the unit that a reader fetches."
     )
-    rows_per_file: int = Field(8192, ge=1, description="Sequences in a file, a multiple of rows_per_group.")
+    rows_per_file: int = Field(
+        8192,
+        ge=1,
+        description="Sequences in a file, a multiple of rows_per_group. Both are doubled until a split has "
+        "at most 16,384 files.",
+    )
 
     @model_validator(mode="after")
     def _whole_groups(self) -> PackConfig:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from conf.mixture import MixtureConfig
+from conf.section import Section
 from conf.strategy import StrategyConfig
 
 DEFAULT_GLOBAL_BATCH_SIZE = 32
 """Sequences in a step where neither `global_batch_size` nor `global_batch_tokens` is given."""
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(Section):
     """The model: a `transformers` architecture built from a config, or a local pre-trained folder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     architecture: str = Field(
         "llama", description="A `transformers` model type with a causal language model head."
@@ -40,6 +43,13 @@ class ModelConfig(BaseModel):
     )
 
     @model_validator(mode="after")
+    def _numbers_are_finite(self) -> Self:
+        for key, value in _leaves(self.config):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"config.{key} = {value} is no finite number; give one")
+        return self
+
+    @model_validator(mode="after")
     def _one_start(self) -> Self:
         if self.pretrained is not None and self.embeddings is not None:
             raise ValueError(
@@ -49,10 +59,19 @@ class ModelConfig(BaseModel):
         return self
 
 
-class PlateauConfig(BaseModel):
-    """Lowers the learning rate when validation no longer improves."""
+def _leaves(tree: Any, name: str = "") -> list[tuple[str, Any]]:
+    """Values of a tree of mappings and lists, with their dotted names."""
+    if isinstance(tree, Mapping):
+        items = [(str(key), value) for key, value in tree.items()]
+    elif isinstance(tree, list | tuple):
+        items = [(str(key), value) for key, value in enumerate(tree)]
+    else:
+        return [(name, tree)]
+    return [leaf for key, value in items for leaf in _leaves(value, f"{name}.{key}" if name else key)]
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class PlateauConfig(Section):
+    """Lowers the learning rate when validation no longer improves."""
 
     patience: int | None = Field(
         None, ge=1, description="Validations without improvement before a reduction; null: never reduce."
@@ -60,10 +79,8 @@ class PlateauConfig(BaseModel):
     factor: float = Field(0.5, gt=0, lt=1, description="What the learning rate is multiplied by each time.")
 
 
-class ElasticConfig(BaseModel):
+class ElasticConfig(Section):
     """Bounds on the number of ranks; each attempt takes the most that have slots and divide the shards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     min: int = Field(1, ge=1, description="Fewest ranks that are worth going on with.")
     max: int = Field(ge=1, description="Most ranks.")
@@ -75,22 +92,35 @@ class ElasticConfig(BaseModel):
         return self
 
 
-class TrainConfig(BaseModel):
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+MAX_RANKS = 2**13
+"""Most ranks: so many hashes of 40 bits add up exactly (`training.metrics`)."""
+
+MAX_THREADS = 4096
+"""Most CPU threads of a rank: more than any host has cores."""
+
+MAX_STEPS = 10**9 - 1
+"""Most steps: a checkpoint's name has nine digits."""
+
+
+class TrainConfig(Section):
     """The training stage: launch, sample plan, optimizer, precision, validation, checkpoints, logs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    num_ranks: int | Literal["auto"] = Field(
+    num_ranks: Annotated[int, Field(ge=1, le=MAX_RANKS)] | Literal["auto"] = Field(
         "auto",
         description="Training processes, one barrier task each; auto: 2, or 1 where there is one slot.",
     )
-    threads_per_rank: int | Literal["auto"] = Field("auto", description="CPU threads a rank computes with.")
-    steps: int = Field(400, ge=1, description="Optimizer steps.")
+    threads_per_rank: Annotated[int, Field(ge=1, le=MAX_THREADS)] | Literal["auto"] = Field(
+        "auto", description="CPU threads a rank computes with."
+    )
+    steps: int = Field(400, ge=1, le=MAX_STEPS, description="Optimizer steps.")
     global_batch_size: int | None = Field(
         None,
         ge=1,
-        description=f"Sequences in a step, over all ranks; {DEFAULT_GLOBAL_BATCH_SIZE} if neither this nor "
-        f"global_batch_tokens is given.",
+        le=2**31,
+        description=f"Sequences in a step, over all ranks; if neither this nor global_batch_tokens is given, "
+        f"{DEFAULT_GLOBAL_BATCH_SIZE}, or the next lower number that canonical_shards divides.",
     )
     global_batch_tokens: int | None = Field(
         None,
@@ -101,6 +131,7 @@ class TrainConfig(BaseModel):
     canonical_shards: int = Field(
         4,
         ge=1,
+        le=2**16,
         description="Shards the plan is made of; a multiple of num_ranks, a divisor of the global batch.",
     )
     micro_batch_size: int = Field(16, ge=1, description="Most sequences a rank computes at once.")
@@ -112,8 +143,18 @@ class TrainConfig(BaseModel):
         "cosine", description="Course of the learning rate after the warm-up."
     )
     learning_rate: float = Field(3e-3, gt=0, description="Highest learning rate, after the warm-up.")
-    min_learning_rate: float = Field(3e-4, ge=0, description="Where the schedule ends; constant ignores it.")
-    warmup_steps: int = Field(20, ge=0, description="Steps of linear warm-up.")
+    min_learning_rate: float = Field(
+        # To twelve digits: a tenth of 0.003 is 0.0003, as a run file would have it.
+        default_factory=lambda given: float(f"{given['learning_rate'] / 10:.12g}"),
+        ge=0,
+        description="Where the schedule ends, at most learning_rate; constant ignores it. Left out: a tenth "
+        "of learning_rate (Hoffmann et al., arXiv 2203.15556, section 3.1).",
+    )
+    warmup_steps: int = Field(
+        default_factory=lambda given: min(20, given["steps"] // 10),
+        ge=0,
+        description="Steps of linear warm-up. Left out: 20, or a tenth of the steps if that is fewer.",
+    )
     decay_share: float = Field(
         0.2,
         gt=0,
@@ -143,7 +184,9 @@ class TrainConfig(BaseModel):
     activation_checkpointing: bool = Field(
         False, description="Compute activations twice instead of keeping them: less memory, slower steps."
     )
-    validate_every: int = Field(100, ge=1, description="Steps between validations.")
+    validate_every: int = Field(
+        100, ge=0, description="Steps between validations; the last step has one too. 0: never."
+    )
     validate_sequences: int = Field(256, ge=1, description="Validation sequences used during training.")
     patience: int | None = Field(
         None, ge=1, description="Validations without improvement before training stops; null: never stop."
@@ -157,11 +200,20 @@ class TrainConfig(BaseModel):
     export: Literal["last", "best"] = Field(
         "last", description="Which weights become the model: the last ones, or those that validated best."
     )
-    checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints.")
+    checkpoint_every: int = Field(
+        100,
+        ge=0,
+        description="Steps between checkpoints; the last step, and one that validates best, have one in any "
+        "case. 0: no others.",
+    )
     keep_checkpoints: int = Field(
         2, ge=1, description="Newest checkpoints that are kept, beside the best one."
     )
-    log_every: int = Field(10, ge=1, description="Steps between progress lines.")
+    log_every: int = Field(
+        10,
+        ge=0,
+        description="Steps between progress lines; the first and the last step have one. 0: no others.",
+    )
     tensorboard: bool = Field(
         False, description="Also log to TensorBoard event files beside the checkpoints (package tensorboard)."
     )
@@ -176,7 +228,9 @@ class TrainConfig(BaseModel):
         description="Peak of a rank's device in TFLOP/s, for the share of it that is used (MFU); null: from "
         "the table of known GPUs.",
     )
-    stall_seconds: int = Field(60, ge=5, description="A collective that waits longer than this ends the job.")
+    stall_seconds: int = Field(
+        60, ge=5, le=2_592_000, description="A collective that waits longer than this ends the job."
+    )
     max_restarts: int = Field(0, ge=0, description="Whole-stage retries from the last checkpoint.")
     elastic: ElasticConfig | None = Field(
         None,
@@ -185,7 +239,7 @@ class TrainConfig(BaseModel):
     interface: str | None = Field(
         None, description="Network interface of the ranks, e.g. eth0; null: the one with the host's address."
     )
-    ports: tuple[int, int] | None = Field(
+    ports: tuple[Port, Port] | None = Field(
         None, description="First and last port for the driver's line and the rendezvous; null: any free ones."
     )
     strategy: StrategyConfig = Field(
@@ -207,8 +261,43 @@ class TrainConfig(BaseModel):
                 f"set the batch of a step; set one of them to null"
             )
         if size is None and tokens is None:
-            return {**given, "global_batch_size": DEFAULT_GLOBAL_BATCH_SIZE}
+            shards = given.get("canonical_shards", 1)
+            # A number that is none is refused where it stands.
+            shards = shards if isinstance(shards, int) and shards > 0 else 1
+            default = max(1, DEFAULT_GLOBAL_BATCH_SIZE // shards) * shards
+            return {**given, "global_batch_size": default}
         return given
+
+    @model_validator(mode="after")
+    def _rate_falls(self) -> Self:
+        if self.min_learning_rate > self.learning_rate and self.schedule != "constant":
+            raise ValueError(
+                f"min_learning_rate = {self.min_learning_rate:g} is more than learning_rate = "
+                f"{self.learning_rate:g}, so the schedule would go up instead of down; lower it, or leave it "
+                f"out: a tenth of learning_rate"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ports_in_order(self) -> Self:
+        if self.ports is not None and self.ports[0] > self.ports[1]:
+            raise ValueError(f"ports = {list(self.ports)}: the first is above the last; swap them")
+        return self
+
+    @model_validator(mode="after")
+    def _steering_needs_validation(self) -> Self:
+        wanted = {
+            "patience": self.patience is not None,
+            "plateau.patience": self.plateau.patience is not None,
+            "export = best": self.export == "best",
+        }
+        asked = [name for name, is_set in wanted.items() if is_set]
+        if asked and not self.validate_every:
+            raise ValueError(
+                f"validate_every = 0 never validates, and {asked[0]} goes by validation losses; set "
+                f"validate_every to a number of steps, or leave {asked[0].partition(' ')[0]} out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _momentum_has_a_use(self) -> Self:
@@ -221,6 +310,21 @@ class TrainConfig(BaseModel):
             raise ValueError(
                 f"nesterov needs optimizer sgd with momentum > 0, not {self.optimizer} with momentum "
                 f"{self.momentum}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _validates_where_it_must(self) -> Self:
+        wanted = {
+            "patience": self.patience is not None,
+            "plateau.patience": self.plateau.patience is not None,
+            "export = best": self.export == "best",
+        }
+        needs = [name for name, is_set in wanted.items() if is_set]
+        if not self.validate_every and needs:
+            raise ValueError(
+                f"validate_every = 0 (never) does not go with {', '.join(needs)}, which goes by the "
+                f"validation loss; set validate_every to a number of steps, or leave that out"
             )
         return self
 
@@ -261,26 +365,45 @@ class TrainConfig(BaseModel):
         return self.global_batch_tokens // least * self.canonical_shards
 
 
-class EvaluateConfig(BaseModel):
+class EvaluateConfig(Section):
     """The final evaluation on the whole validation split."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch_size: int = Field(32, ge=1, description="Sequences a rank computes at once.")
 
 
-class GenerateConfig(BaseModel):
+MIN_TEMPERATURE = 1e-3
+"""Least temperature above 0: logits of thousands divided by it stay far below the largest float32."""
+
+
+class GenerateConfig(Section):
     """Sample generations for the report and the defaults of `ringlake generate`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    prompts: tuple[str, ...] = (
-        "Return the",
-        "This module provides",
-        "Raises a ValueError if",
-        "Parameters\n----------\n",
+    prompts: tuple[str, ...] = Field(
+        ("Return the", "This module provides", "Raises a ValueError if", "Parameters\n----------\n"),
+        description="Texts that the model continues, one sample each.",
     )
-    max_new_tokens: int = Field(60, ge=1, le=100_000)
-    temperature: float = Field(0.8, ge=0, description="0 is greedy.")
-    top_p: float = Field(0.95, gt=0, le=1)
-    seed: int = Field(1, ge=0, lt=2**32)
+    max_new_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="Tokens to write; null: 60, or half of what a shorter model takes.",
+    )
+    temperature: float = Field(
+        0.8,
+        ge=0,
+        le=1000,
+        description="0 picks the likeliest token; else at least 0.001, higher: more varied.",
+    )
+    top_p: float = Field(
+        0.95, gt=0, le=1, description="Share of probability that is sampled from, the likeliest tokens first."
+    )
+    seed: int = Field(1, ge=0, lt=2**32, description="Seed of the samples; equal seeds give equal texts.")
+
+    @model_validator(mode="after")
+    def _can_divide(self) -> Self:
+        if 0 < self.temperature < MIN_TEMPERATURE:
+            raise ValueError(
+                f"temperature = {self.temperature:g} is below {MIN_TEMPERATURE}, and float32 cannot hold "
+                f"what it makes of the logits; set it to 0, which takes the likeliest token"
+            )
+        return self

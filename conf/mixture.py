@@ -5,17 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 from math import gcd, lcm
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from conf.section import Section
 
 MAX_CYCLE = 10_000
 """Longest cycle of draws that repeats a mixture exactly. It is held in memory on every rank, 8 bytes a draw
 and table; with four decimal digits of a share every mixture fits."""
 
 
-class MixedLake(BaseModel):
+class MixedLake(Section):
     """Another lake whose training sequences are mixed in."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lake: str = Field(min_length=1, description="Folder of the lake.")
     weight: float = Field(
@@ -26,10 +26,8 @@ class MixedLake(BaseModel):
     )
 
 
-class MixtureConfig(BaseModel):
+class MixtureConfig(Section):
     """Tables of sequences that are trained on together; a table's share of the draws is its weight's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: float = Field(
         1.0,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from conf.section import Section
 
 
-class RingConfig(BaseModel):
+class RingConfig(Section):
     """Ring all-reduce through Horovod; nothing of it but the compression changes what is computed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     compression: Literal["none", "fp16"] = Field(
         "none", description="Gradients on the wire; fp16: half the bytes, rounded to 11 bits of mantissa."
@@ -18,15 +18,16 @@ class RingConfig(BaseModel):
     overlap: bool = Field(
         False, description="Start the sum of a bucket of gradients while backward computes the others."
     )
-    bucket_mib: float = Field(4.0, gt=0, description="Size of a bucket of `overlap`, in MiB.")
+    bucket_mib: float = Field(4.0, gt=0, le=2**20, description="Size of a bucket of `overlap`, in MiB.")
     fusion_mib: int | None = Field(
         None,
         ge=0,
+        le=2**20,
         description="Horovod's tensor fusion buffer in MiB, for buckets that are ready together; 0: none, "
         "null: Horovod's 128.",
     )
     cycle_ms: float | None = Field(
-        None, gt=0, description="Horovod's cycle time in ms; null: 5 on CPUs, Horovod's 1 on GPUs."
+        None, gt=0, le=10_000, description="Horovod's cycle time in ms; null: 5 on CPUs, Horovod's 1 on GPUs."
     )
 
     @model_validator(mode="after")
@@ -39,10 +40,8 @@ class RingConfig(BaseModel):
         return self
 
 
-class DdpConfig(BaseModel):
+class DdpConfig(Section):
     """torch's DistributedDataParallel, or FSDP2."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     shard: bool = Field(
         False,
@@ -51,10 +50,8 @@ class DdpConfig(BaseModel):
     )
 
 
-class LocalSgdConfig(BaseModel):
+class LocalSgdConfig(Section):
     """Local steps on each rank, then the parameters are averaged (DiLoCo, arXiv 2311.08105)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     local_steps: int = Field(
         50, ge=1, description="Steps between averages; must divide validate_every and checkpoint_every."
@@ -67,10 +64,8 @@ class LocalSgdConfig(BaseModel):
     outer_momentum: float = Field(0.9, gt=0, lt=1, description="Momentum of `outer: nesterov` (DiLoCo: 0.9).")
 
 
-class ParameterServerConfig(BaseModel):
+class ParameterServerConfig(Section):
     """Servers hold the parameters and run the optimizer; each takes a slot beside the ranks."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     servers: int = Field(1, ge=1, le=256, description="Server tasks, in addition to num_ranks.")
     mode: Literal["sync", "async"] = Field(
@@ -83,10 +78,8 @@ class ParameterServerConfig(BaseModel):
     )
 
 
-class StrategyConfig(BaseModel):
+class StrategyConfig(Section):
     """How the ranks of a training work together."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Literal["auto", "single", "ring", "ddp", "local_sgd", "parameter_server"] = Field(
         "auto", description="auto: ring for several ranks, single for one."

@@ -30,11 +30,23 @@ class EnvironmentProblem(RinglakeError):
     exit_code = 4
 
 
+class DocumentsLostError(RinglakeError):
+    """Ingest kept nothing, or lost more records than it may; the tables that show why are written."""
+
+    exit_code = 6
+
+
 class StageFailedError(RinglakeError):
-    """A stage could not be finished; its tables are as they were before."""
+    """A stage could not be finished for a reason that may pass; its tables are as they were before."""
 
     exit_code = 5
 
 
-class AccountingError(StageFailedError):
+class PermanentFailureError(StageFailedError):
+    """A stage failed on its data or settings and would fail again; its tables are as they were before."""
+
+    exit_code = 7
+
+
+class AccountingError(PermanentFailureError):
     """A stage's rows do not add up: in = out + rejected + quarantined + removed as duplicate."""

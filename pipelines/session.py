@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
 from conf.model import SparkConfig
+from pipelines import sizing
 from pipelines.errors import EnvironmentProblem
+from pipelines.granted import granted
 from pipelines.interrupt import end_jobs_on_interrupt
+from pipelines.run.shortage import SparkFacts
+from pipelines.run.version import PACKAGES
 from pipelines.setup.jars import MissingJarsError, locate
+from pipelines.worker import MEMORY_VARIABLE
+from ringlake.names import foreign
+from training.launch.pythons import find_unfit_python
+from training.launch.slots import count_slots
 
 DELTA_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -27,6 +38,12 @@ SETTINGS = {
     "spark.sql.execution.arrow.maxBytesPerBatch": str(32 * 2**20),
     # Delta keeps the state of a log in this many partitions; 50, its default, costs seconds a commit.
     "spark.databricks.delta.snapshotPartitions": "2",
+    # The writer of Parquet looks at its sizes every 100 rows at first, which may be 800 MB of documents at
+    # their limit in one group of rows, and whoever reads such a group holds it whole.
+    "spark.hadoop.parquet.page.size.row.check.min": "8",
+    # Files of a shuffle go as soon as the query that wrote them ends. Otherwise they lie until the JVM
+    # happens to collect their last reference: those of `dedup` until packing, five bytes for each of input.
+    "spark.sql.classic.shuffleDependency.fileCleanup.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
 }
 
@@ -36,6 +53,17 @@ LOCAL_SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
 }
+
+JVM_OPTIONS = (
+    # Compression and Arrow hold the heap still for moments. On JDK 17 and 21 a thread that then finds no room
+    # gives up after two tries, as if memory were out; from 22 on neither the limit nor the option exists.
+    "-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX:GCLockerRetryAllocationCount=100 "
+    # Buffers of columns and of sorts are as large as several of the default's regions of 1 MiB, and each
+    # wants free regions side by side.
+    "-XX:G1HeapRegionSize=8m"
+)
+_MODULES = ("numpy", "pyarrow")
+"""What every data stage imports in Spark's tasks besides ringlake."""
 
 LOG_SETTINGS = Path(str(resources.files("conf"))) / "clusters" / "log4j2.properties"
 
@@ -49,17 +77,20 @@ def open_session(config: SparkConfig, name: str, log: Path | None = None) -> Spa
         log: File for the log of a local Spark; None leaves Spark's own logging as it is.
 
     Raises:
-        EnvironmentProblem: Delta's jars are missing, or Java cannot start.
+        EnvironmentProblem: Delta's jars are missing, Java cannot start, or tasks would run another Python.
     """
     active = SparkSession.getActiveSession()
     if active is not None:
         _require_delta(active)
+        _require_python(active)
         return active
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"ringlake {name}")
     values = settings(config)
     if log is not None and config.master.startswith("local"):
-        java = f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()} -Dringlake.log={log}"
+        # A JVM without memory answers no more, or wrongly; one that has ended is told from its end.
+        ends = "-XX:+ExitOnOutOfMemoryError -XX:+DisplayVMOutputToStderr"
+        java = f"{ends} -Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()} -Dringlake.log={log}"
         own = values.get("spark.driver.extraJavaOptions", "")
         values["spark.driver.extraJavaOptions"] = f"{java} {own}".strip()
     for key, value in values.items():
@@ -73,6 +104,10 @@ def open_session(config: SparkConfig, name: str, log: Path | None = None) -> Spa
         ) from error
     _require_delta(session)
     end_jobs_on_interrupt(session)
+    _expect_lost_jvm(session)
+    fit_shuffles(session, config, 0)
+    if not _starts_this_python(session):
+        _require_python(session)
     return session
 
 
@@ -82,37 +117,95 @@ def settings(config: SparkConfig) -> dict[str, str]:
     result = dict(SETTINGS) | DELTA_SETTINGS
     if not submitted:
         result["spark.master"] = config.master
-        result["spark.driver.memory"] = config.driver_memory
+        result["spark.driver.memory"] = f"{sizing.driver_heap(config) // sizing.MIB}m"
+        for process in ("driver", "executor"):
+            key = f"spark.{process}.extraJavaOptions"
+            result[key] = f"{JVM_OPTIONS} {config.conf.get(key, '')}".strip()
     if config.master.startswith("local") and not submitted:
         result |= LOCAL_SETTINGS
+        if foreign():
+            # Python workers start in this folder, and would take its packages for ours.
+            result["spark.executorEnv.PYTHONSAFEPATH"] = "1"
         # Small tables too are read by several tasks a core: their ends differ less, and progress shows.
-        result["spark.sql.files.minPartitionNum"] = str(4 * local_cores(config.master))
-    # What spark-submit was given counts, unless the run file names a number.
-    if not submitted or config.shuffle_partitions != "auto":
-        result["spark.sql.shuffle.partitions"] = str(shuffle_partitions(config))
+        result["spark.sql.files.minPartitionNum"] = str(4 * sizing.local_cores(config.master))
+    if config.shuffle_partitions != "auto":
+        result["spark.sql.shuffle.partitions"] = str(config.shuffle_partitions)
+    slots = sizing.local_cores(config.master) if config.master.startswith("local") else 1
+    if (limit := sizing.worker_memory(config, slots)) is not None:
+        result[f"spark.executorEnv.{MEMORY_VARIABLE}"] = str(limit)
     if not submitted and "spark.jars.packages" not in config.conf and "spark.jars" not in config.conf:
         try:
             result["spark.jars"] = ",".join(str(path) for path in locate())
         except MissingJarsError as error:
             raise EnvironmentProblem(str(error)) from error
-    return result | config.conf
+    own = {key: value for key, value in config.conf.items() if not key.endswith(".extraJavaOptions")}
+    return (config.conf | result) | own
 
 
-def shuffle_partitions(config: SparkConfig) -> int:
-    """Partitions after a shuffle: as configured, or two a core of a local master, else Spark's 200."""
-    if config.shuffle_partitions != "auto":
-        return config.shuffle_partitions
-    if not config.master.startswith("local"):
-        return 200
-    return max(4, 2 * local_cores(config.master))
+def facts_of(session: SparkSession, log: Path | None) -> SparkFacts:
+    """What to tell of the session's processes should one of them run out of something."""
+    conf = session.sparkContext.getConf()
+    master = str(conf.get("spark.master", ""))
+    return SparkFacts(
+        master=master,
+        driver_memory=str(conf.get("spark.driver.memory", "1g")),
+        executor_memory=str(conf.get("spark.executor.memory", "1g")),
+        worker_bytes=int(conf.get(f"spark.executorEnv.{MEMORY_VARIABLE}", "0") or 0),
+        local_dir=str(conf.get("spark.local.dir", "")),
+        log=str(log) if log is not None and master.startswith("local") else "",
+    )
 
 
-def local_cores(master: str) -> int:
-    """Task slots of a local master: local, local[N], local[*], local[N,F], local-cluster[W,C,M]."""
-    inside = master[master.index("[") + 1 : master.rindex("]")].split(",") if "[" in master else ["1"]
-    if master.startswith("local-cluster"):
-        return int(inside[0]) * int(inside[1])
-    return (os.cpu_count() or 1) if inside[0].strip() == "*" else int(inside[0])
+def jvm_status(session: SparkSession, seconds: float = 5.0) -> int | None:
+    """Exit status of the driver's JVM, None while it lives; one that no longer answers gets time to end.
+
+    It is asked of its process; a JVM that spark-submit started is the parent of this process and lives.
+
+    Args:
+        session: The session whose JVM it is.
+        seconds: How long to wait for the end of one that does not answer.
+    """
+    gateway = session.sparkContext._gateway
+    process: subprocess.Popen[bytes] | None = getattr(gateway, "proc", None)
+    if gateway is None or process is None or process.poll() is not None:
+        return None if process is None else process.poll()
+    try:
+        gateway.jvm.java.lang.System.nanoTime()
+    except Exception:  # noqa: BLE001 - whatever py4j raises, the JVM did not answer
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+    return process.poll()
+
+
+def _expect_lost_jvm(session: SparkSession) -> None:
+    """Shows no traceback when a JVM that dies ends the connection of the accumulators: its stage tells it."""
+    server: Any = session.sparkContext._accumulatorServer
+    tell = server.handle_error
+
+    def handle_error(request: Any, address: Any) -> None:
+        if not isinstance(sys.exception(), EOFError | ConnectionError):
+            tell(request, address)
+
+    server.handle_error = handle_error
+
+
+def fit_shuffles(session: SparkSession, config: SparkConfig, text_bytes: int) -> None:
+    """Sets into how many partitions the shuffles that follow go, by the bytes that a stage reads.
+
+    A number that the run file or spark-submit names stays. Spark's own is 200 for any size.
+
+    Args:
+        session: The session of the run.
+        config: The section `spark`.
+        text_bytes: Bytes of text that the stage reads, about.
+    """
+    context = session.sparkContext
+    if config.shuffle_partitions != "auto" or context.getConf().contains("spark.sql.shuffle.partitions"):
+        return
+    found = granted(session)
+    target = sizing.partition_bytes(found.heap, found.slots_of_one)
+    number = sizing.shuffle_partitions(text_bytes, found.slots, target)
+    session.conf.set("spark.sql.shuffle.partitions", str(number))
 
 
 def _require_delta(session: SparkSession) -> None:
@@ -126,6 +219,24 @@ def _require_delta(session: SparkSession) -> None:
             "this Spark session has no Delta Lake: start it with the jars of delta-spark 4.3 "
             "(--packages io.delta:delta-spark_4.1_2.13:4.3.1 or `make setup`) and its SQL extension"
         ) from error
+
+
+def _starts_this_python(session: SparkSession) -> bool:
+    """Whether the tasks run on this machine, in this very Python."""
+    context = session.sparkContext
+    master = str(context.master)
+    is_local = master.startswith("local") and not master.startswith("local-cluster")
+    return is_local and context.pythonExec == sys.executable
+
+
+def _require_python(session: SparkSession) -> None:
+    """The functions of the data stages travel by name: the tasks need this ringlake, too."""
+    try:
+        complaint = find_unfit_python(session, max(1, count_slots(session)), own=PACKAGES, modules=_MODULES)
+    except Exception as error:
+        raise EnvironmentProblem(f"Spark cannot run tasks of Python: {_first_line(error)}") from error
+    if complaint is not None:
+        raise EnvironmentProblem(complaint)
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,13 @@ STATISTICS_OF = "spark.databricks.delta.properties.defaults.dataSkippingStatsCol
 
 For long or random values this costs as much as writing them. A table that exists keeps what it was given.
 """
+
+
+def release(*frames: DataFrame) -> None:
+    """Unpersists frames. Where that fails the JVM is gone, and what is to be told is why the stage failed."""
+    for frame in frames:
+        with contextlib.suppress(Exception):
+            frame.unpersist()
 
 
 @dataclass(frozen=True)

@@ -60,12 +60,44 @@ def tagged_batches(
         max_rows: How many rows it may have.
     """
     schema, fields = tagged_schema(tables), table.arrow_schema()
-    num_rows = len(columns[0])
-    row_bytes = sum(column.nbytes for column in columns) / max(num_rows, 1)
-    step = max(1, min(max_rows, int(max_bytes / max(row_bytes, 1.0))))
-    for start in range(0, num_rows, step):
-        arrays = [column.slice(start, step) for column in columns]
-        yield _tagged_batch(schema, fields, table.name, arrays, len(arrays[0]))
+    for start, stop in bounded(columns, max_bytes, max_rows):
+        arrays = [column.slice(start, stop - start) for column in columns]
+        yield _tagged_batch(schema, fields, table.name, arrays, stop - start)
+
+
+def bounded(
+    columns: Sequence[pa.Array], max_bytes: int = MAX_BATCH_BYTES, max_rows: int = MAX_BATCH_ROWS
+) -> Iterator[tuple[int, int]]:
+    """Rows from and to of parts that are small enough for a batch, all columns taken together.
+
+    A long row beside many short ones counts where it stands: an average says nothing of it.
+
+    Args:
+        columns: Arrays of equal length.
+        max_bytes: How much a part may hold, if it has more than one row.
+        max_rows: How many rows it may have.
+    """
+    pending = [(0, len(columns[0]))]
+    while pending:
+        start, stop = pending.pop()
+        length = stop - start
+        num_bytes = sum(column.slice(start, length).nbytes for column in columns)
+        if length > 1 and (length > max_rows or num_bytes > max_bytes):
+            # Into as many parts as there would be if all rows were alike.
+            step = max(1, min(max_rows, int(length * max_bytes / max(num_bytes, 1)), length - 1))
+            pending += reversed([(first, min(first + step, stop)) for first in range(start, stop, step)])
+        elif length:
+            yield start, stop
+
+
+def text_bytes(value: object) -> int:
+    """About the bytes of the strings in a value, which may be a sequence of others, in UTF-8."""
+    if isinstance(value, str):
+        # Characters have up to four bytes; to encode them would cost more than their count is worth.
+        return len(value) if value.isascii() else 4 * len(value)
+    if isinstance(value, (tuple, list)):
+        return sum(map(text_bytes, value))
+    return 0
 
 
 class TaggedRows:
@@ -95,16 +127,16 @@ class TaggedRows:
         Args:
             table: Name of the table.
             row: One value a column.
-            num_bytes: About how much memory the row takes, in bytes.
+            num_bytes: About how much memory the row takes, in bytes, all its columns together.
         """
         self._rows[table].append(row)
         self._num_rows += 1
         self._num_bytes += num_bytes
 
-    @property
-    def is_full(self) -> bool:
-        """Whether it is time to flush."""
-        return self._num_bytes >= self._max_bytes or self._num_rows >= self._max_rows
+    def has_room(self, num_bytes: int) -> bool:
+        """Whether a row of so many bytes still fits; if not, it is time to flush before it is added."""
+        fits = self._num_bytes + num_bytes <= self._max_bytes and self._num_rows < self._max_rows
+        return fits or not self._num_rows
 
     def flush(self) -> Iterator[pa.RecordBatch]:
         """The rows taken since the last flush: one batch for each table that has some."""

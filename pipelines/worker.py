@@ -8,9 +8,12 @@ is about 0.2 s of a core, often more than the task itself.
 from __future__ import annotations
 
 import gc
+import os
 import re
+import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from zipimport import zipimporter
@@ -25,17 +28,42 @@ _SPARKS_OWN = re.compile(r"(pyspark|py4j-[^/]*-src)\.zip|spark-core_[^/]*\.jar")
 The jar has no Python in it, but Spark puts it on the path.
 """
 
+MEMORY_VARIABLE = "RINGLAKE_WORKER_MEMORY"
+"""Environment of a worker: bytes of address space that it may have while it computes."""
+
 
 def lasting(kernel: Kernel) -> Kernel:
-    """A function for `mapInArrow` that leaves its worker ready for the next task."""
+    """A function for `mapInArrow` that keeps to its memory and leaves its worker ready for the next task."""
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
-            yield from kernel(batches)
+            with limited(int(os.environ.get(MEMORY_VARIABLE, "0"))):
+                yield from kernel(batches)
         finally:
             settle()
 
     return convert
+
+
+@contextmanager
+def limited(num_bytes: int) -> Iterator[None]:
+    """Bounds the address space of this process meanwhile: what is beyond fails here, and fills no machine.
+
+    Only the soft limit moves, and it is put back: a training rank that this process starts later has none.
+
+    Args:
+        num_bytes: The bound; 0 for none.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if not num_bytes or (soft != resource.RLIM_INFINITY and soft <= num_bytes):
+        yield
+        return
+    most = num_bytes if hard == resource.RLIM_INFINITY else min(num_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def settle() -> None:

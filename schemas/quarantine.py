@@ -7,7 +7,8 @@ from schemas.table import Column, Table
 
 QUARANTINE = Table(
     name="quarantine",
-    meaning="One row a file or record that could not be read; it counts as one record in `sources`.",
+    meaning="One row a file or record that could not be read; their `records` add up to those quarantined in "
+    "`sources`.",
     columns=(
         SOURCE,
         Column("scope", pa.string(), "'file' if nothing of the file was kept for this reason, else 'row'."),
@@ -20,6 +21,12 @@ QUARANTINE = Table(
         ),
         Column("detail", pa.string(), "One sentence with the value met and the limit it broke."),
         Column("excerpt", pa.string(), "Up to 200 characters from the place, unprintable ones escaped."),
+        Column(
+            "records",
+            pa.int64(),
+            "Records that the row stands for: 1; behind the first 10,000 of a file (of each part of a large "
+            "one), all that have this reason, the first of them shown.",
+        ),
     ),
     key=("source", "offset", "reason"),
 )

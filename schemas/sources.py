@@ -11,7 +11,7 @@ SOURCES = Table(
     columns=(
         SOURCE,
         Column("format", pa.string(), "Reader that was used, e.g. 'jsonl', or 'unknown' where none fits."),
-        Column("compression", pa.string(), "'none', 'gzip', 'zstd' or 'bz2'."),
+        Column("compression", pa.string(), "'none', 'gzip', 'zstd', 'bz2', 'xz' or 'lz4'."),
         Column("num_bytes", pa.int64(), "Size of the file as stored, in bytes."),
         Column(
             "records",
@@ -21,7 +21,7 @@ SOURCES = Table(
             "lines and blank docstrings are none.",
         ),
         Column("kept", pa.int64(), "Records that became documents."),
-        Column("quarantined", pa.int64(), "Records in `quarantine`, which has one row for each of them."),
+        Column("quarantined", pa.int64(), "Records in `quarantine`: the sum of its `records`."),
         Column("repaired", pa.int64(), "Kept records whose text needed repair to be valid UTF-8."),
         Column("state", pa.string(), "'read', 'partly read' or 'quarantined'."),
         Column(

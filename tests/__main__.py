@@ -1,4 +1,6 @@
-"""`python -m tests [ARGUMENTS OF PYTEST]`: the whole suite in two processes at once, or what is asked for.
+"""`python -m tests [--full] [ARGUMENTS OF PYTEST]`: the suite in two processes at once, or what is asked for.
+
+With --full the tests marked `rare` run as well, which take long and seldom break.
 
 Much of the suite waits for processes to start, to meet and to be noticed when they are gone, and what
 computes does so on one core, so that two halves side by side take far less time than one after the other.
@@ -18,8 +20,13 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 
-FIRST = ("tests/cluster", "tests/training")
+FIRST = ("tests/cluster", "tests/training", "tests/benchmarks", "tests/bundle", "tests/cli", "tests/setup")
 """Folders of the first half, whose output is shown as it comes; the second half is all others."""
+
+FULL = "--full"
+
+SLOWEST = ["--durations=25", "--durations-min=10"]
+"""What takes long is told at the end, so that it is seen when it grows."""
 
 LEAST_BYTES = 12 * 2**30
 """Memory for two Spark sessions beside a cluster; a machine with less runs the suite in one process."""
@@ -64,6 +71,10 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 def main(arguments: list[str]) -> int:
     """Runs pytest as asked, or both halves."""
     pytest = [sys.executable, "-m", "pytest"]
+    if arguments and arguments[0] == FULL:
+        arguments = arguments[1:]
+        pytest += ["-m", "not full"]
+    pytest += SLOWEST
     is_small = (os.cpu_count() or 1) < 2 or psutil.virtual_memory().total < LEAST_BYTES
     os.chdir(ROOT)
     if arguments or is_small:

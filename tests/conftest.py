@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """A real local Spark with Delta, two task slots, set up as the product sets it up."""
-    session = open_session(SparkConfig(master="local[2]", driver_memory="2g", shuffle_partitions=4), "tests")
+    session = open_session(SparkConfig(master="local[2]", driver_memory="2g"), "tests")
     yield session
     session.stop()
 

@@ -16,20 +16,27 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from training.errors import DataError
-from training.identity import (
+from training.hashing import remember_hash
+from training.identity import check_identity, checkpoint_place, checkpoint_steps, identity_of, refuse_other
+from training.manifest import (
+    GONE,
+    MANIFEST_FILE,
     MAX_JSON_BYTES,
     STATE_FILE,
-    check_identity,
-    checkpoint_place,
-    checkpoint_steps,
+    check_sizes,
+    check_whole,
+    is_whole,
     read_limited,
+    read_manifest,
 )
 from training.storage import Folder
 
-MANIFEST_FILE = "manifest.json"
-_TENSOR_FILES = ("model", "optimizer")
+_MODEL, _OPTIMIZER = "model.safetensors", "optimizer.safetensors"
 
-DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)
+TEMPORARY = ".tmp-"
+"""What the name of a checkpoint that is being written begins with."""
+
+DAMAGE = (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError)
 """What reading a damaged checkpoint can raise."""
 
 
@@ -42,7 +49,8 @@ class Checkpoint:
         model: Parameters by name, contiguous, in host memory.
         optimizer: Optimizer state by `kind/parameter`, the same.
         state: All else that training goes on from, JSON values; its 'identity' says what it belongs to, its
-            'best_step' which checkpoint validated best (0 or absent: none).
+            'made_by' the code that wrote it, its 'best_step' which checkpoint validated best (0 or absent:
+            none).
     """
 
     step: int
@@ -55,17 +63,29 @@ def save_checkpoint(folder: Folder, checkpoint: Checkpoint, keep: int) -> None:
     """Write a checkpoint, then delete what is neither among the newest `keep` nor the best of one of those.
 
     A crash at any moment leaves the earlier checkpoints as they were: files go into a temporary folder, are
-    flushed to the disk, and one rename makes the folder a checkpoint.
+    flushed to the disk, and one rename makes the folder a checkpoint. Only whole checkpoints count among the
+    newest; those that are not go, but none before this one is in its place. What a writer that died has left
+    half written goes first: the disk may be full of it.
+
+    Args:
+        folder: Folder of the checkpoints; one process writes to it at a time.
+        checkpoint: What is written.
+        keep: Newest checkpoints that are kept.
+
+    Raises:
+        OSError: It could not be written.
     """
     folder.create()
-    temporary = folder.child(f".tmp-{checkpoint.step:09d}-{os.getpid()}")
-    temporary.remove()
+    for name in folder.names():
+        if name.startswith(TEMPORARY):
+            folder.child(name).remove()
+    temporary = folder.child(f"{TEMPORARY}{checkpoint.step:09d}-{os.getpid()}")
     temporary.create()
     manifest = {}
     # One file after the other: only one is in memory a second time.
     for name, serialize in (
-        ("model.safetensors", lambda: save_tensors(checkpoint.model)),
-        ("optimizer.safetensors", lambda: save_tensors(checkpoint.optimizer)),
+        (_MODEL, lambda: save_tensors(checkpoint.model)),
+        (_OPTIMIZER, lambda: save_tensors(checkpoint.optimizer)),
         (STATE_FILE, lambda: json.dumps(checkpoint.state, indent=1).encode()),
     ):
         content = serialize()
@@ -77,7 +97,11 @@ def save_checkpoint(folder: Folder, checkpoint: Checkpoint, keep: int) -> None:
     # Only a damaged checkpoint, or one of a run that went back to an earlier one, can be in the way.
     target.remove()
     temporary.rename_to(target)
-    _prune(folder, keep)
+    # Where a rename copies file by file, this one must be there before others go.
+    check_sizes(target)
+    for name, entry in manifest.items():
+        remember_hash(target, name, str(entry["sha256"]))
+    _prune(folder, keep, checkpoint.step)
 
 
 def load_latest(folder: Folder, identity: Mapping[str, Any], say: Callable[[str], None]) -> Checkpoint | None:
@@ -89,18 +113,30 @@ def load_latest(folder: Folder, identity: Mapping[str, Any], say: Callable[[str]
         say: Takes a line about each checkpoint that is passed over.
 
     Raises:
-        DataError: The checkpoint belongs to something else; the message names what differs.
+        DataError: The checkpoint belongs to something else, or another release wrote it, the message names
+            what differs; or none can be read and that may pass.
     """
-    for step in reversed(checkpoint_steps(folder)):
+    steps = checkpoint_steps(folder)
+    unreadable: OSError | None = None
+    for step in reversed(steps):
         place = checkpoint_place(folder, step)
         try:
             checkpoint = _load(place, step)
         except DAMAGE as error:
-            reason = " ".join(str(error).split())
-            say(f"train: checkpoint {place.location} is damaged and passed over: {reason}")
+            say(f"train: checkpoint {place.location} is damaged and passed over: {_line(error)}")
+            if isinstance(error, OSError) and not isinstance(error, GONE):
+                unreadable = error
             continue
-        check_identity(place, checkpoint.state.get("identity", {}), identity)
+        check_identity(place, identity_of(checkpoint.state), identity)
         return checkpoint
+    if unreadable is not None:
+        raise DataError(
+            f"no checkpoint in {folder.location} can be read ({_line(unreadable)}); nothing says that they "
+            f"are damaged, so training does not start anew: see to the file system and try again, or delete "
+            f"that folder"
+        ) from unreadable
+    if steps:
+        say(f"train: no checkpoint in {folder.location} is whole; training starts at step 1")
     return None
 
 
@@ -108,48 +144,71 @@ def load_step(folder: Folder, step: int) -> Checkpoint:
     """The checkpoint of a step.
 
     Raises:
-        DataError: It is missing or damaged.
+        DataError: It is missing or damaged, or another release wrote it.
     """
     place = checkpoint_place(folder, step)
     try:
         return _load(place, step)
     except DAMAGE as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"checkpoint {place.location} cannot be read: {reason}") from error
+        raise DataError(f"checkpoint {place.location} cannot be read: {_line(error)}") from error
 
 
 def _load(place: Folder, step: int) -> Checkpoint:
-    manifest = json.loads(read_limited(place, MANIFEST_FILE))
-    contents = {}
-    for name in (*(f"{kind}.safetensors" for kind in _TENSOR_FILES), STATE_FILE):
-        wanted = manifest[name]
-        size = place.size(name)
-        if size != wanted["bytes"]:
-            raise ValueError(f"{name} has {size} bytes instead of {wanted['bytes']}")
+    manifest = read_manifest(place)
+    contents: dict[str, bytes] = {}
+    for name in (STATE_FILE, _MODEL, _OPTIMIZER):
+        if name not in manifest:
+            check_whole(place)
+            raise refuse_other(place, _state(contents[STATE_FILE]), f"it is whole, but has no {name}")
+        # Before it is read: what is larger than it was is not taken into memory.
+        manifest[name].check(name, place.size(name), manifest[name].sha256)
         content = place.read(name)
-        if hashlib.sha256(content).hexdigest() != wanted["sha256"]:
-            raise ValueError(f"the SHA-256 of {name} is not the manifest's")
+        manifest[name].check(name, len(content), hashlib.sha256(content).hexdigest())
         contents[name] = content
-    if len(contents[STATE_FILE]) > MAX_JSON_BYTES:
-        raise ValueError(f"{STATE_FILE} is larger than {MAX_JSON_BYTES} bytes")
     return Checkpoint(
         step=step,
-        model=load_tensors(contents["model.safetensors"]),
-        optimizer=load_tensors(contents["optimizer.safetensors"]),
-        state=json.loads(contents[STATE_FILE]),
+        model=load_tensors(contents[_MODEL]),
+        optimizer=load_tensors(contents[_OPTIMIZER]),
+        state=_state(contents[STATE_FILE]),
     )
 
 
-def _prune(folder: Folder, keep: int) -> None:
-    for name in folder.names():
-        if name.startswith(".tmp-"):
-            folder.child(name).remove()
+def _state(content: bytes) -> dict[str, Any]:
+    if len(content) > MAX_JSON_BYTES:
+        raise ValueError(f"{STATE_FILE} is larger than {MAX_JSON_BYTES} bytes")
+    state = json.loads(content)
+    if not isinstance(state, dict):
+        raise ValueError(f"{STATE_FILE} holds no JSON object")
+    return state
+
+
+def _prune(folder: Folder, keep: int, written: int) -> None:
+    """Delete all but the newest whole checkpoints, those they name as best, and the one just written.
+
+    A checkpoint that cannot be read just now neither counts nor goes.
+    """
     steps = checkpoint_steps(folder)
-    kept = set(steps[-keep:])
+    kept = {written}
+    whole: list[int] = []
+    gone: list[int] = []
+    for step in reversed(steps):
+        place = checkpoint_place(folder, step)
+        if len(whole) >= keep:
+            gone.append(step)
+            continue
+        found = is_whole(place)
+        if found:
+            whole.append(step)
+        elif found is False:
+            gone.append(step)
     # Whichever of these a resume goes on from, the best checkpoint that it knows of is there.
-    for step in steps[-keep:]:
-        with contextlib.suppress(*DAMAGE):
+    for step in {*whole, written}:
+        with contextlib.suppress(*DAMAGE, AttributeError):
             kept.add(json.loads(read_limited(checkpoint_place(folder, step), STATE_FILE)).get("best_step"))
-    for step in steps:
+    for step in gone:
         if step not in kept:
             checkpoint_place(folder, step).remove()
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -56,9 +56,15 @@ def keep_apart(model: Any, end_id: int | None) -> None:
     model.config.document_mask = True
 
 
+def let_cross(model: Any) -> None:
+    """Note that a model is trained on whole sequences, whatever the training that it starts from was told."""
+    if getattr(model.config, "document_mask", False):
+        model.config.document_mask = False
+
+
 def keeps_apart(model: Any) -> bool:
-    """Whether a model was trained on documents apart."""
-    return bool(getattr(model.config, "document_mask", False))
+    """Whether a model was trained on documents apart; only what `keep_apart` notes counts."""
+    return getattr(model.config, "document_mask", False) is True
 
 
 def check_obeys(model: Any, end_id: int) -> None:

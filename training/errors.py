@@ -17,6 +17,14 @@ class StageError(TrainingError):
     """Spark could not run the barrier stage, and no rank says why."""
 
 
+class WorkerPythonError(TrainingError):
+    """The Python of Spark's tasks lacks what the driver's has, or has other versions of it."""
+
+
+class CallbackError(TrainingError):
+    """A function of the caller that takes the ranks' output or events raised; the cause is what it raised."""
+
+
 class DataError(TrainingError):
     """The sequences or the model do not fit what was asked (changed table, other tokenizer, no rows)."""
 

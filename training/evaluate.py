@@ -15,6 +15,7 @@ from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
 from training.device import reads_ahead
 from training.document_mask import keeps_apart
+from training.errors import DataError
 from training.job import EvaluateJob
 from training.launch.events import emit
 from training.loss import IGNORED, shift_targets, sum_nats
@@ -45,14 +46,17 @@ class Score:
     num_sequences: int
 
     @property
-    def loss(self) -> float:
-        """Mean nats a target."""
-        return self.nats / self.num_targets
+    def loss(self) -> float | None:
+        """Mean nats a target; None where there is no target: each sequence is a single token."""
+        return self.nats / self.num_targets if self.num_targets else None
 
     @property
-    def bits_per_byte(self) -> float:
-        """Bits needed for each byte of the predicted text (Gao et al., arXiv 2101.00027, section 3.1)."""
-        return self.nats / math.log(2) / self.num_bytes
+    def bits_per_byte(self) -> float | None:
+        """Bits needed for each byte of the predicted text (Gao et al., arXiv 2101.00027, section 3.1).
+
+        None where the targets stand for no text: there is none, or all are special tokens.
+        """
+        return self.nats / math.log(2) / self.num_bytes if self.num_bytes else None
 
 
 def score(
@@ -112,6 +116,12 @@ def evaluate_rank(job: EvaluateJob) -> Score:
     """Score a model folder on a whole split; the launcher runs it on every rank at the same time."""
     strategy = make_strategy()
     model = load_model(job.model_dir)
+    document_end = end_of_document_id(job.model_dir) if keeps_apart(model) else None
+    if keeps_apart(model) and document_end is None:
+        raise DataError(
+            f"the model {job.model_dir!r} was trained with train.document_mask, but its tokenizer names no "
+            f"token that ends a document; put back the tokenizer that it was trained with"
+        )
     lengths = token_byte_lengths(Folder(job.model_dir).file(TOKENIZER_FILE).location)
     return score(
         model,
@@ -121,6 +131,6 @@ def evaluate_rank(job: EvaluateJob) -> Score:
         job.batch_size,
         strategy,
         lengths,
-        document_end=end_of_document_id(job.model_dir) if keeps_apart(model) else None,
+        document_end=document_end,
         shows_progress=True,
     )

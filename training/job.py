@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.learn import ModelConfig, TrainConfig
+from conf.urls import values_without_secrets
 from training.data.batches import Plan
 from training.data.layout import Layout
+from training.identity import CODE
+from training.version import training_code
 
 COMPUTED_BY = frozenset(
     {
@@ -49,10 +52,12 @@ def lasting(config: TrainConfig) -> dict[str, Any]:
 
 def settings_identity(model: ModelConfig, config: TrainConfig) -> dict[str, Any]:
     """The settings that decide the values that training computes, as JSON values."""
-    return {
+    settings = {
         **{f"train.{name}": value for name, value in lasting(config).items()},
         **{f"model.{name}": value for name, value in model.model_dump(mode="json").items()},
     }
+    # They are stored with every checkpoint, and a changed password is no other training.
+    return {name: values_without_secrets(value) for name, value in settings.items()}
 
 
 @dataclass(frozen=True)
@@ -64,20 +69,20 @@ class TrainJob:
         config: How.
         plan: Which sequence is in which global batch.
         train: Where the training sequences lie.
-        validation: Where the validation sequences lie.
+        validation: Where the validation sequences lie; None: nothing is ever validated.
         vocab_size: Entries of the tokenizer.
         tokenizer_dir: Folder of the tokenizer, copied beside the model.
         checkpoint_dir: Folder of checkpoints and metrics.
         model_dir: Folder of the finished model.
-        source: Tables, versions, contents and tokenizer, for checkpoints and the model card; see
-            `training.sources`.
+        source: Tables, versions, contents and tokenizer, and the content of what the model starts from, for
+            checkpoints and the model card; see `training.sources` and `training.content`.
     """
 
     model: ModelConfig
     config: TrainConfig
     plan: Plan
     train: Layout
-    validation: Layout
+    validation: Layout | None
     vocab_size: int
     tokenizer_dir: str
     checkpoint_dir: str
@@ -92,6 +97,7 @@ class TrainJob:
             **self.source,
             "sequence_length": self.train.sequence_length,
             "vocab_size": self.vocab_size,
+            CODE: training_code(),
         }
 
 

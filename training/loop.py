@@ -11,28 +11,43 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.checkpoint import load_step
+from training.checkpoint import Checkpoint, load_step
 from training.data.mixture import MixturePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
 from training.device import peak_tflops, reads_ahead
-from training.document_mask import keep_apart
+from training.document_mask import keep_apart, let_cross
 from training.errors import DataError, TrainingError
 from training.evaluate import score
-from training.export import export_model
+from training.export import check_export, export_model
 from training.flops import flops_per_token
 from training.job import TrainJob
 from training.launch.events import emit
-from training.model import build_model, count_parameters, speed_up
+from training.model import build_model, check_uses_all, count_parameters, speed_up
 from training.optim import make_optimizer
 from training.outputs import Outputs, Pace
 from training.precision import LossScale
+from training.progress import loss_text
 from training.sources import table_key
 from training.state import TrainingState, capture, copy_weights, restore
 from training.step import Stepper, StepResult
 from training.storage import Folder
 from training.strategies import is_server, make_strategy, serve
 from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
+from training.trial import try_out
+from training.version import training_code
+
+_DRAWS = (
+    "train: the model draws random numbers in training (dropout or the like), so it computes one sequence "
+    "at a time, each with draws of its own; with dropouts of 0 in model.config, as many as "
+    "train.micro_batch_size says"
+)
+
+_NOTHING_TO_VALIDATE = (
+    "the validation sequences have no target (each is one token), so there is no validation loss, and "
+    "nothing that train.patience, train.plateau or train.export = best could go by; raise "
+    "dedup.validation_fraction"
+)
 
 
 def train_rank(job: TrainJob) -> dict[str, Any]:
@@ -68,6 +83,14 @@ class _Trainer:
         self._document_end = end_id if job.config.document_mask else None
         if job.config.document_mask:
             keep_apart(self._model, end_id)
+        else:
+            let_cross(self._model)
+        check_uses_all(self._model, job.config.strategy)
+        draws = try_out(self._model, job.train.sequence_length)
+        if draws and self._leads:
+            _say(_DRAWS)
+        if self._leads:
+            check_export(self._model.config, Folder(job.tokenizer_dir))
         self._optimizer = make_optimizer(self._model, job.config)
         self._checkpoints = Folder(job.checkpoint_dir)
         fresh = TrainingState(loss_scale=LossScale.of(job.config.precision))
@@ -86,19 +109,27 @@ class _Trainer:
             full_targets,
             self._state.loss_scale,
             self._document_end,
+            draws,
         )
         self._stepper.rate_scale = self._state.steering.rate_scale
         self._flops = flops_per_token(self._model, job.train.sequence_length - 1)
         device = next(self._model.parameters()).device
         self._reads_ahead = reads_ahead(device)
         self._peak = job.config.peak_tflops or peak_tflops(device, job.config.precision)
+        self._said_nothing_to_validate = False
         self._byte_lengths = _byte_lengths(job.tokenizer_dir)
 
     def run(self) -> dict[str, Any]:
         """The steps that are left, then the model folder."""
+        is_done = self._start >= self._config.steps or self._state.steering.stopped
         if self._start and self._leads:
-            _say(f"train: going on from the checkpoint of step {self._start}")
-        if self._start < self._config.steps and not self._state.steering.stopped:
+            _say(
+                f"train: the checkpoint of step {self._start} is the end of this training; no step is left, "
+                f"the model is written from it"
+                if is_done
+                else f"train: going on from the checkpoint of step {self._start}"
+            )
+        if not is_done:
             self._train()
         self._model = self._strategy.finish(self._model)
         if self._leads:
@@ -120,10 +151,15 @@ class _Trainer:
                 began, waited = time.perf_counter(), reader.wait_seconds
                 batch = next(reader)
                 own_wait = reader.wait_seconds - waited
-                result = self._stepper.step(batch, own_wait, settle=self._settles_after(step + 1))
+                settles = self._settles_after(step + 1)
+                result = self._stepper.step(batch, own_wait, settle=settles)
                 self._refuse_bad_step(result, step)
                 line = self._account(result, time.perf_counter() - began, own_wait)
-                if self._is_due(config.validate_every):
+                if settles and self._strategy.has_lost_ranks:
+                    # Settled: the ranks that are left have reported all their steps.
+                    totals = self._state.totals
+                    totals.lost = plan.count_sequences(totals.step) - totals.sequences
+                if self._validates():
                     line |= self._validate()
                 steering = self._state.steering
                 is_best = steering.best_step == step + 1
@@ -142,14 +178,20 @@ class _Trainer:
                     break
 
     def _is_due(self, every: int) -> bool:
-        step = self._state.totals.step
-        return step % every == 0 or step == self._config.steps
+        return _falls_on(every, self._state.totals.step) or self._state.totals.step == self._config.steps
+
+    def _validates(self) -> bool:
+        return self._config.validate_every > 0 and self._is_due(self._config.validate_every)
 
     def _settles_after(self, step: int) -> bool:
         config = self._config
-        return step == config.steps or not (step % config.validate_every and step % config.checkpoint_every)
+        return step == config.steps or any(
+            _falls_on(every, step) for every in (config.validate_every, config.checkpoint_every)
+        )
 
     def _refuse_bad_step(self, result: StepResult, step: int) -> None:
+        if not result.targets:
+            return
         if math.isfinite(result.loss) and (math.isfinite(result.grad_norm) or result.skipped):
             return
         what = "loss" if not math.isfinite(result.loss) else "gradient norm"
@@ -165,13 +207,14 @@ class _Trainer:
         totals.seconds += seconds
         totals.wait_seconds += result.wait_seconds
         totals.communication_seconds += result.communication_seconds
-        totals.loss = result.loss
+        if result.targets:
+            totals.loss = result.loss
         rate = result.tokens / seconds
         tflops = rate * self._flops / 1e12
         line = {
             "step": totals.step,
             "epoch": self._job.plan.position(totals.step - 1)[0],
-            "loss": result.loss,
+            "loss": result.loss if result.targets else None,
             "lr": result.learning_rate,
             "grad_norm": result.grad_norm if math.isfinite(result.grad_norm) else None,
             "sequences": result.sequences,
@@ -201,6 +244,8 @@ class _Trainer:
     def _validate(self) -> dict[str, Any]:
         """Score the validation sequences and let the score steer; returns what the log says about it."""
         job, totals, steering = self._job, self._state.totals, self._state.steering
+        if job.validation is None:
+            return {}
         scored = score(
             self._model,
             job.validation,
@@ -213,6 +258,11 @@ class _Trainer:
             precision=self._config.precision,
         )
         self._model.train()
+        if scored.loss is None:
+            if self._leads and not self._said_nothing_to_validate:
+                _say(f"train: step {totals.step}: {_NOTHING_TO_VALIDATE}")
+            self._said_nothing_to_validate = True
+            return {}
         totals.validation_loss = scored.loss
         decisions = steering.note(scored.loss, totals.step, self._config)
         self._stepper.rate_scale = steering.rate_scale
@@ -221,7 +271,7 @@ class _Trainer:
             for decision in decisions:
                 _say(f"train: step {totals.step}: {decision}")
         line: dict[str, Any] = {"validation_loss": scored.loss, "best_step": steering.best_step}
-        if scored.num_bytes:
+        if scored.bits_per_byte is not None:
             line["validation_bits_per_byte"] = scored.bits_per_byte
         if decisions:
             line["decisions"] = decisions
@@ -232,9 +282,18 @@ class _Trainer:
         job, totals, best = self._job, self._state.totals, self._state.steering.best_step
         step = best if self._config.export == "best" and best else totals.step
         if step != totals.step:
-            copy_weights(load_step(self._checkpoints, step), self._model)
+            copy_weights(self._load_best(step), self._model)
             _say(f"train: the model has the weights of step {step}, which validated best (train.export)")
         export_model(self._model, Folder(job.tokenizer_dir), Folder(job.model_dir), self._card(step))
+
+    def _load_best(self, step: int) -> Checkpoint:
+        try:
+            return load_step(self._checkpoints, step)
+        except DataError as error:
+            raise DataError(
+                f"train.export = best needs it: {error}; the same command with train.export = last writes "
+                f"the model from the last weights, and trains no step again"
+            ) from error
 
     def _facts(self) -> dict[str, Any]:
         steering = self._state.steering
@@ -257,12 +316,26 @@ class _Trainer:
             "weights of step": step,
             "sequences": totals.sequences,
             "tokens": f"{totals.tokens:,}",
-            "training loss (nats)": f"{totals.loss:.4f}",
-            "validation loss (nats)": f"{totals.validation_loss:.4f}",
-            "best validation loss (nats)": f"{steering.best_loss:.4f} at step {steering.best_step}",
+            "training loss (nats)": loss_text(totals.loss),
+            "validation loss (nats)": loss_text(totals.validation_loss),
+            "best validation loss (nats)": f"{loss_text(steering.best_loss)} at step {steering.best_step}"
+            if steering.best_step
+            else loss_text(steering.best_loss),
             "sequence length": self._job.train.sequence_length,
-            **self._job.source,
+            "trained by": f"ringlake {training_code()}",
+            # The model folder is meant to be published: where the lake lies is nobody's business.
+            **{name: value for name, value in self._job.source.items() if not _is_place(name)},
         }
+
+
+def _falls_on(every: int, step: int) -> bool:
+    """Whether something that comes every so many steps, 0 for never, comes after a step."""
+    return every > 0 and step % every == 0
+
+
+def _is_place(name: str) -> bool:
+    """Whether a fact of `training.sources` is the path or URL of a table."""
+    return name.rpartition(".")[2] == "table"
 
 
 def _describe_bad_step(what: str, value: float, step: int, job: TrainJob) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from training.seeds import GOLDEN, finalise
 from training.storage import Folder
 
 METRICS_FILE = "metrics.jsonl"
@@ -80,13 +81,10 @@ def read_metrics(folder: Folder) -> list[dict[str, Any]]:
 def hash_ids(ids: npt.NDArray[np.int64]) -> int:
     """A hash of a set of sequence ids below 2**40; hashes of disjoint parts add up, see `combine_hashes`.
 
-    Every id goes through splitmix64's finaliser (Steele, Lea and Flood, OOPSLA 2014), so that equal sums
-    of different batches are as unlikely as equal random numbers.
+    Every id goes through splitmix64's finaliser, so that equal sums of different batches are as unlikely as
+    equal random numbers.
     """
-    values = ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    values ^= values >> np.uint64(31)
+    values = finalise(ids.astype(np.uint64) + np.uint64(GOLDEN))
     return int(np.sum(values, dtype=np.uint64)) % 2**_HASH_BITS
 
 

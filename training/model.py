@@ -13,14 +13,27 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils.logging import disable_progress_bar
 
 from conf.learn import ModelConfig, TrainConfig
-from training.data.permutation import derive_seed
+from conf.strategy import StrategyConfig
 from training.embeddings import initialise_embeddings
 from training.errors import DataError
 from training.launch.ranks import current_rank
+from training.seeds import Purpose, derive_seed
 from training.storage import folder_of
 
-_INITIAL_WEIGHTS = 11
-"""Purpose of the derived seed, so that weights and sample plan never share one."""
+_BUILD_ERRORS = (
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    NotImplementedError,
+    RuntimeError,
+    StrictDataclassError,
+)
+"""What architectures raise at settings that they cannot be built with, sizes below 0 and unknown names."""
+
+_PRECISION = frozenset({"dtype", "torch_dtype"})
+"""Keys that would change the type of the weights."""
 
 _FILLED_IN = frozenset({"vocab_size", "max_position_embeddings", "bos_token_id", "eos_token_id"})
 
@@ -41,19 +54,22 @@ def build_model(
         DataError: The architecture or one of its arguments does not exist, or a pre-trained model does not
             fit the vocabulary or the sequence length, or the vectors for its embeddings do not fit.
     """
-    torch.manual_seed(derive_seed(seed, _INITIAL_WEIGHTS))
+    torch.manual_seed(derive_seed(seed, Purpose.INITIAL_WEIGHTS))
     if config.pretrained is not None:
         model = _load_pretrained(config.pretrained, vocab_size, sequence_length)
     else:
         try:
             settings = _architecture(config, vocab_size, sequence_length, end_id)
-            model = AutoModelForCausalLM.from_config(settings, attn_implementation="sdpa")
-        except (ValueError, TypeError, ZeroDivisionError, StrictDataclassError) as error:
+            model = AutoModelForCausalLM.from_config(
+                settings, attn_implementation="sdpa", dtype=torch.float32
+            )
+        except _BUILD_ERRORS as error:
             raise DataError(
                 f"model.config cannot make a {config.architecture!r} model: {_line(error)}"
             ) from error
         if config.embeddings is not None:
             initialise_embeddings(model, config.embeddings)
+    _check_float32(model)
     model.train()
     return _on_device(model)
 
@@ -80,6 +96,33 @@ def speed_up(model: Any, config: TrainConfig) -> None:
         model.compile()
 
 
+def check_uses_all(model: Any, strategy: StrategyConfig) -> None:
+    """DataError if ranks of torch's DistributedDataParallel or FSDP2 would wait for layers that were dropped.
+
+    Args:
+        model: A causal language model of transformers.
+        strategy: The strategy section.
+    """
+    if strategy.name != "ddp":
+        return
+    for key, value in model.config.to_dict().items():
+        if key.replace("_", "").endswith("layerdrop") and isinstance(value, int | float) and value > 0:
+            raise DataError(
+                f"model.config.{key} = {value} drops whole layers in training, and strategy ddp waits for "
+                f"the gradients of all; set it to 0, or train.strategy.name to ring"
+            )
+
+
+def _check_float32(model: Any) -> None:
+    for name, parameter in model.named_parameters():
+        if parameter.dtype != torch.float32:
+            raise DataError(
+                f"the weights {name} of a {model.config.model_type!r} model would be {parameter.dtype}, but "
+                f"weights stay in float32; take the setting that makes them so out of model.config, and set "
+                f"train.precision instead"
+            )
+
+
 def count_parameters(model: torch.nn.Module) -> int:
     """Trainable numbers in the model; tied weights count once."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
@@ -97,6 +140,11 @@ def _architecture(config: ModelConfig, vocab_size: int, sequence_length: int, en
     for key in config.config:
         if key in _FILLED_IN:
             raise DataError(f"model.config.{key} is filled in from the tokenizer and pack; leave it out")
+        if key in _PRECISION:
+            raise DataError(
+                f"model.config.{key} = {config.config[key]!r}: weights, gradients and optimizer stay in "
+                f"float32; leave it out, and set train.precision to bf16 or fp16 to compute in that"
+            )
         if not hasattr(known, key):
             close = difflib.get_close_matches(key, sorted(known.to_dict()), n=1)
             hint = f"; did you mean {close[0]}?" if close else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ class Progress:
         if kind == "step":
             self._say(step_line(event))
         elif kind == "validation":
-            self._say(f"train: step {event['step']}: validation loss {event['loss']:.4f}")
+            self._say(f"train: step {event['step']}: validation loss {loss_text(event['loss'])}")
         elif kind == "line":
             self._say(str(event.get("text", "")))
 
@@ -30,10 +31,16 @@ class Progress:
 def step_line(event: dict[str, Any]) -> str:
     """One line for a step: place, loss, speed, waiting, time left."""
     return (
-        f"train: step {event['step']}/{event['steps']} (epoch {event['epoch']})  loss {event['loss']:.4f}  "
+        f"train: step {event['step']}/{event['steps']} (epoch {event['epoch']})  "
+        f"loss {loss_text(event['loss'])}  "
         f"lr {event['lr']:.2e}  {event['tokens_per_second']:,.0f} tokens/s  "
         f"waiting for data {event['data_wait_share']:.1%}  ETA {duration(event['eta_seconds'])}"
     )
+
+
+def loss_text(loss: float | None) -> str:
+    """A loss in nats a target; 'none' where there was no target, or nothing was validated."""
+    return "none" if loss is None or math.isnan(loss) else f"{loss:.4f}"
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.learn import TrainConfig
+from conf.urls import without_secrets
 from training.data.batches import Plan
+from training.data.footers import Spread
 from training.data.layout import Layout, join_layouts, read_layout
 from training.data.mixture import MixturePlan
 from training.data.plan import SamplePlan
@@ -56,13 +58,16 @@ class Sources:
         ]
 
 
-def open_sources(config: TrainConfig, own: Snapshot, mixed: Sequence[Snapshot]) -> Sources:
+def open_sources(
+    config: TrainConfig, own: Snapshot, mixed: Sequence[Snapshot], spread: Spread | None = None
+) -> Sources:
     """The tables of a training, from the footers of their files.
 
     Args:
         config: The train section.
         own: Training sequences of the run's own lake.
         mixed: Those of `train.mixture.lakes`, in their order.
+        spread: See `training.data.footers.read_footers`.
 
     Raises:
         DataError: A table cannot be read, tables do not fit each other, or the plan does not fit them.
@@ -77,7 +82,7 @@ def open_sources(config: TrainConfig, own: Snapshot, mixed: Sequence[Snapshot]) 
         check_same(own, other, "all tables of a mixture must be made with the same tokenizer and length")
     snapshots = (own, *mixed)
     _refuse_twice(snapshots)
-    layouts = [read_layout(snapshot) for snapshot in snapshots]
+    layouts = [read_layout(snapshot, spread) for snapshot in snapshots]
     batch = _sequences_per_step(config, own.sequence_length)
     plan: Plan
     if mixed:
@@ -100,7 +105,7 @@ def open_sources(config: TrainConfig, own: Snapshot, mixed: Sequence[Snapshot]) 
     identity: dict[str, Any] = {"tokenizer": own.tokenizer_hash}
     for number, (snapshot, layout) in enumerate(zip(snapshots, layouts, strict=True)):
         identity |= {
-            table_key("table", number): snapshot.table,
+            table_key("table", number): without_secrets(snapshot.table),
             table_key("version", number): snapshot.version,
             table_key("content", number): layout.fingerprint,
         }

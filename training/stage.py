@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,16 +12,18 @@ from typing import Any
 from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
 from conf.strategy import StrategyConfig
 from training.checks import check_pretrained, check_tokenizer
+from training.content import start_content
+from training.data.footers import Spread
 from training.data.layout import read_layout
 from training.data.mixture import MixturePlan
 from training.data.snapshot import Snapshot
-from training.errors import DataError, RankFailedError
+from training.errors import RankFailedError
 from training.identity import check_newest
 from training.job import EvaluateJob, TrainJob
 from training.launch import Elastic, launch
 from training.launch.slots import count_slots
 from training.metrics import METRICS_FILE
-from training.progress import Progress, duration
+from training.progress import Progress, duration, loss_text
 from training.sources import Sources, check_same, open_sources
 from training.storage import Folder
 
@@ -39,10 +42,10 @@ class TrainResult:
         sequences_planned: Sequences that the sample plan holds for these steps.
         sequences_used: Sequences that went into them.
         tokens: Tokens in those, padding excluded.
-        loss: Training loss of the last step, nats a target.
-        validation_loss: Validation loss at the end.
-        best_validation_loss: The lowest validation loss.
-        best_step: Step of it.
+        loss: Training loss of the last step that had a target, nats a target; None: no step had.
+        validation_loss: Validation loss at the end; None: nothing was validated.
+        best_validation_loss: The lowest validation loss, or None.
+        best_step: Step of it, or 0.
         stopped_early: Whether training stopped because validation no longer improved.
         parameters: Trainable numbers in the model.
         seconds: Time the steps took.
@@ -64,9 +67,9 @@ class TrainResult:
     sequences_planned: int
     sequences_used: int
     tokens: int
-    loss: float
-    validation_loss: float
-    best_validation_loss: float
+    loss: float | None
+    validation_loss: float | None
+    best_validation_loss: float | None
     best_step: int
     stopped_early: bool
     parameters: int
@@ -96,16 +99,16 @@ class Evaluation:
         num_targets: Predicted tokens: positions 1 to num_tokens - 1 of each sequence, from those before.
         num_bytes: UTF-8 bytes that they stand for; special tokens stand for none.
         num_sequences: Sequences that were scored.
-        loss: nats / num_targets.
-        bits_per_byte: nats / ln 2 / num_bytes.
+        loss: nats / num_targets; None without targets.
+        bits_per_byte: nats / ln 2 / num_bytes; None where the targets stand for no text.
     """
 
     nats: float
     num_targets: int
     num_bytes: int
     num_sequences: int
-    loss: float
-    bits_per_byte: float
+    loss: float | None
+    bits_per_byte: float | None
 
 
 def train_model(
@@ -143,7 +146,7 @@ def train_model(
     check_tokenizer(tokenizer_dir, train, "tokenize again, or put that tokenizer back")
     check_pretrained(model, tokenizer_dir, train)
     num_ranks = choose_ranks(spark, config, say)
-    sources = open_sources(config, train, mixed)
+    sources = open_sources(config, train, mixed, over_tasks(spark))
     plan = sources.plan
     elastic = _elastic(config, config.canonical_shards)
     if elastic is None:
@@ -153,12 +156,12 @@ def train_model(
         config=config,
         plan=plan,
         train=sources.layout,
-        validation=read_layout(validation),
+        validation=read_layout(validation, over_tasks(spark)) if config.validate_every else None,
         vocab_size=train.vocab_size,
         tokenizer_dir=str(tokenizer_dir),
         checkpoint_dir=str(checkpoint_dir),
         model_dir=str(model_dir),
-        source=sources.identity,
+        source=sources.identity | start_content(model),
     )
     check_newest(Folder(str(checkpoint_dir)), job.identity())
     _describe_mixture(sources, say)
@@ -170,16 +173,14 @@ def train_model(
     values = _run(spark, _train_rank, job, config, num_ranks, elastic, "train", say, config.strategy)
     facts = values[0]
     seconds = facts["seconds"]
-    planned = plan.count_sequences(facts["step"])
-    lost = planned - facts["sequences"]
     result = TrainResult(
         steps=facts["step"],
-        sequences_planned=planned,
+        sequences_planned=plan.count_sequences(facts["step"]),
         sequences_used=facts["sequences"],
         tokens=facts["tokens"],
-        loss=facts["loss"],
-        validation_loss=facts["validation_loss"],
-        best_validation_loss=facts["best_validation_loss"],
+        loss=_number(facts["loss"]),
+        validation_loss=_number(facts["validation_loss"]),
+        best_validation_loss=_number(facts["best_validation_loss"]),
         best_step=facts["best_step"],
         stopped_early=facts["stopped_early"],
         parameters=facts["parameters"],
@@ -192,12 +193,12 @@ def train_model(
         resumed_from=facts["resumed_from"],
         num_ranks=len(values) - config.strategy.num_servers,
         metrics=f"{checkpoint_dir}/{METRICS_FILE}",
-        sequences_lost=lost if config.strategy.expendable(num_ranks) else 0,
+        sequences_lost=facts["lost"],
         tables=sources.account(facts["step"]),
     )
     say(
         f"train: {result.steps:,} steps in {duration(seconds)}, {result.parameters:,} parameters, loss "
-        f"{result.loss:.4f}, validation loss {result.validation_loss:.4f}, "
+        f"{loss_text(result.loss)}, validation loss {loss_text(result.validation_loss)}, "
         f"{result.tokens_per_second:,.0f} tokens/s, waiting for data {result.data_wait_share:.1%}"
     )
     return result
@@ -226,22 +227,39 @@ def evaluate_model(
         NotEnoughSlotsError: There are fewer slots than ranks.
         RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
     """
+    if not validation.num_sequences:
+        say(
+            f"evaluate: {validation.table} version {validation.version} has no validation sequences, so "
+            f"there is nothing to score; raise dedup.validation_fraction"
+        )
+        return Evaluation(0.0, 0, 0, 0, loss=None, bits_per_byte=None)
     check_tokenizer(model_dir, validation, "evaluate a model that was trained on these tokens, or train anew")
     num_ranks = choose_ranks(spark, train, say)
     job = EvaluateJob(
         model_dir=str(model_dir),
-        layout=read_layout(validation),
+        layout=read_layout(validation, over_tasks(spark)),
         vocab_size=validation.vocab_size,
         batch_size=config.batch_size,
     )
     elastic = _elastic(train, None)
     score = _run(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]
-    if score.num_bytes == 0:
-        raise DataError(
-            f"the {score.num_targets} targets of {validation.table} version {validation.version} stand for "
-            f"no text at all, so there are no bits per byte; check the tokenizer"
+    if score.bits_per_byte is None:
+        say(
+            f"evaluate: the {score.num_targets} targets of the {score.num_sequences} validation sequences of "
+            f"{validation.table} version {validation.version} stand for no text, so there are no bits per "
+            f"byte{'' if score.num_targets else ' and no loss'}; raise dedup.validation_fraction"
         )
     return Evaluation(**asdict(score), loss=score.loss, bits_per_byte=score.bits_per_byte)
+
+
+def over_tasks(spark: Any) -> Spread:
+    """Reads footers in Spark's tasks: where ranks find the files, their tasks do."""
+
+    def spread(read: Callable[..., Any], parts: Sequence[Sequence[Any]]) -> list[Any]:
+        tasks = spark.sparkContext.parallelize([tuple(part) for part in parts], len(parts))
+        return list(tasks.map(read).collect())
+
+    return spread
 
 
 def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
@@ -331,6 +349,11 @@ def name_server(message: str, num_ranks: int) -> str:
         f"{message}\nrank {found[1]} was parameter server {int(found[1]) - num_ranks}; what it held is lost, "
         f"but the last checkpoint has all of it: the same command goes on from there"
     )
+
+
+def _number(value: float) -> float | None:
+    """A figure for those who read JSON, which knows neither NaN nor infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _train_rank(job: TrainJob) -> dict[str, Any]:

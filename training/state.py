@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
 
 import torch
 
 from training.checkpoint import Checkpoint, load_latest
 from training.errors import DataError
+from training.identity import MADE_BY, checkpoint_place, refuse_other
 from training.optim import load_optimizer_tensors, named_parameters, optimizer_tensors
 from training.precision import LossScale
 from training.steering import Steering
 from training.storage import Folder
 from training.strategies import Strategy
+from training.version import training_code
+
+_Part = TypeVar("_Part")
 
 
 @dataclass
@@ -25,16 +29,18 @@ class Totals:
     Attributes:
         step: Optimizer steps done.
         sequences: Sequences that went into them.
+        lost: Sequences of them that were left out because a rank died that the others could go on without.
         tokens: Tokens in those, padding excluded.
         seconds: Time the steps took.
         wait_seconds: Mean time a rank waited for data in them.
         communication_seconds: Time rank 0 spent with the other ranks, waiting included, in those steps.
-        loss: Loss of the last step, nats a target.
+        loss: Loss of the last step that had a target, nats a target; NaN before the first.
         validation_loss: The last validation loss; NaN before the first.
     """
 
     step: int = 0
     sequences: int = 0
+    lost: int = 0
     tokens: int = 0
     seconds: float = 0.0
     wait_seconds: float = 0.0
@@ -59,12 +65,26 @@ class TrainingState:
 
     @classmethod
     def parse(cls, tree: Mapping[str, Any]) -> TrainingState:
-        """The state from its JSON values."""
+        """The state from its JSON values; ValueError if they are not those that this release writes."""
         return cls(
-            totals=Totals(**tree["totals"]),
-            steering=Steering(**tree["steering"]),
-            loss_scale=LossScale(**tree["loss_scale"]),
+            totals=_part(Totals, tree, "totals"),
+            steering=_part(Steering, tree, "steering"),
+            loss_scale=_part(LossScale, tree, "loss_scale"),
         )
+
+
+def _part(kind: type[_Part], tree: Mapping[str, Any], name: str) -> _Part:
+    found = tree.get(name)
+    wanted = {item.name: str(item.type) for item in fields(kind)}  # type: ignore[arg-type]
+    if not isinstance(found, dict) or found.keys() != wanted.keys():
+        keys = sorted(found) if isinstance(found, dict) else found
+        raise ValueError(f"{name} has {keys!r}, wanted are {sorted(wanted)}")
+    for key, value in found.items():
+        # A whole number is as good as a float; a truth value, which Python takes for a number, is not.
+        allowed = ("int", "float") if type(value) is int else (type(value).__name__,)
+        if wanted[key] not in allowed:
+            raise ValueError(f"{name}.{key} is {value!r}, wanted is a value of type {wanted[key]}")
+    return kind(**found)
 
 
 def capture(
@@ -81,7 +101,12 @@ def capture(
         step=state.totals.step,
         model=_on_host({name: parameter.data for name, parameter in named_parameters(model).items()}),
         optimizer=_on_host(optimizer_tensors(model, optimizer)),
-        state={**asdict(state), "best_step": state.steering.best_step, "identity": identity},
+        state={
+            **asdict(state),
+            "best_step": state.steering.best_step,
+            "identity": identity,
+            MADE_BY: training_code(),
+        },
     )
 
 
@@ -100,8 +125,13 @@ def restore(
 
     Returns:
         The state to go on from; `fresh` without a checkpoint.
+
+    Raises:
+        DataError: The newest whole checkpoint is of something else, or not as this release writes it.
     """
     checkpoint = load_latest(folder, identity, say) if strategy.rank == 0 else None
+    if checkpoint is not None:
+        _check_readable(checkpoint, folder, model)
     kept = checkpoint.optimizer if checkpoint is not None else {}
     plan = broadcast_json(
         strategy,
@@ -126,6 +156,30 @@ def restore(
         return fresh
     load_optimizer_tensors(model, optimizer, moments)
     return TrainingState.parse(plan["state"])
+
+
+def _check_readable(checkpoint: Checkpoint, folder: Folder, model: torch.nn.Module) -> None:
+    """DataError that names both releases unless state and tensors are such as this release writes."""
+    try:
+        state = TrainingState.parse(checkpoint.state)
+        if state.totals.step != checkpoint.step:
+            raise ValueError(f"its state is that of step {state.totals.step}")
+        shapes = {name: tuple(value.shape) for name, value in named_parameters(model).items()}
+        check_shapes(checkpoint.model, shapes)
+        strange = sorted({key.partition("/")[2] for key in checkpoint.optimizer} - shapes.keys())
+        if strange:
+            raise ValueError(f"the optimizer's state of {strange[0]!r} is of no parameter of this model")
+    except ValueError as error:
+        place = checkpoint_place(folder, checkpoint.step)
+        raise refuse_other(place, checkpoint.state, str(error)) from error
+
+
+def check_shapes(found: Mapping[str, torch.Tensor], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """ValueError unless tensors have the names and shapes of a model's parameters, no more and no less."""
+    for name in sorted({*found, *wanted}):
+        shape = tuple(found[name].shape) if name in found else "missing"
+        if shape != wanted.get(name, "missing"):
+            raise ValueError(f"tensor {name} is {shape}, in the model it is {wanted.get(name, 'missing')}")
 
 
 def copy_weights(checkpoint: Checkpoint, model: torch.nn.Module) -> None:

@@ -15,7 +15,7 @@ class Steering:
     All ranks see the same validation loss, a sum over the ranks, so they decide the same.
 
     Attributes:
-        best_loss: Lowest validation loss, nats a target; NaN before the first validation.
+        best_loss: Lowest validation loss, nats a target; NaN before the first that is a number.
         best_step: Step of it; 0 before the first validation.
         reference: Loss that the next one must be below by `min_delta` to count as an improvement.
         without_gain: Validations since the last improvement; `patience` of them stop training.
@@ -43,9 +43,10 @@ class Steering:
         Returns:
             A line for each decision other than that the loss is the best.
         """
-        if math.isnan(self.best_loss) or loss < self.best_loss:
+        # A loss that is no number is no improvement, not even as the first one.
+        if loss < self.best_loss or (math.isnan(self.best_loss) and not math.isnan(loss)):
             self.best_loss, self.best_step = loss, step
-        if math.isnan(self.reference) or loss < self.reference - config.min_delta:
+        if loss < self.reference - config.min_delta or (math.isnan(self.reference) and not math.isnan(loss)):
             self.reference, self.without_gain, self.on_plateau = loss, 0, 0
             return []
         self.without_gain += 1

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from conf.learn import TrainConfig
-from training.data.permutation import derive_seed
 from training.data.reader import Batch
 from training.device import peak_memory
 from training.loss import shift_targets, sum_nats
@@ -19,10 +18,11 @@ from training.metrics import combine_hashes, hash_ids
 from training.optim import learning_rate
 from training.precision import LossScale, autocast
 from training.strategies import Strategy
-from training.strategies.base import ring_bytes
+from training.strategies.base import TARGETS, ring_bytes
+from training.trial import draws_for, try_out
 
-_DROPOUT = 12
-"""Purpose of the derived seed of a step's dropout."""
+_TRIAL_LENGTH = 8
+"""Tokens of the shortest sequences that packing makes."""
 
 _NUM_NUMBERS = 7
 """Values of a step that are summed over the ranks beside the gradients."""
@@ -33,7 +33,9 @@ class StepResult:
     """What a step did, over all ranks.
 
     Attributes:
-        loss: Mean nats a target of the global batch, before the update.
+        loss: Mean nats a target of the global batch, before the update; NaN where it has no target.
+        targets: Targets of the global batch. A sequence of one token has none, and a batch of nothing else
+            teaches nothing: such a step changes neither weights nor optimizer.
         grad_norm: Norm of the global gradient before clipping; not finite where there was no update.
         learning_rate: Rate that was used.
         sequences: Sequences in the global batch.
@@ -49,6 +51,7 @@ class StepResult:
     """
 
     loss: float
+    targets: int
     grad_norm: float
     learning_rate: float
     sequences: int
@@ -74,6 +77,9 @@ class Stepper:
             added up, so that their scale does not depend on the number of ranks.
         loss_scale: Where the factor on the loss stands; it changes with precision fp16 only.
         document_end: Token that ends a document, where attention must not cross documents; else None.
+        draws: Whether the model draws random numbers in training, dropout for one; None: try it out. Then a
+            rank computes one sequence at a time, and each has draws of its own: so these depend neither on
+            the micro-batch nor on the number of ranks.
 
     Attributes:
         rate_scale: What the schedule's learning rate is multiplied by.
@@ -89,10 +95,12 @@ class Stepper:
         full_targets: int,
         loss_scale: LossScale,
         document_end: int | None = None,
+        draws: bool | None = None,
     ) -> None:
         self._optimizer, self._strategy = optimizer, strategy
         self._config, self._full_targets = config, full_targets
         self._device = next(model.parameters()).device
+        self._draws = try_out(model, _TRIAL_LENGTH) if draws is None else draws
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._gradients = strategy.flat_gradients(parameters)
         self._model = strategy.prepare(model, self._gradients)
@@ -103,7 +111,7 @@ class Stepper:
         self.ring_bytes = sum(ring_bytes(tensor, strategy.world_size) for tensor in [*parameters, numbers])
 
     def step(self, batch: Batch, wait_seconds: float, *, settle: bool = False) -> StepResult:
-        """One update; none if the loss or the norm of the gradient is not finite.
+        """One update; none without a target, or if the loss or the norm of the gradient is not finite.
 
         Args:
             batch: This rank's part of the global batch; it may have no rows.
@@ -113,8 +121,6 @@ class Stepper:
         """
         config = self._config
         began, exchanged = time.perf_counter(), self._strategy.communication_seconds
-        # A seed for each step: dropout after a resume is what it would have been.
-        torch.manual_seed(derive_seed(config.seed, _DROPOUT, batch.step, self._strategy.rank))
         scale = self._loss_scale.scale
         nats, targets = self._accumulate(batch, scale)
         numbers = torch.tensor(
@@ -134,7 +140,9 @@ class Stepper:
         rate = learning_rate(config, batch.step) * self.rate_scale
         norm, skipped = math.nan, False
         # All ranks see the same sums, so either all update or none does.
-        if math.isfinite(nats):
+        if not targets:
+            self._strategy.pass_over()
+        elif math.isfinite(nats):
             factor = self._full_targets / targets / scale
             if factor != 1:
                 self._gradients.buffer.mul_(factor)
@@ -145,12 +153,18 @@ class Stepper:
                 for group in self._optimizer.param_groups:
                     group["lr"] = rate
                 self._strategy.update(self._optimizer)
+            elif skipped:
+                self._strategy.pass_over()
         late = self._strategy.settle() if settle else None
         if late is not None:
+            if not targets and late[TARGETS]:
+                # Asynchronous: this rank had no rows of its own, others report theirs only now.
+                norm = 0.0
             nats, targets, sequences, tokens, waits, hashes, memory = (numbers + late).tolist()
         communication_seconds = self._strategy.communication_seconds - exchanged
         return StepResult(
-            loss=nats / targets,
+            loss=nats / targets if targets else math.nan,
+            targets=int(targets),
             grad_norm=norm,
             learning_rate=rate,
             sequences=int(sequences),
@@ -169,10 +183,12 @@ class Stepper:
         self._gradients.zero()
         # Summed on the device: a GPU is asked for the value once a step, not once a micro-batch.
         nats = torch.zeros((), dtype=torch.float64, device=self._device)
-        size = self._config.micro_batch_size
+        size = 1 if self._draws else self._config.micro_batch_size
         for low in range(0, len(batch.sequence_ids), size):
             ids = torch.from_numpy(batch.input_ids[low : low + size].astype(np.int64)).to(self._device)
             lengths = torch.from_numpy(batch.num_tokens[low : low + size].astype(np.int64)).to(self._device)
+            if self._draws:
+                draws_for(self._config.seed, batch.step, int(batch.sequence_ids[low]))
             with self._strategy.backward(last=low + size >= len(batch.sequence_ids)):
                 with autocast(self._config.precision, self._device):
                     loss = sum_nats(self._model, ids, shift_targets(ids, lengths), self._document_end)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from training.listing import Listed, find, version_of
+from training.scratch import scratch_folder
 
 _RENAMES_ATOMICALLY = ("hdfs", "viewfs")
 """File systems beside the local ones whose rename is one step, and refuses an existing target unless told."""
@@ -228,8 +229,10 @@ class Folder:
     def replace_by(self, source: Path) -> None:
         """Become a copy of a local folder of plain files: there is the old content or the new one, whole.
 
-        A reader that opens files one after the other may meet a moment without the folder.
+        A reader that opens files one after the other may meet a moment without the folder. One process at a
+        time does this to a folder; what one that was killed has left beside it goes first.
         """
+        self.remove_staged()
         staged = Folder(f"{self.location.rstrip('/')}.new-{uuid.uuid4().hex[:8]}")
         staged.create()
         try:
@@ -251,6 +254,14 @@ class Folder:
                 staged.remove()
             raise
 
+    def remove_staged(self) -> None:
+        """Delete what a process that was killed in `replace_by` left beside the folder."""
+        parent, _, name = self.location.rstrip("/").rpartition("/")
+        beside = Folder(parent or ("/" if self.location.startswith("/") else "."))
+        for found in beside.names():
+            if re.fullmatch(re.escape(name) + r"\.new-[0-9a-f]{8}", found):
+                beside.child(found).remove()
+
     def is_folder(self) -> bool:
         """Whether it exists."""
         filesystem, path = self._place
@@ -265,12 +276,12 @@ class Folder:
             return
         filesystem, path = self._place
         entries = [entry for entry in filesystem.ls(path, detail=True) if entry["type"] == "file"]
-        with tempfile.TemporaryDirectory(prefix="ringlake-copy-") as place:
+        with scratch_folder("ringlake-copy-") as place:
             for entry in entries:
                 name = str(entry["name"]).rsplit("/", 1)[-1]
-                with filesystem.open(entry["name"], "rb") as given, Path(place, name).open("wb") as taken:
+                with filesystem.open(entry["name"], "rb") as given, (place / name).open("wb") as taken:
                     shutil.copyfileobj(given, taken, 1 << 22)
-            yield Path(place)
+            yield place
 
     @contextlib.contextmanager
     def open(self, name: str, mode: str) -> Iterator[Any]:

@@ -23,7 +23,7 @@ STAMP = "environment.json"
 
 _MAIN_TEXT = '''"""What spark-submit starts: the command `ringlake`, with this program's arguments."""
 
-from pipelines.cli.main import main
+from ringlake.__main__ import main
 
 if __name__ == "__main__":
     main()

@@ -126,7 +126,8 @@ def _removed(lake: Lake, runs: dict[str, RunRecord], versions: dict[str, int]) -
     removed = []
     for stage, table, column in REASONS:
         if stage in runs and table in runs[stage].outputs and table in versions:
-            sql = f'SELECT "{column}" AS reason, count(*) AS rows FROM "{table}" GROUP BY 1'  # noqa: S608
+            counted = "CAST(sum(records) AS BIGINT)" if table == "quarantine" else "count(*)"
+            sql = f'SELECT "{column}" AS reason, {counted} AS rows FROM "{table}" GROUP BY 1'  # noqa: S608
             rows = read_sql(lake, sql, {table: versions[table]})
             rows.sort(key=lambda row: (-row["rows"], row["reason"]))
             removed += [{"stage": stage, "table": table, **row} for row in rows]

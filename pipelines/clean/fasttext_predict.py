@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pipelines.clean.characters import Bytes, Index
 from pipelines.jit import kernel
+from training.seeds import GOLDEN
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
@@ -22,7 +23,7 @@ _KEPT_WORDS = 2**15
 _PARTS = 3
 
 _FNV_OFFSET, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_SPREAD = np.uint64(GOLDEN)
 _EACH_BYTE = np.uint64(0x0101010101010101)
 LEFT, RIGHT = 0, 1
 _LEAST = np.float32(1e-5)  # fastText adds it to each probability before the logarithm

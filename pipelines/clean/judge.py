@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.data import CleanConfig
+from pipelines.blank import blanks
 from pipelines.clean.characters import Index, buffers
 from pipelines.clean.counts import STOP_WORDS
 from pipelines.clean.language import Languages, identify
@@ -63,6 +64,10 @@ class Refused:
     value: float
     threshold: float
     comparison: str
+
+
+# Whatever the profile: such a text teaches nothing, and no other rule says what is wrong with it.
+BLANK = Refused("text.visible_characters.min", 0.0, 1.0, "<")
 
 
 @dataclass(frozen=True)
@@ -205,9 +210,14 @@ class Judge:
         else:
             others, num_more, more = self._other_sides(targets.filter(pa.array(stay)))
             repairs, pii = repairs + num_more, pii + more
-        if self._rejects:
+        for row in np.flatnonzero(~stay & blanks(stats.texts)).tolist():
+            refused[row] = BLANK
+        is_blank = blanks(texts) | blanks(others)
+        if self._rejects or is_blank.any():
             places = np.flatnonzero(stay)
-            remaining = np.ones(len(places), np.bool_)
+            remaining = ~is_blank
+            for place in np.flatnonzero(is_blank).tolist():
+                refused[int(places[place])] = BLANK
             for kind in self._rejects:
                 name, counts = rule_name(kind), pii[:, KINDS.index(kind)]
                 limit = plan.thresholds[name]

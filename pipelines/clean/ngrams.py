@@ -21,6 +21,7 @@ import numpy.typing as npt
 from pipelines.clean.characters import Characters, Codes, Index
 from pipelines.clean.words import Words
 from pipelines.jit import kernel
+from training.seeds import GOLDEN
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
@@ -32,7 +33,7 @@ _FIRST_TOP, _LAST_TOP = TOP_SIZES[0], TOP_SIZES[-1]
 _FIRST_DUPLICATE, _LAST_DUPLICATE = DUPLICATE_SIZES[0], DUPLICATE_SIZES[-1]
 _WINDOW = 12
 _WINDOW_SLOTS = 8  # counters a word
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_SPREAD = np.uint64(GOLDEN)
 _HIGH = np.uint64(32)
 _ONE = np.uint64(1)
 _INT32_MAX = 2**31 - 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from conf import RunConfig
+if TYPE_CHECKING:
+    from conf import RunConfig
 
 
 def explain_file(name: str, config: RunConfig) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.stages import TraceOption
-from pipelines.lake.paths import Lake
 
 COUNTS = ("rows_in", "rows_out", "rows_rejected", "rows_quarantined", "rows_duplicate")
 FIELDS = (
@@ -31,7 +30,7 @@ def _status(
     traceback: TraceOption = False,
 ) -> None:
     """Show the tables of a lake and what each stage did, the newest run of each stage last."""
-    from pipelines.lake import Catalog, Ledger
+    from pipelines.lake import Catalog, Lake, Ledger
 
     place = Lake.at(lake)
     place.require()
@@ -94,8 +93,9 @@ def _show(
 ) -> None:
     """Show rows of a table.
 
-    Example: ringlake show lake rejected --where "rule = 'gopher.mean_word_length' AND value > 12" --limit 5
+    Example: ringlake show lake rejected --where "rule = 'gopher.mean_word_length.max' AND value > 12"
     """
+    from pipelines.lake.paths import Lake
     from pipelines.lake.query import query
 
     if form not in ("table", "jsonl"):

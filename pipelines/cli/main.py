@@ -11,6 +11,7 @@ import warnings
 import typer
 
 from conf import ConfigError
+from conf.urls import without_secrets
 from pipelines.cli import look, sample, set_up, ship, stages
 from pipelines.errors import RinglakeError, StageFailedError
 from pipelines.run.console import printable
@@ -18,8 +19,11 @@ from pipelines.run.version import code_version
 
 EPILOG = """
 Exit codes: 0 done; 1 unexpected error; 2 wrong command line, run file or key; 3 input missing, empty or
-unusable; 4 the machine or the cluster lacks something (a jar, slots, a writable folder); 5 a stage failed;
-130 interrupted. Only 1, 4 and 5 are worth a retry: a run goes on where it stopped.
+unusable; 4 the machine or the cluster lacks something (memory, disk, slots, a jar, a lake that nobody else
+holds); 5 a stage failed for a reason that may pass (a lost executor, rank or connection); 6 ingest kept
+nothing, or lost more records than ingest.max_quarantined_share; 7 a stage failed on its data or settings;
+130 interrupted. A retry helps after 5 and 130, and after 4 once there is what the message names; 1, 2, 3, 6
+and 7 would come again. A run goes on where it stopped.
 """
 
 INTERRUPTED = 130
@@ -77,8 +81,9 @@ def run(argv: list[str]) -> int:
 
 def _fail(error: BaseException, code: int, argv: list[str], message: str | None = None) -> int:
     if "--traceback" in argv:
-        traceback.print_exception(error)
-    text = message or str(error)
+        # An error that a library raised may name the URL as it was given.
+        _write(without_secrets("".join(traceback.format_exception(error))))
+    text = without_secrets(message or str(error))
     hint = (
         ""
         if "--traceback" in argv or not isinstance(error, StageFailedError)
@@ -89,7 +94,16 @@ def _fail(error: BaseException, code: int, argv: list[str], message: str | None 
 
 
 def _say(line: str) -> None:
-    typer.echo(printable(line), err=True)
+    _write(printable(line) + "\n")
+
+
+def _write(text: str) -> None:
+    """Write to standard error; where its reader has gone, the exit code alone tells what has happened."""
+    try:
+        typer.echo(text, err=True, nl=False)
+    except BrokenPipeError:
+        # Else Python would try again when it ends, and put an exit code of its own in place of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _quiet_libraries() -> None:

@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from conf import DEFAULT_RUN, load
+from conf import DEFAULT_RUN
+from pipelines.cli.flags import FlagCommand
 from pipelines.cli.stages import ForceOption, SetOption, TraceOption, _execute
 from pipelines.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command(name="generate")(_generate)
+    app.command(name="generate", cls=FlagCommand)(_generate)
 
 
 def _generate(
@@ -23,14 +24,6 @@ def _generate(
     prompt: Annotated[
         list[str] | None, typer.Option("--prompt", help="Text to continue; may be repeated.")
     ] = None,
-    max_new_tokens: Annotated[int | None, typer.Option("--max-new-tokens", help="Tokens to add.")] = None,
-    temperature: Annotated[
-        float | None, typer.Option("--temperature", help="0 picks the likeliest token.")
-    ] = None,
-    top_p: Annotated[
-        float | None, typer.Option("--top-p", help="Share of probability that is sampled from.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Equal seeds give equal texts.")] = None,
     lake: Annotated[
         str | None, typer.Option("--lake", help="Write samples.json of this lake instead.", metavar="PATH")
     ] = None,
@@ -42,14 +35,13 @@ def _generate(
 
     Example: ringlake generate lake/model --prompt "Return the" --temperature 0.7
     """
-    flags = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
-    overrides = [f"generate.{key}={value}" for key, value in flags.items() if value is not None]
-    overrides += settings or []
+    overrides = settings or []
     if lake is not None:
         _execute(DEFAULT_RUN, [f"lake={lake}", *overrides], "generate", None, force)
         return
     if model is None:
         raise typer.BadParameter("name a model folder, e.g. lake/model, or a lake with --lake")
+    from conf import load
     from training.storage import folder_of
 
     folder = folder_of(model)

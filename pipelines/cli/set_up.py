@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import typer
+from typing import Annotated
 
-from pipelines.setup.__main__ import main as set_up_main
+import typer
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     app.command(
         name="setup",
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
         short_help="Build Horovod, fetch Delta's jars.",
         help="Check this machine, build and install Horovod, fetch Delta's jars.",
     )(_setup)
 
 
-def _setup(context: typer.Context) -> None:
-    code = set_up_main(context.args)
+def _setup(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether set-up is needed; exit code 1 if it is.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go through all steps even if nothing changed.")
+    ] = False,
+) -> None:
+    from pipelines.setup.__main__ import main as set_up_main
+
+    code = set_up_main([*(["--check"] if check else []), *(["--force"] if force else [])])
     if code:
         raise typer.Exit(code)

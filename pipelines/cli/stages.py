@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-import yaml
 
-from conf import DEFAULT_RUN, load
-from pipelines.cli.variadic import VariadicCommand
+from conf import DEFAULT_RUN
+from pipelines.cli.flags import FlagCommand
 
 LakeOption = Annotated[str, typer.Option("--lake", help="Folder of the lake.", metavar="PATH")]
 RunOption = Annotated[str, typer.Option("--run", help="Run file with the defaults.", metavar="RUN.yaml")]
@@ -32,106 +29,6 @@ ExplainOption = Annotated[
 ]
 TraceOption = Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")]
 
-
-@dataclass(frozen=True)
-class Flag:
-    """A flag of a stage that stands for one key of the configuration."""
-
-    name: str
-    key: str
-    type: Any
-    help: str
-
-    def parameter(self) -> inspect.Parameter:
-        """The flag as a parameter that typer reads."""
-        option = typer.Option(f"--{self.name}", help=f"{self.help} [key: {self.key}]")
-        return inspect.Parameter(
-            self.name.replace("-", "_"),
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[self.type | None, option],
-        )
-
-
-FLAGS: dict[str, tuple[Flag, ...]] = {
-    "ingest": (
-        Flag("input", "ingest.inputs", list[str], "Files, folders or globs; several may follow one --input."),
-        Flag(
-            "format",
-            "ingest.format",
-            str,
-            "auto, jsonl, text, parquet, csv, tsv, html, warc, wet, delta or python-docs.",
-        ),
-        Flag("text-field", "ingest.text_field", str, "Field or column that holds the text."),
-        Flag("id-field", "ingest.id_field", str, "Field or column that holds the source's own id."),
-        Flag("target-field", "ingest.target_field", str, "Field with the other side of a parallel pair."),
-        Flag("extractor", "ingest.extractor", str, "trafilatura or resiliparse, for HTML and WARC."),
-        Flag(
-            "text-unit",
-            "ingest.text_unit",
-            str,
-            "What is one document of a text file: line, paragraph or file.",
-        ),
-    ),
-    "clean": (
-        Flag("profile", "clean.profile", str, "Named list of quality rules."),
-        Flag("language", "clean.languages", list[str], "Languages that stay, ISO 639-1."),
-        Flag("url-blocklist", "clean.url_blocklist", list[str], "Files of blocked domains and URL prefixes."),
-        Flag("phone-region", "clean.privacy.phone_regions", list[str], "Regions of national phone numbers."),
-        Flag("national-id", "clean.privacy.national_ids", list[str], "Kinds of ids, as us.ssn or es.nif."),
-    ),
-    "repeats": (
-        Flag("unit", "repeats.unit", str, "What is counted and dropped: line or paragraph."),
-        Flag("min-documents", "repeats.min_documents", int, "Documents it takes to drop a unit."),
-        Flag("min-words", "repeats.min_words", int, "Units of fewer words stay."),
-        Flag("keep", "repeats.keep", str, "first: stays in one document; none: in no document."),
-    ),
-    "dedup": (
-        Flag("decontaminate", "decontaminate.sets", list[str], "Evaluation sets (files)."),
-        Flag("method", "dedup.method", str, "exact or minhash (which includes exact)."),
-        Flag("url", "dedup.url", bool, "Documents of one web address are duplicates too."),
-        Flag("unit", "dedup.unit", str, "What a shingle is made of: words or characters."),
-        Flag("ngram", "dedup.ngram", int, "Words, or characters, in a shingle."),
-        Flag("bands", "dedup.bands", int, "LSH bands."),
-        Flag("rows", "dedup.rows", int, "MinHash values in a band."),
-        Flag("seed", "dedup.seed", int, "Seed of the MinHash permutations."),
-        Flag("verify", "dedup.verify_threshold", float, "Least true Jaccard similarity of near-duplicates."),
-        Flag("keep", "dedup.keep", str, "Who stays of a cluster: longest or first."),
-        Flag("history", "dedup.history", str, "Folder of the signatures of earlier batches."),
-        Flag("batch", "dedup.batch", str, "Name of this batch in the history; else the lake's path."),
-        Flag("validation-fraction", "dedup.validation_fraction", float, "Share of documents held out."),
-    ),
-    "tokenize": (
-        Flag("model", "tokenize.model", str, "What is trained: bpe or unigram."),
-        Flag("vocab-size", "tokenize.vocab_size", int, "Entries of the vocabulary."),
-        Flag("tokenizer", "tokenize.tokenizer", str, "Existing tokenizer.json or folder to use."),
-    ),
-    "mix": (
-        Flag("token-budget", "mix.token_budget", int, "Training tokens of the mixture."),
-        Flag("max-repeats", "mix.max_repeats", float, "Most times a group may be seen."),
-    ),
-    "features": (
-        Flag("unit", "features.unit", str, "What gets a vector: words or tokens."),
-        Flag("vector-size", "features.vector_size", int, "Numbers in a vector."),
-    ),
-    "pack": (
-        Flag("sequence-length", "pack.sequence_length", int, "Tokens in a sequence."),
-        Flag("method", "pack.method", str, "concat, or best_fit, which cuts fewer documents and pads."),
-    ),
-    "train": (
-        Flag("steps", "train.steps", int, "Optimizer steps."),
-        Flag("num-ranks", "train.num_ranks", int, "Training processes; as many slots must be free."),
-        Flag("global-batch-size", "train.global_batch_size", int, "Sequences in a step, over all ranks."),
-        Flag("learning-rate", "train.learning_rate", float, "Peak learning rate."),
-        Flag("pretrained", "model.pretrained", str, "Local model folder to start from."),
-    ),
-    "evaluate": (),
-    "report": (),
-    "card": (
-        Flag("license", "card.license", str, "Licence of the corpus, e.g. cc-by-4.0."),
-        Flag("contact", "card.contact", str, "Who answers questions about it."),
-    ),
-}
 
 SHORT = {
     "ingest": "Files to documents, quarantine and sources.",
@@ -180,9 +77,9 @@ HELP = {
 def register(app: typer.Typer) -> None:
     """Adds `run` and one command a stage."""
     app.command(name="run", short_help="The whole job: raw files to model and report.")(_run)
-    for name, flags in FLAGS.items():
-        command = _stage_command(name, flags)
-        app.command(name=name, cls=_StageCommand, help=HELP[name], short_help=SHORT[name])(command)
+    for name, text in SHORT.items():
+        command = _clean_command() if name == "clean" else _stage_command(name)
+        app.command(name=name, cls=_StageCommand, help=HELP[name], short_help=text)(command)
 
 
 def _run(
@@ -206,70 +103,55 @@ def _run(
     _execute(run_file, settings or [], None, until, force)
 
 
-def _stage_command(stage: str, flags: tuple[Flag, ...]) -> Callable[..., None]:
-    def command(**values: Any) -> None:
-        overrides = [f"lake={values['lake']}"]
-        if values.get("input") and values["run_file"] == DEFAULT_RUN:
-            # The default run file reads this Python's documentation; what the user names is anything.
-            overrides.append("ingest.format=auto")
-        for flag in flags:
-            value = values[flag.name.replace("-", "_")]
-            if value is not None:
-                overrides.append(
-                    f"{flag.key}={yaml.safe_dump(value, default_flow_style=True, width=10**9).strip()}"
-                )
-        overrides += values["settings"] or []
-        if values.get("explain"):
+def _stage_command(stage: str) -> Callable[..., None]:
+    def command(
+        lake: LakeOption = "lake",
+        run_file: RunOption = DEFAULT_RUN,
+        settings: SetOption = None,
+        force: ForceOption = False,
+        traceback: TraceOption = False,
+    ) -> None:
+        _execute(run_file, [f"lake={lake}", *(settings or [])], stage, None, force)
+
+    return command
+
+
+def _clean_command() -> Callable[..., None]:
+    def command(
+        lake: LakeOption = "lake",
+        run_file: RunOption = DEFAULT_RUN,
+        settings: SetOption = None,
+        force: ForceOption = False,
+        traceback: TraceOption = False,
+        explain: ExplainOption = None,
+    ) -> None:
+        overrides = [f"lake={lake}", *(settings or [])]
+        if explain:
+            from conf import load
             from pipelines.cli.explain import explain_file
 
-            explain_file(values["explain"], load(values["run_file"], overrides))
+            explain_file(explain, load(run_file, overrides))
             return
-        _execute(values["run_file"], overrides, stage, None, values["force"])
+        _execute(run_file, overrides, "clean", None, force)
 
-    common: dict[str, tuple[Any, Any]] = {
-        "lake": (LakeOption, "lake"),
-        "run_file": (RunOption, DEFAULT_RUN),
-        "settings": (SetOption, None),
-        "force": (ForceOption, False),
-        "traceback": (TraceOption, False),
-    }
-    if stage == "clean":
-        common["explain"] = (ExplainOption, None)
-    parameters = [flag.parameter() for flag in flags] + [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in common.items()
-    ]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
 
 
 def _execute(run_file: str, overrides: list[str], stage: str | None, until: str | None, force: bool) -> None:
+    from conf import load
+
     config = load(run_file, overrides)
     # Imported late: a wrong key is told in a tenth of a second, not after Spark and torch are loaded.
-    from pipelines.errors import InputError
-    from pipelines.lake import Lake
     from pipelines.run.console import Console
-    from pipelines.run.context import Context
-    from pipelines.run.engine import run_stages
-    from pipelines.run.registry import STAGES
+    from pipelines.run.execute import execute
 
-    names = [item.name for item in STAGES]
-    for name in (stage, until):
-        if name is not None and name not in names:
-            raise InputError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
-    context = Context(config, Lake.at(config.lake), Console(), run_file=run_file, overrides=tuple(overrides))
-    chosen = list(STAGES if until is None else STAGES[: names.index(until) + 1])
-    chosen = [item for item in chosen if item.name == stage or (stage is None and item.enabled(context))]
-    if stage not in (None, "ingest"):
-        context.lake.require()
-    run_stages(context, chosen, force=force)
-    if stage is None and until is None:
-        context.console.say(f"done: {context.lake.model.location} and {context.lake.report}")
+    execute(config, Console(), run_file=run_file, overrides=overrides, stage=stage, until=until, force=force)
 
 
-class _StageCommand(VariadicCommand):
-    """Fills in the names of the profiles only when the help is shown: importing the rules takes time."""
+class _StageCommand(FlagCommand):
+    """The command of a stage: the names of the profiles are filled in only when the help is shown, since
+    importing the rules takes time.
+    """
 
     def get_help(self, ctx: Any) -> str:
         """The help text, profiles filled in."""
@@ -278,3 +160,12 @@ class _StageCommand(VariadicCommand):
 
             self.help = self.help.replace("{profiles}", ", ".join(sorted(PROFILES)))
         return super().get_help(ctx)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Calls the command; the inputs that a flag names are read as their extensions say.
+
+        The default run file reads this Python's documentation; what the user names is anything.
+        """
+        if ctx.params.get("ingest__inputs") and ctx.params["run_file"] == DEFAULT_RUN:
+            ctx.params["ingest__format"] = ctx.params.get("ingest__format") or "auto"
+        return super().invoke(ctx)

@@ -2,28 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from typer.core import TyperCommand
-
-
-class VariadicCommand(TyperCommand):
-    """A command whose multiple-valued options swallow all values up to the next option.
-
-    A shell expands `--input logs/*.jsonl` into many words; scripts lean on that.
-    """
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The arguments as typer understands them."""
-        options = {
-            name
-            for parameter in self.params
-            if getattr(parameter, "multiple", False)
-            for name in parameter.opts
-            if name != "--set"
-        }
-        return super().parse_args(ctx, repeat_options(args, options))
-
 
 def repeat_options(args: list[str], options: set[str]) -> list[str]:
     """The arguments with an option's name before each of its values.

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from conf.corpus import DecontaminateConfig
+from conf.data import CleanConfig
+from pipelines.decontaminate.alike import PLACEHOLDER_WORDS, Forms, documents_alike, placeholders_in
 from pipelines.decontaminate.items import read_items, set_names
 from pipelines.dedup.characters import LONE, TABLE_SIZE, WORD, character_classes
 from pipelines.dedup.minhash import lowered
@@ -35,6 +37,7 @@ class Index:
         lists, hashes, starts: The n-grams, a list a length, as `shingles.find_ngrams` takes them.
         items: The first item that has each n-gram, int32 of shape (n-grams,).
         sets, set_starts: The sets that have n-gram k are sets[set_starts[k] : set_starts[k + 1]].
+        repaired: Whether the documents come repaired; those that do not are repaired for the search.
     """
 
     names: tuple[str, ...]
@@ -46,6 +49,7 @@ class Index:
     items: npt.NDArray[np.int32]
     sets: npt.NDArray[np.int32]
     set_starts: I64
+    repaired: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,16 +90,23 @@ class Hit:
     hashes: U64
 
 
-def build_index(config: DecontaminateConfig) -> tuple[Index, Counts]:
+def build_index(config: DecontaminateConfig, cleaned: CleanConfig | None = None) -> tuple[Index, Counts]:
     """Reads all sets.
 
     A text of an item (a field, a SQuAD question) gives its word n-grams. A shorter one of at least
-    `min_item_words` words counts as one n-gram of its own length; a still shorter one gives none.
+    `min_item_words` words counts as one n-gram of its own length; a still shorter one gives none. Each form
+    that cleaning may have given to the text gives its n-grams.
+
+    Args:
+        config: Names the sets.
+        cleaned: What the corpus was cleaned with; None: not known, so that documents are repaired here and
+            evaluation texts are looked for as the defaults redact them.
 
     Raises:
         InputError: A set cannot be read, or they have more than `config.max_ngrams` n-grams together.
     """
     names = set_names(config)
+    forms = Forms(cleaned)
     ids: list[str] = []
     item_sets: list[int] = []
     parts: dict[int, list[tuple[U64, I64]]] = {}
@@ -111,7 +122,7 @@ def build_index(config: DecontaminateConfig) -> tuple[Index, Counts]:
             ids += [key for key, _ in chunk]
             item_sets += [number] * len(chunk)
             fates[number]["items"] += len(chunk)
-            for length, hashes, of in _ngrams_of(texts, owners, config, fates[number]):
+            for length, hashes, of in _ngrams_of(texts, owners, forms, config, fates[number]):
                 total += len(hashes)
                 if total > config.max_ngrams:
                     raise InputError(
@@ -126,7 +137,8 @@ def build_index(config: DecontaminateConfig) -> tuple[Index, Counts]:
         for n in lengths
     ]
     sets = np.asarray(item_sets, dtype=np.int32)
-    index = _joined(tuple(names), pa.array(ids, pa.string()), sets, lengths, pairs)
+    repaired = cleaned is not None and forms.repaired
+    index = _joined(tuple(names), pa.array(ids, pa.string()), sets, lengths, pairs, repaired)
     hashes = np.concatenate([np.empty(0, np.uint64), *(hashes for hashes, _ in pairs)])
     items_of = np.concatenate([np.empty(0, np.int64), *(of for _, of in pairs)])
     order = np.argsort(hashes, kind="stable")
@@ -134,21 +146,53 @@ def build_index(config: DecontaminateConfig) -> tuple[Index, Counts]:
 
 
 def _ngrams_of(
-    texts: list[str], owners: I64, config: DecontaminateConfig, fates: dict[str, int]
+    texts: list[str], owners: I64, forms: Forms, config: DecontaminateConfig, fates: dict[str, int]
 ) -> Iterator[tuple[int, U64, I64]]:
     """Length, hashes and items of the n-grams of some texts, and of the short ones, a length at a time."""
-    data, offsets = lowered(pa.array(texts, pa.string()))
-    classes = character_classes()
+    of_texts = forms.of(texts)
+    parts = np.repeat(np.arange(len(texts)), [len(of_text) for of_text in of_texts])
+    written, classes = [form for of_text in of_texts for form in of_text], character_classes()
+    data, offsets = lowered(pa.array(written, pa.string()))
     hashes, counts = ngram_hashes(data, offsets, classes, config.ngram)
-    yield config.ngram, hashes, np.repeat(owners, counts)
+    words, num_words = ngram_hashes(data, offsets, classes, 1)
+    ends = np.cumsum(num_words)
+    placeholders = _word_hashes(PLACEHOLDER_WORDS)
+    told = np.ones(len(hashes), np.bool_)
+    if np.isin(words, placeholders).any():
+        # A list of addresses is the same row of placeholders everywhere: words must tell the n-gram.
+        marked = placeholders_in(words, placeholders, config.ngram)
+        first = np.concatenate(
+            [
+                np.arange(end - of, end - of + count)
+                for end, of, count in zip(ends, num_words, counts, strict=True)
+            ]
+        )
+        told = config.ngram - marked[first] >= _least_words(config, config.ngram)
+    yield config.ngram, hashes[told], np.repeat(owners[parts], counts)[told]
     whole, num_words = text_hashes(data, offsets, classes)
-    short = (num_words < config.ngram) & (num_words >= config.min_item_words)
-    fates["ngrams"] += int((counts > 0).sum())
-    fates["whole"] += int(short.sum())
-    fates["too_short"] += int((num_words < min(config.ngram, config.min_item_words)).sum())
+    # The text as its publisher wrote it says whether it is long enough; placeholders shorten it.
+    longest = np.zeros(len(texts), np.int64)
+    np.maximum.at(longest, parts, num_words)
+    fates["ngrams"] += int((longest >= config.ngram).sum())
+    fates["whole"] += int(((longest < config.ngram) & (longest >= config.min_item_words)).sum())
+    fates["too_short"] += int((longest < min(config.ngram, config.min_item_words)).sum())
+    marks = np.concatenate([[0], np.cumsum(np.isin(words, placeholders))])
+    own = num_words - (marks[ends] - marks[ends - num_words])
+    needed = np.where(own < num_words, _least_words(config, config.min_item_words), config.min_item_words)
+    short = (num_words < config.ngram) & (longest[parts] >= config.min_item_words) & (own >= needed)
     for length in np.unique(num_words[short]):
         mine = short & (num_words == length)
-        yield int(length), whole[mine], owners[mine]
+        yield int(length), whole[mine], owners[parts[mine]]
+
+
+def _least_words(config: DecontaminateConfig, length: int) -> int:
+    """Words besides placeholders that an n-gram needs: half of those that a text needs to be looked for."""
+    return (min(config.min_item_words, length) + 1) // 2
+
+
+def _word_hashes(words: tuple[str, ...]) -> U64:
+    data, offsets = lowered(pa.array([" ".join(words)], pa.string()))
+    return ngram_hashes(data, offsets, character_classes(), 1)[0]
 
 
 def _joined(
@@ -157,6 +201,7 @@ def _joined(
     item_sets: npt.NDArray[np.int32],
     lengths: list[int],
     pairs: list[tuple[U64, I64]],
+    repaired: bool,
 ) -> Index:
     """Sorts the (n-gram, item) pairs of each length and joins the lengths."""
     lists: list[tuple[int, int, int]] = []
@@ -188,6 +233,7 @@ def _joined(
         items=np.concatenate(items).astype(np.int32),
         sets=np.concatenate(sets).astype(np.int32),
         set_starts=np.searchsorted(np.concatenate(places), np.arange(total + 1)),
+        repaired=repaired,
     )
 
 
@@ -199,7 +245,7 @@ def search(texts: pa.Array, index: Index, config: DecontaminateConfig) -> list[H
         index: What `build_index` made of the same configuration.
         config: Says how much overlap counts.
     """
-    data, offsets = lowered(texts)
+    data, offsets = lowered(documents_alike(texts, index.repaired))
     matches, num_words = find_ngrams(
         data, offsets, character_classes(), index.lists, index.hashes, index.starts
     )

@@ -13,8 +13,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from conf.corpus import DecontaminateConfig
+from conf.data import CleanConfig
 from pipelines.decontaminate.index import Counts, Index, build_index, search
-from pipelines.stage import Say, StageOutput
+from pipelines.stage import Say, StageOutput, release
 from pipelines.worker import Kernel, lasting
 from schemas import CONTAMINATED
 
@@ -35,13 +36,14 @@ def decontaminate(
     config: DecontaminateConfig,
     documents: DataFrame | None = None,
     say: Say = lambda _line: None,
+    cleaned: CleanConfig | None = None,
 ) -> StageOutput:
     """Takes every document out that shares enough word n-grams with an evaluation set.
 
     The n-grams are those of Brown et al. 2020 (arXiv 2005.14165), appendix C: lower-cased words without
     punctuation, 13 of them; here the whole document leaves, not a window around the n-gram. Both sides of a
-    parallel pair are searched. The search is done here; its result is small, persisted, and among the
-    output's `shared`.
+    parallel pair are searched. Documents and evaluation texts are compared as `alike` makes them. The search
+    is done here; its result is small, persisted, and among the output's `shared`.
 
     Args:
         corpus: Table `corpus`, or what is about to become it.
@@ -49,12 +51,13 @@ def decontaminate(
         documents: Where the texts are searched, the documents of `corpus` and perhaps others; None: in
             `corpus`. Naming the frame that `corpus` was chosen from saves computing the corpus twice.
         say: Prints progress.
+        cleaned: What `corpus` was cleaned with; None: not known.
 
     Raises:
         InputError: An evaluation set cannot be read or is too large.
     """
     searched = corpus if documents is None else documents
-    index, counts = build_index(config)
+    index, counts = build_index(config, cleaned)
     num_items, num_sets = len(index.item_ids), len(index.names)
     say(f"    {num_items:,} items of {num_sets} evaluation sets, {len(index.hashes):,} n-grams")
     shipped = searched.sparkSession.sparkContext.broadcast(index)
@@ -67,7 +70,7 @@ def decontaminate(
     try:
         details = {"decontamination": {"ngram": config.ngram, "sets": _per_set(found, index, counts)}}
     except BaseException:
-        found.unpersist()
+        release(found)
         raise
     return StageOutput(
         tables={

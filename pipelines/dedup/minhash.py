@@ -20,7 +20,7 @@ from pyspark.sql.types import ArrayType, LongType, StructField, StructType
 from pipelines.dedup.characters import character_classes
 from pipelines.dedup.shingles import U64, band_keys, jaccard
 from pipelines.worker import Kernel, lasting
-from training.data.permutation import derive_seed
+from training.seeds import derive_seed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.jit import kernel
+from training.seeds import GOLDEN, MIX_1, MIX_2
 
 Bytes = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -25,9 +26,7 @@ U64 = npt.NDArray[np.uint64]
 _SEPARATOR, _WORD, _LONE = 0, 1, 2
 _FNV_OFFSET = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME = np.uint64(0x100000001B3)
-_BASE = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
+_BASE, _MIX_1, _MIX_2 = np.uint64(GOLDEN), np.uint64(MIX_1), np.uint64(MIX_2)
 _ONE = np.uint64(1)
 _GAP = np.uint64(0xD6E8FEB86659FD93)
 _S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
@@ -36,7 +35,7 @@ _LARGEST = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 @kernel
 def _mix(value: np.uint64) -> np.uint64:
-    """splitmix64's finaliser (Steele, Lea and Flood, OOPSLA 2014): a bijection of 64-bit integers."""
+    """splitmix64's finaliser, see `training.seeds`."""
     value = (value ^ (value >> _S30)) * _MIX_1
     value = (value ^ (value >> _S27)) * _MIX_2
     return value ^ (value >> _S31)

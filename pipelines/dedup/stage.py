@@ -20,7 +20,7 @@ from pipelines.dedup.survivors import assign, duplicates, order, stays
 from pipelines.dedup.url import normalised
 from pipelines.dedup.verify import verified_edges
 from pipelines.errors import InputError
-from pipelines.stage import Say, StageOutput
+from pipelines.stage import Say, StageOutput, release
 from schemas import CORPUS
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def dedup(
             return _alone(clean, config, say, local_bytes, held)
         return _against(clean, history, config, say, held)
     except BaseException:
-        for frame in held:
-            frame.unpersist()
+        release(*held)
         raise
 
 
@@ -98,7 +97,7 @@ def sign(clean: DataFrame, config: DedupConfig) -> DataFrame:
 
 
 def _hold(frame: DataFrame, held: list[DataFrame]) -> DataFrame:
-    held.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+    held.append(frame.persist(StorageLevel.DISK_ONLY))
     return frame
 
 

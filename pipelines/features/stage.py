@@ -11,7 +11,7 @@ from pipelines.errors import InputError
 from pipelines.features.tfidf import term_counts, vocabulary, weights
 from pipelines.features.vectors import train_vectors
 from pipelines.features.words import with_words
-from pipelines.stage import StageOutput
+from pipelines.stage import StageOutput, release
 from schemas.features import TERMS, TFIDF, VECTORS
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def features(corpus: DataFrame, config: FeaturesConfig, tokens: DataFrame | None
     words = with_words(corpus, config).persist(StorageLevel.DISK_ONLY)
     num_documents = words.count()
     if not num_documents:
-        words.unpersist()
+        release(words)
         raise InputError("there is no document to make features of: the corpus is empty")
     counts = term_counts(words)
     terms = vocabulary(counts, num_documents, config).localCheckpoint(eager=False)
@@ -44,7 +44,7 @@ def features(corpus: DataFrame, config: FeaturesConfig, tokens: DataFrame | None
     try:
         vectors = train_vectors(sentences, config)
     except BaseException:
-        words.unpersist()
+        release(words)
         raise
     return StageOutput(
         tables={TERMS.name: terms, TFIDF.name: weights(words, counts, terms), VECTORS.name: vectors},

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipelines.ingest.read_file import empty_detail
 from pipelines.ingest.record import Document, Fault
-from pipelines.tagged import untag
+from pipelines.tagged import text_bytes, untag
 from schemas.documents import DOCUMENTS
 from schemas.quarantine import QUARANTINE
 from schemas.sources import SOURCES
@@ -16,6 +16,9 @@ from schemas.table import Column, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+ROW_BYTES = 400
+"""About what a row takes besides its long texts; a fault has a sentence and an excerpt."""
 
 _PART = Column("part", pa.int64(), "Place among the parts of the file, from 0.")
 
@@ -62,9 +65,16 @@ def document_row(doc_id: str, source: str, offset: int, found: Document, num_byt
     )
 
 
+def row_bytes(found: Document, num_bytes: int) -> int:
+    """About what the row of a document takes in memory; num_bytes is the length of its text in UTF-8."""
+    others = sum(map(text_bytes, (found.source_id, found.target, found.url)))
+    return num_bytes + others + sum(map(text_bytes, found.metadata.items())) + ROW_BYTES
+
+
 def fault_row(source: str, scope: str, fault: Fault, part: int) -> tuple[Any, ...]:
     """The row of `FAULTS` for a fault that a part of a file, or a table, holds."""
-    return (source, scope, fault.offset, fault.line, fault.reason, fault.detail, fault.excerpt, part)
+    told = (fault.reason, fault.detail, fault.excerpt, fault.records)
+    return (source, scope, fault.offset, fault.line, *told, part)
 
 
 def assemble(tagged: DataFrame) -> dict[str, DataFrame]:
@@ -116,6 +126,7 @@ def _empty(files: DataFrame) -> DataFrame:
         F.lit("empty").alias("reason"),
         detail.alias("detail"),
         F.lit("").alias("excerpt"),
+        F.lit(1).cast("long").alias("records"),
     )
 
 

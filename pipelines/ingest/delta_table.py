@@ -7,6 +7,7 @@ table's name, its own id, its text and its target. Of rows that are equal in the
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,12 @@ import xxhash
 
 from conf.data import IngestConfig
 from pipelines.errors import InputError
-from pipelines.ingest.assemble import FAULTS, FOUND, PARTS, document_row, fault_row
+from pipelines.ingest.arrow_values import column_values
+from pipelines.ingest.assemble import FAULTS, FOUND, PARTS, ROW_BYTES, document_row, fault_row, row_bytes
+from pipelines.ingest.decompress import expansion_fault
 from pipelines.ingest.discover import InputFile, split_version
 from pipelines.ingest.fields import Place, missing, not_string, to_document
+from pipelines.ingest.many_faults import Faults
 from pipelines.ingest.record import Document, Fault, excerpt, utf8_length
 from pipelines.lake import read_external
 from pipelines.tagged import TaggedRows, tagged_spark_schema
@@ -26,10 +30,8 @@ from pipelines.worker import lasting
 from schemas.documents import DOCUMENTS
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
-
-_ROW_BYTES = 200
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import DataType, StructType
 
 
 def read_tables(spark: SparkSession, tables: list[InputFile], config: IngestConfig) -> DataFrame:
@@ -44,12 +46,19 @@ def read_tables(spark: SparkSession, tables: list[InputFile], config: IngestConf
         location, version = split_version(table.path)
         rows = read_external(spark, location, version)
         columns = _wanted_columns(rows.schema, table.source, config)
-        # As bytes, so that a value that is no UTF-8 costs its row and not the run.
+        # The log and the footers of the files know how many there are.
+        fault = _expansion(table, config, 0, rows.count())
+        if fault is not None:
+            frames.append(spark.range(1, numPartitions=1).mapInArrow(_refused(table, fault), schema))
+            continue
+        # By place, as a name may hold dots and backticks, which Spark's expressions take for syntax.
+        texts = frozenset(str(place) for place, name in enumerate(columns) if columns[name])
         chosen = [
-            rows[f"`{name}`"].cast("binary" if is_text else rows.schema[name].dataType).alias(name)
-            for name, is_text in columns.items()
+            _readable(rows["`" + name.replace("`", "``") + "`"], rows.schema[name].dataType).alias(str(place))
+            for place, name in enumerate(columns)
         ]
-        frames.append(rows.select(*chosen).mapInArrow(lasting(_reader(table, config)), schema))
+        reader = _reader(table, list(columns), texts, config)
+        frames.append(rows.select(*chosen).mapInArrow(lasting(reader), schema))
         # A table without rows has its row in `sources` too.
         frames.append(spark.range(1, numPartitions=1).mapInArrow(_nothing(table), schema))
     return reduce(lambda one, other: one.unionByName(other), frames)
@@ -94,48 +103,95 @@ def _wanted_columns(schema: StructType, source: str, config: IngestConfig) -> di
                 f"{source}: {not_string(side)}: the column {name!r} (ingest.{side}_field) has the type "
                 f"{schema[name].dataType.simpleString()}, not string"
             )
-    scalars = (T.StringType, T.NumericType, T.BooleanType, T.DateType, T.TimestampType, T.TimestampNTZType)
     wanted = dict.fromkeys((*texts.values(), config.id_field, config.url_field, *config.metadata_fields))
     columns = [name for name in wanted if name in schema.names]
-    for name in columns:
-        if not isinstance(schema[name].dataType, scalars):
-            raise InputError(
-                f"{source}: the column {name!r} has the type {schema[name].dataType.simpleString():.100}, "
-                "of which no text is made; name another one in ingest.id_field, url_field or metadata_fields"
-            )
     return {name: isinstance(schema[name].dataType, T.StringType) for name in columns}
 
 
-def _reader(table: InputFile, config: IngestConfig) -> Any:
+def _expansion(table: InputFile, config: IngestConfig, num_bytes: int, num_rows: int) -> Fault | None:
+    """The fault of a table of which more comes out than its files may hold; it may have any size."""
+    return expansion_fault(table.num_bytes, num_bytes, sys.maxsize, config.max_expansion, num_rows)
+
+
+def _refused(table: InputFile, fault: Fault) -> Any:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = TaggedRows(FOUND)
-        kept = quarantined = repaired = 0
+        for _ in batches:
+            rows.add(FAULTS.name, fault_row(table.source, "file", fault, 0), ROW_BYTES)
+            rows.add(PARTS.name, _part_row(table, 0, 1, 0, is_refused=True), ROW_BYTES)
+        yield from rows.flush()
+
+    return read
+
+
+def _readable(column: Column, kind: DataType) -> Column:
+    """The column as a type that Spark hands to Python, whatever its values are."""
+    from pyspark.sql import functions as F
+    from pyspark.sql import types as T
+    from pyspark.sql.pandas.types import to_arrow_type
+
+    if isinstance(kind, T.StringType):
+        # As bytes, so that a value that is no UTF-8 costs its row and not the run.
+        return column.cast("binary")
+    if isinstance(kind, T.VariantType):
+        return F.to_json(column)
+    try:
+        to_arrow_type(kind)
+    except Exception:  # noqa: BLE001 - Spark's errors for types that Arrow lacks differ by type
+        return column.cast("string")
+    return column
+
+
+def _reader(table: InputFile, names: list[str], texts: frozenset[str], config: IngestConfig) -> Any:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = TaggedRows(FOUND)
+        kept = repaired = num_bytes_out = num_rows = 0
+        faults = Faults()
         for batch in batches:
-            for record in batch.to_pylist():
-                found = _document(record, config)
+            num_rows += batch.num_rows
+            num_bytes_out += batch.nbytes
+            # A value that a file holds once can come out as often as there are rows.
+            bomb = _expansion(table, config, num_bytes_out, num_rows)
+            for record in _records(batch, names, texts) if bomb is None else [{}] * batch.num_rows:
+                found = _document(record, config) if bomb is None else bomb
                 if isinstance(found, Document):
                     kept += 1
                     repaired += found.repaired
                     size = utf8_length(found.text)
                     doc_id = row_id(table.source, found.source_id, found.text, found.target)
                     row = document_row(doc_id, table.source, 0, found, size)
-                    rows.add(DOCUMENTS.name, row, size + _ROW_BYTES)
+                    name, num_bytes = DOCUMENTS.name, row_bytes(found, size)
+                elif faults.take(found):
+                    name, num_bytes = FAULTS.name, ROW_BYTES
+                    row = fault_row(table.source, "row", found, 0)
                 else:
-                    quarantined += 1
-                    rows.add(FAULTS.name, fault_row(table.source, "row", found, 0), 2 * _ROW_BYTES)
-                if rows.is_full:
+                    continue
+                if not rows.has_room(num_bytes):
                     yield from rows.flush()
-        rows.add(PARTS.name, _part_row(table, kept, quarantined, repaired), _ROW_BYTES)
+                rows.add(name, row, num_bytes)
+        yield from rows.flush()
+        for fault in faults.others():
+            rows.add(FAULTS.name, fault_row(table.source, "row", fault, 0), ROW_BYTES)
+        rows.add(PARTS.name, _part_row(table, kept, faults.total, repaired), ROW_BYTES)
         yield from rows.flush()
 
     return read
+
+
+def _records(batch: pa.RecordBatch, names: list[str], texts: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a batch whose columns have the names given, in order; texts are bytes."""
+    columns = [
+        batch.column(place).to_pylist() if str(place) in texts else column_values(batch.column(place))
+        for place in range(len(names))
+    ]
+    return (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
 
 def _nothing(table: InputFile) -> Any:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = TaggedRows(FOUND)
         for _ in batches:
-            rows.add(PARTS.name, _part_row(table, 0, 0, 0), _ROW_BYTES)
+            rows.add(PARTS.name, _part_row(table, 0, 0, 0), ROW_BYTES)
         yield from rows.flush()
 
     return read
@@ -149,12 +205,12 @@ def _document(record: dict[str, Any], config: IngestConfig) -> Document | Fault:
             except UnicodeDecodeError:
                 detail = f"the column {name!r} has bytes that are not UTF-8"
                 return Fault(0, "not_utf8", detail, excerpt(value[:1000]))
-        elif not isinstance(value, (int, float, type(None))):
-            record[name] = str(value)
     shown = record[config.text_field] or ""
     return to_document(record, Place(0, None, shown[:1000]), config)
 
 
-def _part_row(table: InputFile, kept: int, quarantined: int, repaired: int) -> tuple[Any, ...]:
+def _part_row(
+    table: InputFile, kept: int, quarantined: int, repaired: int, *, is_refused: bool = False
+) -> tuple[Any, ...]:
     described = (table.source, table.format, table.compression, table.num_bytes)
-    return (*described, 0, 0, kept, quarantined, repaired, False, True, [])
+    return (*described, 0, 0, kept, quarantined, repaired, is_refused, True, [])

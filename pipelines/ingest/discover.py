@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,9 @@ from training.listing import Listed
 from training.storage import Folder
 
 DELTA = "delta"
+
+_MOST_NAMES = 5
+"""How many names a message shows of files that were not read."""
 
 _HADOOP = ("hdfs", "viewfs", "webhdfs")
 
@@ -80,13 +83,17 @@ class _Found:
         return f"{self.folder.rstrip('/')}/{self.path}" if self.folder else self.path
 
 
-def discover(config: IngestConfig) -> list[InputFile]:
+def discover(config: IngestConfig, left_out: list[str] | None = None) -> list[InputFile]:
     """The files of the configured inputs, sorted by source; the same for any order of the inputs.
 
     A file's source is its path relative to its input: to a folder, to a glob's part before the first
     wildcard, or the name alone of a file. Where two files would get the same source, both take as many
     more folders of their absolute path as tell them apart. In folders, names that begin with a dot are
     left out, as shells do.
+
+    Args:
+        config: The section `ingest`.
+        left_out: Gets the path of each file and folder of a local folder that was left out for its name.
 
     Raises:
         InputError: There is no input, one of them matches no file or is no table, or its file system cannot
@@ -100,7 +107,11 @@ def discover(config: IngestConfig) -> list[InputFile]:
     if config.format == DELTA:
         return _tables(config)
     named: dict[str, _Found] = {}
-    found = itertools.starmap(_Found, installation.files()) if not config.inputs else _from_inputs(config)
+    found = (
+        itertools.starmap(_Found, installation.files())
+        if not config.inputs
+        else _from_inputs(config, left_out)
+    )
     for item in found:
         known = named.get(item.place)
         if known is None or (len(item.source), item.source) < (len(known.source), known.source):
@@ -141,11 +152,15 @@ def fingerprint(files: Iterable[InputFile]) -> str:
     return digest.hexdigest()
 
 
-def _from_inputs(config: IngestConfig) -> Iterator[_Found]:
+def _from_inputs(config: IngestConfig, left_out: list[str] | None) -> Iterator[_Found]:
     for given in config.inputs:
-        matches = list(_expand_url(given) if _is_url(given) else _expand(given))
+        hidden: list[str] = []
+        matches = list(_expand_url(given) if _is_url(given) else _expand(given, hidden))
+        if left_out is not None:
+            left_out.extend(hidden)
         if not matches:
             where = "" if _is_url(given) else f" (working folder: {str(Path.cwd())!r})"
+            where += f"; {hidden_detail(hidden)}" if hidden else ""
             raise InputError(f"ingest.inputs: {without_secrets(given)!r} matches no file{where}")
         for item in matches:
             # A folder of Python files holds much that is no documentation: compiled modules, data.
@@ -212,17 +227,17 @@ def _shown_list(inputs: Iterable[str]) -> list[str]:
     return [without_secrets(given) for given in inputs]
 
 
-def _expand(given: str) -> Iterator[_Found]:
-    """The files that one input names."""
+def _expand(given: str, hidden: list[str]) -> Iterator[_Found]:
+    """The files that one input names; `hidden` gets what folders leave out."""
     pattern = os.path.expanduser(given.removeprefix("file://"))  # noqa: PTH111 - Path would fold a//b
     if os.path.lexists(pattern):
         path = os.path.abspath(pattern)  # noqa: PTH100 - a link keeps its own name
-        yield from _walk(path, path) if Path(path).is_dir() else [_named(path)]
+        yield from _walk(path, path, hidden) if Path(path).is_dir() else [_named(path)]
         return
     root = _fixed_folder(pattern)
     for match in glob.iglob(pattern, recursive=True):  # noqa: PTH207 - absolute and relative patterns alike
         path = os.path.abspath(match)  # noqa: PTH100
-        yield from _walk(path, root) if Path(path).is_dir() else [_Found(path, _relative(path, root))]
+        yield from _walk(path, root, hidden) if Path(path).is_dir() else [_Found(path, _relative(path, root))]
 
 
 def _named(path: str) -> _Found:
@@ -240,11 +255,16 @@ def _fixed_folder(pattern: str) -> str:
     return os.path.abspath(Path(*fixed))  # noqa: PTH100
 
 
-def _walk(folder: str, root: str) -> Iterator[_Found]:
+def _walk(folder: str, root: str, hidden: list[str]) -> Iterator[_Found]:
     def refuse(error: OSError) -> None:
         raise InputError(f"the folder {error.filename!r} cannot be read: {error.strerror}")
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
+        hidden.extend(
+            os.path.join(parent, name)  # noqa: PTH118 - as below
+            for name in (*folders, *names)
+            if name.startswith(".")
+        )
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith("."):
@@ -305,3 +325,28 @@ def unknown_format_detail(config: IngestConfig) -> str:
     """What to tell about a file that no reader knows."""
     known = known_formats(config.format)
     return f"no reader knows its extension; known are {known}; set ingest.format to force one"
+
+
+def unknown_format_notice(config: IngestConfig, files: Iterable[InputFile]) -> str | None:
+    """Which of the files no reader knows by their extension, and what to do; None if there is none."""
+    names = [file.source for file in files if file.format == UNKNOWN]
+    if not names:
+        return None
+    return f"{_some(names, 'file')} quarantined as unknown_format: {unknown_format_detail(config)}"
+
+
+def hidden_detail(left_out: Sequence[str]) -> str:
+    """What to tell of files and folders that were left out for their names."""
+    names = [_printable(path) for path in left_out]
+    return (
+        f"{_some(names, 'file or folder', 'files or folders')} left out, as their names begin with a dot; "
+        "to read them, name them in ingest.inputs"
+    )
+
+
+def _some(names: Sequence[str], one: str, many: str | None = None) -> str:
+    """How many there are, with the first few of their names."""
+    shown = ", ".join(repr(name) for name in sorted(names)[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    noun, verb = (one, "was") if len(names) == 1 else (many or f"{one}s", "were")
+    return f"{len(names):,} {noun} ({shown}{more}) {verb}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.data import IngestConfig
+from pipelines.blank import is_blank
 from pipelines.ingest.decompress import too_large
 from pipelines.ingest.record import Document, Fault, excerpt, repair, utf8_length
 
@@ -49,9 +50,12 @@ def to_document(record: Mapping[str, Any], place: Place, config: IngestConfig) -
         if not isinstance(target, str):
             return _wrong_text(record, "target", config.target_field, place)
     given = [("text", text), ("target", target)]
-    given.append(("id", value_as_text(record.get(config.id_field))))
-    given.append(("url", value_as_text(record.get(config.url_field))))
-    given += [(name, value_as_text(record.get(name))) for name in config.metadata_fields]
+    others = [("id", config.id_field), ("url", config.url_field)]
+    others += [(name, name) for name in config.metadata_fields]
+    try:
+        given += [(name, value_as_text(record.get(field))) for name, field in others]
+    except (RecursionError, ValueError) as error:
+        return fault_at(place, "too_deep", f"a field cannot be written as JSON: {error!s:.200}")
     is_repaired = False
     stored: list[str | None] = []
     for name, value in given:
@@ -61,11 +65,14 @@ def to_document(record: Mapping[str, Any], place: Place, config: IngestConfig) -
             size = utf8_length(value)
             if size > config.max_document_bytes:
                 return _too_large(name, size, place, config)
+            if len(stored) < 2 and is_blank(value):  # the two sides come first
+                detail = f"its {name} is empty, or all of it is white space and characters that show nothing"
+                return fault_at(place, blank(name), detail)
         stored.append(value)
-    kept_text, target, source_id, url, *others = stored
+    kept_text, target, source_id, url, *rest = stored
     assert kept_text is not None
     metadata = {
-        name: value for name, value in zip(config.metadata_fields, others, strict=True) if value is not None
+        name: value for name, value in zip(config.metadata_fields, rest, strict=True) if value is not None
     }
     kind = "pair" if config.target_field else "record"
     return Document(place.offset, source_id, kind, kept_text, is_repaired, url, target, metadata)
@@ -95,6 +102,11 @@ _WRONG_TEXTS: dict[str, tuple[str, str, str]] = {
     "text": ("missing_text", "text_is_null", "text_not_string"),
     "target": ("missing_target", "target_is_null", "target_not_string"),
 }
+
+
+def blank(side: str) -> str:
+    """The reason that a 'text' or 'target' shows nothing."""
+    return f"{side}_is_blank"
 
 
 def missing(side: str) -> str:

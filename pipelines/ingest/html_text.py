@@ -6,13 +6,15 @@ the depth of their nesting, never by a clock, whose verdict would differ from ma
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable
+from functools import cache
 
 from conf.data import IngestConfig
+from pipelines.blank import is_blank
 from pipelines.ingest.decompress import too_large
 from pipelines.ingest.record import Fault, excerpt
+from pipelines.normal_form import nfc
 
 # Which tags a parser leaves open does not depend on these: they are void, or closed by what follows.
 _NEVER_NESTED = frozenset(
@@ -23,46 +25,7 @@ _NEVER_NESTED = frozenset(
 # bound is 471, by markup in scripts, where their real depth is 51 at most.
 _MAX_DEPTH_BOUND = 5_000
 
-_UTF_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-
-# HTML 5.2, 8.2.2.2: a declaration is looked for in the first 1,024 bytes.
-_META_BYTES = 1024
-_META_CHARSET = re.compile(rb"""<meta\b[^>]{0,500}?charset\s{0,9}=\s{0,9}["']?\s{0,9}([\w.:-]{1,40})""", re.I)
-
 _TAG = re.compile(rb"<(/?)([a-zA-Z][^\s/>]{0,20})")
-
-
-def decode_page(raw: bytes, declared: str | None) -> tuple[str, bool]:
-    """The characters of a page, and whether bytes had to be replaced.
-
-    The encoding is that of the byte order mark, else the declared one, else that of its meta element,
-    else UTF-8 if the bytes are, else what uchardet takes it for (the order of the HTML standard, 8.2.2).
-
-    Args:
-        raw: The page.
-        declared: The charset of the HTTP header.
-    """
-    from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
-
-    for mark, encoding in _UTF_MARKS:
-        if raw.startswith(mark):
-            return _decode(raw[len(mark) :], encoding)
-    meta = _META_CHARSET.search(raw[:_META_BYTES])
-    labels = [declared, meta.group(1).decode("ascii", "replace") if meta else None]
-    for label in labels:
-        # Only names that the web uses: Python's codecs also unpack archives and run punycode.
-        known = map_encoding_to_html5(label, fallback_utf8=False) if label else None
-        # A page whose declaration could be read as ASCII is not UTF-16.
-        if known is not None:
-            return _decode(raw, "utf-8" if known.startswith("utf-16") and label is not declared else known)
-    try:
-        return raw.decode("utf-8"), False
-    except UnicodeDecodeError:
-        return _decode(raw, detect_encoding(raw) or "windows-1252")
 
 
 def main_text(page: str, config: IngestConfig) -> str | Fault:
@@ -81,17 +44,19 @@ def main_text(page: str, config: IngestConfig) -> str | Fault:
             f"the page has {num_tags:,} tags, the limit is {config.max_html_tags:,} (ingest.max_html_tags)"
         )
         return Fault(0, "too_large", detail, excerpt(raw[:1000]))
-    if not page.strip():
+    if is_blank(page):
         return Fault(0, "no_main_text", "the page is blank")
     try:
         text = _EXTRACTORS[config.extractor](raw, page)
     except _TooDeep as error:
         return Fault(0, "too_deep", f"its elements are nested too deeply: {error}", excerpt(raw[:1000]))
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a page does to its extractor, it costs that page
         detail = f"{config.extractor} failed on the page: {type(error).__name__}: {error!s:.200}"
         return Fault(0, "bad_html", detail, excerpt(raw[:1000]))
     text = text.strip()
-    if not text:
+    if is_blank(text):
         detail = f"{config.extractor} found no main text in {len(raw):,} bytes of HTML"
         return Fault(0, "no_main_text", detail, excerpt(raw[:1000]))
     if len(text.encode()) > config.max_document_bytes:
@@ -106,15 +71,7 @@ class _TooDeep(Exception):
     """Elements are nested too deeply."""
 
 
-def _decode(raw: bytes, encoding: str) -> tuple[str, bool]:
-    try:
-        return raw.decode(encoding), False
-    except UnicodeDecodeError:
-        return raw.decode(encoding, "replace"), True
-
-
 def _trafilatura(raw: bytes, page: str) -> str:
-    import trafilatura
     from lxml import html  # type: ignore[import-untyped]
 
     parser = html.HTMLParser(
@@ -126,7 +83,17 @@ def _trafilatura(raw: bytes, page: str) -> str:
         if entry.level_name == "FATAL":
             raise _TooDeep(entry.message) if "depth" in entry.message else ValueError(entry.message)
     # Deduplication would compare a page with those that the process happens to have read before.
-    return trafilatura.extract(tree, favor_precision=True, include_comments=False, deduplicate=False) or ""
+    return _trafilatura_extract()(tree, favor_precision=True, include_comments=False, deduplicate=False) or ""
+
+
+@cache
+def _trafilatura_extract() -> Callable[..., str | None]:
+    """Trafilatura with a normal form C that takes linear time; what it gives stays the same."""
+    import trafilatura
+    from trafilatura import core
+
+    core.normalize_unicode = lambda string, unicodeform="NFC": nfc(string)
+    return trafilatura.extract
 
 
 def _resiliparse(raw: bytes, page: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -32,7 +32,9 @@ class Line:
     is_too_long: bool
 
 
-def read_lines(stream: BinaryIO, max_bytes: int) -> Iterator[Line]:
+def read_lines(
+    stream: BinaryIO, max_bytes: int, watch: Callable[[bytes], None] | None = None
+) -> Iterator[Line]:
     """Every line of a stream; LF, with any CRs before it, ends a line.
 
     A byte order mark at the beginning is skipped.
@@ -40,6 +42,7 @@ def read_lines(stream: BinaryIO, max_bytes: int) -> Iterator[Line]:
     Args:
         stream: A buffered stream.
         max_bytes: Longest line in bytes that is held in memory.
+        watch: Is given every piece of a line that is too long, before the line itself comes.
     """
     number = 0
     offset = 0
@@ -49,21 +52,27 @@ def read_lines(stream: BinaryIO, max_bytes: int) -> Iterator[Line]:
         start, size = offset, len(raw)
         offset += size
         if not raw.endswith(b"\n") and size == max_bytes + 2:
-            rest, line_break = _skip_line(stream)
+            if watch is not None:
+                watch(raw)
+            rest, line_break = _skip_line(stream, watch)
             offset += rest + len(line_break)
             yield Line(number, start, raw[:1000], line_break, size + rest, is_too_long=True)
             continue
         content = raw.removesuffix(b"\n").rstrip(b"\r")
         line_break = raw[len(content) :]
+        if watch is not None and len(content) > max_bytes:
+            watch(raw)
         if number == 1 and content.startswith(BOM):
             content = content.removeprefix(BOM)
             start += len(BOM)
         yield Line(number, start, content, line_break, len(content), is_too_long=len(content) > max_bytes)
 
 
-def _skip_line(stream: BinaryIO) -> tuple[int, bytes]:
+def _skip_line(stream: BinaryIO, watch: Callable[[bytes], None] | None) -> tuple[int, bytes]:
     skipped = 0
     while block := stream.readline(_BLOCK):
+        if watch is not None:
+            watch(block)
         if block.endswith(b"\n"):
             return skipped + len(block) - 1, b"\n"
         skipped += len(block)

@@ -6,16 +6,16 @@ Nothing is imported or run: docstrings and topics are read from the syntax tree.
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from conf.data import IngestConfig
+from pipelines.blank import is_blank
 from pipelines.ingest.decompress import too_large
 from pipelines.ingest.lines import BOM
 from pipelines.ingest.python_source import PythonSource, parse, without_collector
-from pipelines.ingest.record import Document, Fault, FileFault, repair
+from pipelines.ingest.record import Document, Fault, FileFault, excerpt, repair
 from pipelines.ingest.utf8 import decode
 
 TOPICS_SOURCE = "pydoc_data/topics.py"
@@ -37,6 +37,11 @@ _BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
     ast.Match: ("cases",),
     ast.match_case: ("body",),
 }
+
+MAX_NAME_CHARS = 500
+"""Longest qualified name. Every definition carries those around it, so that names add up to far more than the
+file has; the longest of 2,392 modules of packages has 152
+characters."""
 
 _NAME_FIELD = re.compile(r"^Name:[ \t]*(\S+)", re.MULTILINE)
 _BLANK_LINE = re.compile(r"\r?\n\r?\n")
@@ -81,7 +86,7 @@ def read_metadata(stream: BinaryIO, source: str, config: IngestConfig) -> Iterat
         # Metadata 1.x keeps the description in a header, its lines indented by eight columns.
         body, position = _CONTINUATION.sub("", field.group(1)), field.start(1)
         body = "" if body.strip() == "UNKNOWN" else body
-    if body.strip():
+    if not is_blank(body):
         offset = start + len(text[:position].encode())
         yield _document(offset, name.group(1) if name else None, "readme", body, config)
 
@@ -93,7 +98,7 @@ def read_page(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[D
         FileFault: The file is too large or not UTF-8.
     """
     text, offset = _read_utf8(stream, config)
-    if text.strip():
+    if not is_blank(text):
         yield _document(offset, None, "page", text.replace("\r\n", "\n"), config)
 
 
@@ -113,11 +118,16 @@ def _docstrings(source: PythonSource, module: str, config: IngestConfig) -> Iter
         fields = _BLOCKS.get(type(node))
         if fields is None:
             found = _docstring(node)
-            if found is not None and (text := inspect.cleandoc(str(found.value))).strip():
-                yield _document(source.offset(found), scope, "docstring", text, config)
+            if found is not None and not is_blank(text := cleandoc(str(found.value))):
+                if len(scope) > MAX_NAME_CHARS:
+                    yield _long_name(source.offset(found), scope)
+                else:
+                    yield _document(source.offset(found), scope, "docstring", text, config)
             fields = ("body",)
             if isinstance(node, _FUNCTIONS):
                 scope = f"{scope}.<locals>"
+            # What is longer than a name may be is as good as any longer one.
+            scope = scope[: MAX_NAME_CHARS + 1]
         inner: list[tuple[ast.AST, str]] = []
         for field in fields:
             for child in getattr(node, field):
@@ -127,6 +137,26 @@ def _docstrings(source: PythonSource, module: str, config: IngestConfig) -> Iter
                 elif kind in _BLOCKS:
                     inner.append((child, scope))
         pending.extend(reversed(inner))
+
+
+def cleandoc(text: str) -> str:
+    """What `inspect.cleandoc` gives, which takes blank lines off the beginning in quadratic time."""
+    lines = text.expandtabs().split("\n")
+    rest = [line for line in lines[1:] if line.lstrip()]
+    margin = min((len(line) - len(line.lstrip()) for line in rest), default=0)
+    lines[0] = lines[0].lstrip()
+    lines[1:] = [line[margin:] for line in lines[1:]]
+    first, last = 0, len(lines)
+    while last > first and not lines[last - 1]:
+        last -= 1
+    while first < last and not lines[first]:
+        first += 1
+    return "\n".join(lines[first:last])
+
+
+def _long_name(offset: int, name: str) -> Fault:
+    detail = f"its qualified name has more than {MAX_NAME_CHARS:,} characters"
+    return Fault(offset, "too_large", detail, excerpt(name))
 
 
 def _docstring(node: ast.AST) -> ast.Constant | None:
@@ -150,8 +180,8 @@ def _topics(source: PythonSource, config: IngestConfig) -> Iterator[Document | F
             except (ValueError, TypeError, RecursionError, MemoryError):
                 yield Fault(source.offset(key), "bad_topic", "a help topic's name or text is no literal")
                 continue
-            if isinstance(topic, str) and isinstance(text, str) and text.strip():
-                yield _document(source.offset(key), topic, "topic", inspect.cleandoc(text), config)
+            if isinstance(topic, str) and isinstance(text, str) and not is_blank(text):
+                yield _document(source.offset(key), topic, "topic", cleandoc(text), config)
 
 
 def _document(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import BinaryIO
 
 from conf.data import IngestConfig
@@ -24,7 +25,11 @@ from pipelines.ingest.utf8 import decode, refuse_utf16
 
 # The possessive quantifiers keep both linear on any bytes.
 _UP_TO_CLOSING_QUOTE = re.compile(rb'(?:[^"]++|"")*+"')
-_UNQUOTED = {delimiter: re.compile(rb"[^" + delimiter + rb"]*+") for delimiter in (b",", b"\t")}
+
+
+@cache
+def _unquoted(delimiter: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"[^" + re.escape(delimiter) + rb"]*+")
 
 
 def read_csv(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
@@ -33,12 +38,12 @@ def read_csv(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Do
     Raises:
         FileFault: The file is UTF-16, its header cannot be read, or it has no column of the text.
     """
-    return _read(stream, config, b",", is_quoted=config.quoting != "none")
+    return _read(stream, config, (config.delimiter or ",").encode(), is_quoted=config.quoting != "none")
 
 
 def read_tsv(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
     """The same for tab separated values, where quotes mean nothing unless `ingest.quoting` is double."""
-    return _read(stream, config, b"\t", is_quoted=config.quoting == "double")
+    return _read(stream, config, (config.delimiter or "\t").encode(), is_quoted=config.quoting == "double")
 
 
 @dataclass(slots=True)
@@ -96,7 +101,15 @@ def _check_names(names: Sequence[str], place: Place, config: IngestConfig) -> No
         if name is not None and _index(names, name) is None:
             shown = ", ".join(map(repr, names))
             detail = f"there is no column {name!r} (ingest.{side}_field); there are {shown:.300}"
+            detail += _other_delimiter(names)
             raise FileFault(fault_at(place, missing(side), detail))
+
+
+def _other_delimiter(names: Sequence[str]) -> str:
+    """A hint where the columns seem to be parted by another character."""
+    parts = {mark: sum(name.count(mark) for name in names) for mark in ";|\t,"}
+    mark = max(parts, key=lambda mark: parts[mark])
+    return f"; {mark!r} seems to part them: set ingest.delimiter" if parts[mark] else ""
 
 
 def _index(names: Sequence[str], name: str) -> int | None:
@@ -140,7 +153,13 @@ def _records(
 ) -> Iterator[_Record | Fault]:
     """The records of a stream; a blank line outside quotes is none."""
     record: _Record | None = None
-    for line in read_lines(stream, max_bytes):
+    num_quotes = 0
+
+    def count_quotes(piece: bytes) -> None:
+        nonlocal num_quotes
+        num_quotes += piece.count(b'"')
+
+    for line in read_lines(stream, max_bytes, count_quotes if is_quoted else None):
         refuse_utf16(line)
         if record is None:
             if not line.size:
@@ -149,8 +168,15 @@ def _records(
         record.num_bytes += line.size + 1
         record.num_lines += 1
         if line.is_too_long:
-            yield _too_large(record, max_bytes)
-            record = None
+            # A doubled quote counts as two: an odd number opens or closes a field, which then goes on.
+            is_open = (record.open_field is not None) != bool(num_quotes % 2)
+            num_quotes = 0
+            if is_open:
+                record.open_field = []
+                record.fields.clear()
+            else:
+                yield _too_large(record, max_bytes)
+                record = None
             continue
         fault = _take(record, line, delimiter, is_quoted=is_quoted)
         if fault is not None:
@@ -162,6 +188,7 @@ def _records(
         elif record.num_bytes > max_bytes:
             # The search for the closing quote goes on, what it passes is not held.
             record.open_field.clear()
+            record.fields.clear()
     if record is not None:
         detail = (
             f"the quote of field {len(record.fields) + 1:,} is not closed before the file ends, "
@@ -191,7 +218,7 @@ def _take(record: _Record, line: Line, delimiter: bytes, *, is_quoted: bool) -> 
             record.open_field = None
             position = closed.end()
         else:
-            unquoted = _UNQUOTED[delimiter].match(content, position)
+            unquoted = _unquoted(delimiter).match(content, position)
             assert unquoted is not None
             if b'"' in unquoted.group():
                 return _bad_quote(record, line, "stands inside a field that does not begin with one")

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import actual_compression, verify
 from pipelines.ingest.discover import InputFile, unknown_format_detail
-from pipelines.ingest.parts import Part, open_part
+from pipelines.ingest.many_faults import Faults
+from pipelines.ingest.parts import Part, PartStream, open_part
 from pipelines.ingest.readers import READERS, Reader
 from pipelines.ingest.record import Document, Fault, FileFault, Skipped
 from pipelines.ingest.stored import Compression, StorageError
@@ -59,6 +60,8 @@ class Summary:
 def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantined | Summary]:
     """The documents and faults of a file, or of a part of one, in its order, then the summary.
 
+    Of very many faults those behind the first are added up, and told behind the last record (`many_faults`).
+
     Offsets are those of the file. Line numbers count from the line feed before the part's first line, so
     that those of a later part lack the lines of the parts before it, whose summaries have them. What is
     wrong with a file as a whole is told by its first part alone; only that a file in parts has no record is
@@ -67,11 +70,15 @@ def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantin
     Raises:
         OSError: The file could be read to its end, and then no longer: it changed, or the disk failed.
         StorageError: The same on another file system; or a file in parts has not the size it had.
+        MemoryError: This process has too little memory for what the limits of the configuration allow. The
+            file may be good, and would count as bad on one machine and not on another.
     """
     file = part.file
     compression: Compression = "none"
-    kept = quarantined = repaired = num_lines = 0
+    kept = repaired = num_lines = 0
+    faults = Faults()
     skipped: Counter[str] = Counter()
+    lines: PartStream | None = None
     try:
         reader = READERS.get(file.format)
         if reader is None:
@@ -80,15 +87,19 @@ def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantin
             _refuse_changed(file)
         file.stored.size()  # it must be a file that can be looked at, before anything opens it
         compression = _compression(file, reader)
-        if part.index and (compression != "none" or _is_refused(file, reader, config)):
+        is_in_parts = not part.is_whole and (compression == "none" or part.of > 1)
+        if part.index and not is_in_parts:
             yield Summary(compression, 0, 0, 0, is_whole_file_quarantined=False)
             return
         opened: Compression = "none" if reader.reads_members and compression == "gzip" else compression
-        verify(file.stored, opened, config.max_file_bytes, config.max_expansion)
+        decompressed = verify(file.stored, opened, config.max_file_bytes, config.max_expansion)
+        if part.index and _is_refused(file, opened, reader, config):
+            yield Summary(compression, 0, 0, 0, is_whole_file_quarantined=False)
+            return
         with file.stored.open(opened) as stream:
-            given, offset, lines = stream, 0, None
-            if not part.is_whole and compression == "none":
-                lines, given = open_part(stream, part)
+            given, offset = stream, 0
+            if is_in_parts:
+                lines, given = open_part(stream, part, decompressed)
                 offset = lines.offset
             for row in reader.read(given, file.source, config):
                 if isinstance(row, Document):
@@ -97,26 +108,37 @@ def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantin
                     yield _moved(row, offset) if offset else row
                 elif isinstance(row, Skipped):
                     skipped[row.what] += 1
-                else:
-                    quarantined += 1
-                    yield Quarantined("row", _shifted(row, offset) if part.index else row)
+                elif faults.take(fault := _shifted(row, offset) if part.index else row):
+                    yield Quarantined("row", fault)
+            for fault in faults.others():
+                yield Quarantined("row", fault)
             num_lines = lines.num_lines if lines is not None else 0
-        is_empty = part.is_whole and not kept and not quarantined and not skipped
+        is_empty = part.is_whole and not kept and not faults.total and not skipped
         if is_empty and reader.needs_records:
             raise FileFault(Fault(0, "empty", empty_detail(f"{file.num_bytes:,}")))
-    except FileFault as error:
-        if kept or quarantined:
-            raise AssertionError(
-                f"{file.source}: reader {file.format!r} refused the file after its first record"
-            ) from error
-        if part.index:
+    except (OSError, StorageError):
+        raise
+    except MemoryError as error:
+        raise MemoryError(f"while the input file {file.source!r} was read: {error!s:.200}") from error
+    except Exception as error:  # noqa: BLE001 - whatever a file does to its reader, it costs that file
+        is_refused = isinstance(error, FileFault)
+        fault = error.fault if isinstance(error, FileFault) else _failed(file, error)
+        if kept or faults.total or not (part.is_whole or is_refused):
+            # What was read is believed; the rest is one record, which nobody can know the size of.
+            if faults.take(fault):
+                yield Quarantined("row", fault)
+            for other in faults.others():
+                yield Quarantined("row", other)
+            num_lines = lines.num_lines if lines is not None else 0
+        elif part.index:
             # What refuses a file refuses its first part too, which tells it.
             yield Summary(compression, 0, 0, 0, is_whole_file_quarantined=False)
             return
-        yield Quarantined("file", error.fault)
-        yield Summary(compression, 0, 1, 0, is_whole_file_quarantined=True)
-        return
-    yield Summary(compression, kept, quarantined, repaired, False, num_lines, skipped)
+        else:
+            yield Quarantined("file", fault)
+            yield Summary(compression, 0, 1, 0, is_whole_file_quarantined=True)
+            return
+    yield Summary(compression, kept, faults.total, repaired, False, num_lines, skipped)
 
 
 def read_file(file: InputFile, config: IngestConfig) -> Iterator[Document | Quarantined | Summary]:
@@ -129,15 +151,21 @@ def empty_detail(num_bytes: str) -> str:
     return f"the file has no record: {num_bytes} bytes, all of them blank"
 
 
+def _failed(file: InputFile, error: Exception) -> Fault:
+    """The fault of a file whose reader met what it does not know."""
+    said = f"{type(error).__name__}: {error!s:.200}"
+    return Fault(0, "reader_failed", f"the reader {file.format!r} cannot go on from here ({said})")
+
+
 def _compression(file: InputFile, reader: Reader) -> Compression:
     if file.compression == "none" and "python-docs" in reader.collections:
         return "none"
     return actual_compression(file.stored, file.compression)
 
 
-def _is_refused(file: InputFile, reader: Reader, config: IngestConfig) -> bool:
+def _is_refused(file: InputFile, compression: Compression, reader: Reader, config: IngestConfig) -> bool:
     """Whether the reader refuses the file as a whole, which it does for its first bytes or not at all."""
-    with file.stored.open() as stream:
+    with file.stored.open(compression) as stream:
         head = io.BytesIO(stream.read(_HEAD_BYTES))
     try:
         next(reader.read(head, file.source, config), None)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import BinaryIO
 
 from conf.data import IngestConfig
 from pipelines.ingest.decompress import too_large
-from pipelines.ingest.html_text import decode_page, main_text
+from pipelines.ingest.html_encoding import decode_page
+from pipelines.ingest.html_text import main_text
 from pipelines.ingest.record import Document, Fault, FileFault, repair
 
 
@@ -15,7 +17,8 @@ def read_html(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[D
     """The main text of an HTML file.
 
     Raises:
-        FileFault: The page is too large, nested too deeply, breaks the extractor or has no main text.
+        FileFault: The page is too large, declared in an encoding that no browser decodes,
+            nested too deeply, breaks the extractor or has no main text.
     """
     raw = stream.read(config.max_html_bytes + 1)
     if not raw.strip():
@@ -48,7 +51,10 @@ def page_document(
         url: Its address.
         metadata: What else its source says of it.
     """
-    decoded, was_replaced = decode_page(raw, charset)
+    try:
+        decoded, was_replaced = decode_page(raw, charset)
+    except FileFault as error:
+        return replace(error.fault, offset=offset)
     page, was_repaired = repair(decoded)
     text = main_text(page, config)
     if isinstance(text, Fault):

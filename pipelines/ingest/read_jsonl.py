@@ -9,6 +9,7 @@ missing numbers, and they cannot change the text.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
@@ -16,7 +17,7 @@ from conf.data import IngestConfig
 from pipelines.ingest.decompress import too_large
 from pipelines.ingest.fields import Place, json_type, to_document
 from pipelines.ingest.lines import Line, read_lines
-from pipelines.ingest.record import Document, Fault, excerpt
+from pipelines.ingest.record import Document, Fault, FileFault, excerpt
 from pipelines.ingest.utf8 import decode, refuse_utf16
 
 # A character of two UTF-8 bytes can be written as a six-byte escape, and other fields need room too.
@@ -24,6 +25,8 @@ _ESCAPE_FACTOR = 3
 _OTHER_FIELDS_BYTES = 2**20
 
 _BEFORE_FAULT_CHARS = 60
+
+_NOT_LINES = re.compile(rb"\s*+(?:\[\s*+(?:\{|\Z)|\{\s*+\Z)")
 
 
 def max_line_bytes(config: IngestConfig) -> int:
@@ -35,15 +38,30 @@ def read_jsonl(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[
     """The documents of a JSONL stream, and a fault for each line that holds none.
 
     Raises:
-        FileFault: The file is UTF-16 or UTF-32.
+        FileFault: The file is UTF-16 or UTF-32, or its first line begins an array of objects or an object of
+            several lines.
     """
+    is_first = True
     for line in read_lines(stream, max_line_bytes(config)):
         refuse_utf16(line)
+        if is_first and line.content.strip():
+            is_first = False
+            _refuse_array(line)
         if line.is_too_long:
             limit, key = max_line_bytes(config), "max_document_bytes, x3 + 1 MiB"
             yield _at(line, too_large("line", line.offset, line.size, limit, key, line.content))
         elif line.content.strip():
             yield parse_line(line, config)
+
+
+def _refuse_array(line: Line) -> None:
+    """Refuses JSON that is not written a line an object, and says how to make lines of it."""
+    if _NOT_LINES.match(line.content):
+        detail = "the file is JSON of several lines or an array, not an object a line; make lines of it: "
+        detail += "jq -c '.[]' FILE > FILE.jsonl for an array, jq -c . for objects"
+        raise FileFault(
+            Fault(line.offset, "not_json_lines", detail, excerpt(line.content[:1000]), line.number)
+        )
 
 
 def parse_line(line: Line, config: IngestConfig) -> Document | Fault:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from conf.data import IngestConfig
+from pipelines.blank import is_blank
 from pipelines.ingest.decompress import too_large
+from pipelines.ingest.fields import blank
 from pipelines.ingest.lines import BOM, Line, read_lines
-from pipelines.ingest.record import Document, Fault, FileFault, repair
+from pipelines.ingest.record import Document, Fault, FileFault, excerpt, repair
 from pipelines.ingest.utf8 import decode, refuse_utf16
 
 # The look-behind keeps it linear on long runs of carriage returns.
@@ -92,6 +94,9 @@ def _document(content: bytes, offset: int, number: int) -> Document | Fault:
     if isinstance(text, Fault):
         return text
     repaired, changed = repair(_CR_BEFORE_BREAK.sub("", text).removesuffix("\n"))
+    if is_blank(repaired):
+        detail = "all of it is white space and characters that show nothing"
+        return Fault(offset, blank("text"), detail, excerpt(repaired[:1000]), number)
     return Document(offset, None, "line", repaired, changed)
 
 

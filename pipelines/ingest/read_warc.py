@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import io
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from fastwarc.warc import ArchiveIterator, HeaderMap
+from fastwarc.warc import HeaderMap
 
 from conf.data import IngestConfig
+from pipelines.blank import is_blank
 from pipelines.ingest.decompress import too_large
-from pipelines.ingest.gzip_members import GZIP_MAGIC, open_members
+from pipelines.ingest.gzip_members import open_members
+from pipelines.ingest.http_body import BodyError, decoded_body
 from pipelines.ingest.read_html import page_document
 from pipelines.ingest.record import Document, Fault, Skipped, excerpt, repair
 from pipelines.ingest.utf8 import decode
@@ -101,14 +102,18 @@ def _page(record: WarcRecord, config: IngestConfig) -> Document | Fault | Skippe
     if not record.is_whole:
         return _too_large(record, record.size, config)
     # Crawlers do not agree on whether the payload of a chunked response is what came or what it meant.
-    payload = None if http.get("Transfer-Encoding") else body
+    transfer = _joined(http, "transfer-encoding")
+    payload = None if transfer else body
     fault = _wrong_digest(record, payload) or _wrong_http_length(record, http, body)
     if fault is not None:
         return fault
     try:
-        page = _decoded_body(record, http, http_head + body, config.max_html_bytes + 1)
-    except (OSError, ValueError) as error:
+        decoded = decoded_body(body, transfer, _joined(http, "content-encoding"), config.max_html_bytes + 1)
+    except BodyError as error:
         return _fault(record, "bad_http", f"its body cannot be decoded: {error!s:.200}")
+    if decoded.cut is not None and "warc-truncated" not in record.headers:
+        return _fault(record, "bad_http", f"its body is cut: {decoded.cut}; no WARC-Truncated says so")
+    page = decoded.content
     if len(page) > config.max_html_bytes:
         return _too_large(record, None, config)
     charset = _CHARSET.search(content_type)
@@ -119,7 +124,7 @@ def _page(record: WarcRecord, config: IngestConfig) -> Document | Fault | Skippe
         offset=record.offset,
         source_id=_header(record, "warc-record-id"),
         url=(_header(record, "warc-target-uri") or "").strip("<>") or None,
-        metadata=_metadata(record, content_type=content_type, http_status="200"),
+        metadata=_metadata(record, content_type=content_type, http_status="200", body_cut=decoded.cut),
     )
 
 
@@ -140,7 +145,7 @@ def _plain_text(record: WarcRecord, config: IngestConfig) -> Document | Fault | 
     if isinstance(text, Fault):
         return Fault(text.offset, text.reason, text.detail, text.excerpt)
     repaired, changed = repair(text.removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\n"))
-    if not repaired.strip():
+    if is_blank(repaired):
         return _fault(record, "no_main_text", "its text is blank")
     return Document(
         offset=record.offset,
@@ -163,32 +168,9 @@ def _split_http(block: bytes) -> tuple[bytes, bytes]:
     return _LINE_BREAK.sub(b"\r\n", head) + b"\r\n\r\n", body
 
 
-def _decoded_body(record: WarcRecord, http: HeaderMap, response: bytes, max_bytes: int) -> bytes:
-    """The first bytes of the HTTP body without transfer and content encodings.
-
-    Raises:
-        ValueError: The body is cut.
-        OSError: The body cannot be decoded.
-    """
-    header = "WARC/1.1\r\nWARC-Type: response\r\nContent-Type: application/http; msgtype=response\r\n"
-    header += f"Content-Length: {len(response)}\r\n\r\n"
-    raw = io.BytesIO(header.encode() + response + b"\r\n\r\n")
-    found = next(iter(ArchiveIterator(raw, parse_http=False, stream_detect=False)))
-    # FastWARC gives as much of a cut gzip stream as there is, without a word.
-    is_gzip = (http.get("Content-Encoding") or "").strip().lower() in ("gzip", "x-gzip")
-    found.parse_http(auto_decode="transfer" if is_gzip else "all", max_header_len=_HTTP_HEADER_BYTES)
-    body = found.reader.read() if is_gzip else found.reader.read(max_bytes)
-    if not is_gzip or not body.startswith(GZIP_MAGIC):
-        # Some crawlers store the decoded body under the header of the encoded one.
-        return body[:max_bytes]
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        page = stream.decompress(body, max_bytes)
-    except zlib.error as error:
-        raise ValueError(f"its gzip stream is damaged ({error})") from None
-    if len(page) < max_bytes and not stream.eof and "warc-truncated" not in record.headers:
-        raise ValueError("its gzip stream is cut")
-    return page
+def _joined(http: HeaderMap, name: str) -> str:
+    """The values of a header field, which may come several times, as one list."""
+    return ", ".join(value for key, value in http.items() if key.lower() == name)
 
 
 def _wrong_digest(record: WarcRecord, payload: bytes | None) -> Fault | None:
@@ -203,6 +185,8 @@ def _wrong_digest(record: WarcRecord, payload: bytes | None) -> Fault | None:
 def _wrong_http_length(record: WarcRecord, http: HeaderMap, body: bytes) -> Fault | None:
     """A body shorter than HTTP says, where nothing says that the crawler stored it so."""
     stated = http.get("Content-Length") or ""
+    if _joined(http, "transfer-encoding"):
+        return None  # RFC 9112, 6.3: the chunks tell the length
     if "warc-block-digest" in record.headers or "warc-truncated" in record.headers or not stated.isdecimal():
         return None
     if len(stated) < 16 and int(stated) <= len(body):

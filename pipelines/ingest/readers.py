@@ -59,7 +59,7 @@ READERS: dict[str, Reader] = {
         Reader(
             "jsonl",
             read_jsonl,
-            (".jsonl", ".ndjson", ".json-lines", ".jsonlines"),
+            (".jsonl", ".ndjson", ".json-lines", ".jsonlines", ".json"),
             by_line=lambda _config: True,
         ),
         Reader("text", read_text, (".txt", ".text"), by_line=lambda config: config.text_unit == "line"),

@@ -49,6 +49,7 @@ class Fault:
         detail: One sentence with the value met and the limit it broke.
         excerpt: Up to 200 characters from the place, unprintable ones escaped.
         line: Line number from 1, where the reader knows it.
+        records: How many records it stands for, see `many_faults`.
     """
 
     offset: int
@@ -56,6 +57,7 @@ class Fault:
     detail: str
     excerpt: str = ""
     line: int | None = None
+    records: int = 1
 
 
 @dataclass(frozen=True, slots=True)

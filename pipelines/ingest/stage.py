@@ -11,7 +11,16 @@ import pyarrow as pa
 
 from conf.data import IngestConfig
 from pipelines.ingest import installation
-from pipelines.ingest.assemble import FAULTS, FOUND, PARTS, assemble, document_row, fault_row
+from pipelines.ingest.assemble import (
+    FAULTS,
+    FOUND,
+    PARTS,
+    ROW_BYTES,
+    assemble,
+    document_row,
+    fault_row,
+    row_bytes,
+)
 from pipelines.ingest.delta_table import numbered, read_tables
 from pipelines.ingest.discover import DELTA, InputFile, discover, fingerprint, split_version
 from pipelines.ingest.parts import Part, parts_of
@@ -33,12 +42,9 @@ _BYTES_PER_OPEN = 16 * 2**10
 _TASKS_PER_CORE = 16
 _TASK_BYTES = 64 * 2**20
 
-# About what a row takes besides its text.
-_ROW_BYTES = 200
-
 _PARTS_SCHEMA = (
     "path binary, source string, format string, compression string, num_bytes long, version string, "
-    "folder string, part long, start long, end long"
+    "folder string, part long, start long, end long, of long"
 )
 
 
@@ -104,7 +110,7 @@ def _row_of(part: Part) -> tuple[Any, ...]:
     file = part.file
     # A path may hold bytes that are no UTF-8, which a string column cannot carry.
     described = (os.fsencode(file.path), file.source, file.format, file.compression, file.num_bytes)
-    return (*described, file.version, file.folder, part.index, part.start, part.end)
+    return (*described, file.version, file.folder, part.index, part.start, part.end, part.of)
 
 
 def _same(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -116,7 +122,8 @@ def _part_of(row: dict[str, Any], config: IngestConfig) -> Part:
     if not config.inputs:
         path = installation.here(path, row["source"])
     names = ("source", "format", "compression", "num_bytes", "version", "folder")
-    return Part(InputFile(path, *(row[name] for name in names)), row["part"], row["start"], row["end"])
+    file = InputFile(path, *(row[name] for name in names))
+    return Part(file, row["part"], row["start"], row["end"], row["of"])
 
 
 def read_parts(parts: Iterable[Part], config: IngestConfig) -> Iterator[pa.RecordBatch]:
@@ -124,9 +131,10 @@ def read_parts(parts: Iterable[Part], config: IngestConfig) -> Iterator[pa.Recor
     rows = TaggedRows(FOUND)
     for part in parts:
         for found in read_part(part, config):
-            _add(rows, part, found)
-            if rows.is_full:
+            table, row, num_bytes = _row(part, found)
+            if not rows.has_room(num_bytes):
                 yield from rows.flush()
+            rows.add(table, row, num_bytes)
     yield from rows.flush()
 
 
@@ -138,18 +146,17 @@ def _reader(config: IngestConfig) -> Any:
     return read
 
 
-def _add(rows: TaggedRows, part: Part, found: Document | Quarantined | Summary) -> None:
+def _row(part: Part, found: Document | Quarantined | Summary) -> tuple[str, tuple[Any, ...], int]:
+    """The table of what was found, its row, and about how many bytes that has."""
     source = part.file.source
     if isinstance(found, Document):
         num_bytes = utf8_length(found.text)
         doc_id = document_id(source, found.offset, found.text, found.target)
         row = document_row(doc_id, source, found.offset, found, num_bytes)
-        rows.add(DOCUMENTS.name, row, num_bytes + _ROW_BYTES)
-    elif isinstance(found, Quarantined):
-        row = fault_row(source, found.scope, found.fault, part.index)
-        rows.add(FAULTS.name, row, 2 * _ROW_BYTES)
-    else:
-        rows.add(PARTS.name, _part_row(part, found), _ROW_BYTES)
+        return DOCUMENTS.name, row, row_bytes(found, num_bytes)
+    if isinstance(found, Quarantined):
+        return FAULTS.name, fault_row(source, found.scope, found.fault, part.index), ROW_BYTES
+    return PARTS.name, _part_row(part, found), ROW_BYTES
 
 
 def _part_row(part: Part, found: Summary) -> tuple[Any, ...]:

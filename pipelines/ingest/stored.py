@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import stat
@@ -15,12 +16,16 @@ import pyarrow as pa
 from conf.urls import without_secrets
 from pipelines.errors import RinglakeError
 from pipelines.ingest.record import Fault, FileFault
+from pipelines.ingest.xz_stream import XzStream
 from training.hadoop import use_shipped_configuration
 from training.storage import Folder
 
-Compression = Literal["none", "gzip", "zstd", "bz2"]
+Compression = Literal["none", "gzip", "zstd", "bz2", "xz", "lz4"]
 
 _BLOCK = 2**20
+
+_SHORTAGES = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What a process or a machine ran out of: memory, open files. It says nothing of the file."""
 
 
 class StorageError(RinglakeError):
@@ -45,6 +50,7 @@ class Stored:
         Raises:
             FileFault: 'unreadable': it is gone, may not be read, or is a pipe, socket, device or folder,
                 which could block for ever.
+            OSError: Memory or open files ran out.
             StorageError: The file system did not answer.
         """
         if self.folder:
@@ -64,12 +70,14 @@ class Stored:
 
         Raises:
             FileFault: 'unreadable'.
+            OSError: Memory or open files ran out.
             StorageError: The file system did not answer.
         """
         if not self.folder:
             try:
-                if compression == "none":
-                    return Path(self.path).open("rb")
+                if compression in ("none", "xz"):
+                    plain = Path(self.path).open("rb")  # noqa: SIM115 - the caller's to close
+                    return plain if compression == "none" else _buffered(XzStream(plain))
                 raw: Any = pa.OSFile(os.fsencode(self.path))
             except OSError as error:
                 raise FileFault(_unreadable(error)) from None
@@ -78,6 +86,8 @@ class Stored:
             remote = io.BufferedReader(_Remote(self), _BLOCK)
         if compression == "none":
             return remote
+        if compression == "xz":
+            return _buffered(XzStream(cast(BinaryIO, remote)))
         return _buffered(pa.CompressedInputStream(pa.PythonFile(remote, "r"), compression))
 
 
@@ -170,6 +180,9 @@ def _failures(stored: Stored) -> Any:
 
 
 def _unreadable(error: OSError) -> Fault:
+    """The fault of a file that cannot be opened; OSError again where it is not for the file."""
+    if error.errno in _SHORTAGES:
+        raise error
     words = {FileNotFoundError: "No such file or directory", PermissionError: "Permission denied"}
     words[IsADirectoryError] = "it is a folder"
     reason = error.strerror or words.get(type(error), type(error).__name__)

@@ -1,8 +1,9 @@
 """The records of a WARC file, framed so that a wrong length costs the record that has it and no other.
 
 Lenient readers look for the next record after a fault and give the faulty one, cut short, without a
-word. Here a record counts only if its block has the length it states and the end of record stands behind
-it; the search for the next record then begins inside the faulty block, which may have swallowed it.
+word. Here a record counts only if its block has the length it states and behind it stands the next record,
+or the file ends; the search for the next record then begins inside the faulty block, which may have
+swallowed it.
 Format: ISO 28500:2017 (WARC 1.1), sections 4 and 5.
 """
 
@@ -15,11 +16,18 @@ from typing import BinaryIO
 
 from pipelines.ingest.record import Fault, FileFault, excerpt
 
-_VERSION = re.compile(rb"WARC/1\.[01]\r?\n")
+# The drafts from 0.12 on have the same header and block.
+_VERSION = re.compile(rb"WARC/(?:1\.[0-9]|0\.[0-9]{1,2})[ \t]*\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 _VERSION_START = b"WARC/"
+
 _END_OF_RECORD = b"\r\n\r\n"
+
+# Two CR LF end a record; writers also leave some of them out, or write more or bare line feeds.
+_LINE_BREAKS = b"\r\n"
+_BEHIND_BYTES = 9
+_MAX_BEHIND_BYTES = 2**12
 
 _MAX_LINE_BYTES = 2**16
 _MAX_HEADER_BYTES = 2**18
@@ -95,10 +103,12 @@ def read_records(stream: BinaryIO, max_block_bytes: int) -> Iterator[WarcRecord 
             block = block[:_HEAD_BYTES]
         else:
             missing = size - len(block)
-        behind = source.read(len(_END_OF_RECORD) + len(_VERSION_START))
-        if not missing and _is_end(behind):
+        behind = source.read(_BEHIND_BYTES)
+        if len(behind) == _BEHIND_BYTES and len(behind.lstrip(_LINE_BREAKS)) < len(_VERSION_START):
+            behind += source.read(_MAX_BEHIND_BYTES)
+        if not missing and _is_end(block, behind):
             yield WarcRecord(start, headers, raw, block, size)
-            source.push(behind[len(_END_OF_RECORD) :])
+            source.push(behind.lstrip(_LINE_BREAKS))
             continue
         if missing:
             detail = f"the file ends {missing:,} bytes before the end of a block of {size:,} bytes"
@@ -115,18 +125,18 @@ def read_records(stream: BinaryIO, max_block_bytes: int) -> Iterator[WarcRecord 
         yield fault
 
 
-def _is_end(behind: bytes) -> bool:
-    """Whether a block ends in front of these bytes.
+def _is_end(block: bytes, behind: bytes) -> bool:
+    """Whether a block ends in front of these bytes: line breaks, then the next record or the end of the file.
 
-    The end of record alone does not tell: a length that is too large may lead to the end of the header
-    of the next record, which looks the same. Where the file is cut in the first word of the next record, what
-    is left of that word tells.
+    Line breaks alone do not tell: a length that is too large may lead to the end of the header of the next
+    record, which looks the same. Where the file is cut in the first word of the next record, what is left of
+    that word tells.
     """
-    if len(behind) <= len(_END_OF_RECORD):
-        return not behind.strip(b"\r\n")
-    following = behind[len(_END_OF_RECORD) :]
-    is_blank = not following.strip(b"\r\n")
-    return behind.startswith(_END_OF_RECORD) and (is_blank or _VERSION_START.startswith(following))
+    following = behind.lstrip(_LINE_BREAKS)
+    breaks = behind[: len(behind) - len(following)]
+    if not breaks.startswith(_END_OF_RECORD) and (block[-4:] + breaks).endswith(_END_OF_RECORD) and following:
+        return False  # the end is as it should be, but some of it lies inside the stated length
+    return following.startswith(_VERSION_START) or _VERSION_START.startswith(following)
 
 
 def _read_header(source: _Source, start: int, version: bytes) -> tuple[bytes, dict[str, str]] | Fault:

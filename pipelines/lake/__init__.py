@@ -13,7 +13,7 @@ from pipelines.lake.catalog import Catalog, TableInfo
 from pipelines.lake.external import ExternalTable, find_external, read_external
 from pipelines.lake.ledger import Ledger, RunRecord
 from pipelines.lake.paths import Lake
-from pipelines.lake.query import read_arrow, read_sql
+from pipelines.lake.query import read_arrow, read_sql, stream_arrow
 from pipelines.lake.tables import read_table, write_table
 
 __all__ = [
@@ -28,5 +28,6 @@ __all__ = [
     "read_external",
     "read_sql",
     "read_table",
+    "stream_arrow",
     "write_table",
 ]

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from pipelines.errors import InputError
 from pipelines.lake.paths import Lake
+from pipelines.lake.unreadable import in_one_line, told_of, unreadable
 from schemas import TABLES
 from training.data.snapshot import DataFile
 
@@ -48,8 +50,14 @@ class Catalog:
         return known + sorted(found - set(known))
 
     def exists(self, name: str) -> bool:
-        """Whether there is a table of that name."""
-        return DeltaTable.is_deltatable(self._lake.table(name))
+        """Whether there is a table of that name.
+
+        Raises:
+            EnvironmentProblem: Its folder may not be looked into, or its file system failed.
+            InputError: A file lies where its folder should be.
+        """
+        with told_of(self._lake, name):
+            return DeltaTable.is_deltatable(self._lake.table(name))
 
     def version(self, name: str) -> int | None:
         """The current version, None if there is no such table."""
@@ -57,15 +65,16 @@ class Catalog:
 
     def info(self, name: str, version: int | None = None) -> TableInfo:
         """A table at a version (None: the current one); InputError if there is no such table or version."""
-        table = self._open(name, version)
-        actions = pa.table(table.get_add_actions(flatten=True))
-        return TableInfo(
-            name=name,
-            version=table.version(),
-            rows=sum(actions.column("num_records").to_pylist()),
-            bytes=sum(actions.column("size_bytes").to_pylist()),
-            metadata=self._metadata(name, table.version()),
-        )
+        with told_of(self._lake, name):
+            table = self._open(name, version)
+            actions = pa.table(table.get_add_actions(flatten=True))
+            return TableInfo(
+                name=name,
+                version=table.version(),
+                rows=sum(actions.column("num_records").to_pylist()),
+                bytes=sum(actions.column("size_bytes").to_pylist()),
+                metadata=self._metadata(name, table.version()),
+            )
 
     def active_files(self, name: str, version: int, partition: dict[str, str]) -> tuple[DataFile, ...]:
         """Active files of one partition at one version, with their row counts.
@@ -78,13 +87,19 @@ class Catalog:
                 f"table {name} version {version} has deletion vectors, which the reader of training cannot "
                 f"apply; rewrite it first (REORG TABLE ... APPLY (PURGE))"
             )
-        actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        actions = pa.table(table.get_add_actions(flatten=True))
+        for key, value in partition.items():
+            actions = actions.filter(pc.equal(actions.column(f"partition.{key}"), value))
+        # Only these two columns: the others, least and greatest values, are many times as long.
+        paths, counts = (actions.column(column).to_pylist() for column in ("path", "num_records"))
         root = self._lake.table(name)
         return tuple(
-            DataFile(path=f"{root}/{action['path']}", num_rows=action["num_records"])
-            for action in actions
-            if all(action[f"partition.{key}"] == value for key, value in partition.items())
+            DataFile(path=f"{root}/{path}", num_rows=count) for path, count in zip(paths, counts, strict=True)
         )
+
+    def table_id(self, name: str) -> str:
+        """What the log calls the table: another one where a table was deleted and made again."""
+        return str(self._open(name).metadata().id)
 
     def commits(self, name: str) -> list[tuple[int, str, dict[str, Any]]]:
         """Version, operation and writer's metadata of each commit of a table, newest first.
@@ -99,6 +114,14 @@ class Catalog:
             )
             for commit in self._open(name).history()
         ]
+
+    def commits_naming(self, name: str, key: str) -> dict[str, int]:
+        """Version of each commit of a table whose log entry has a text under a key, by that text."""
+        return {
+            commit[key]: int(commit["version"])
+            for commit in self._open(name).history()
+            if isinstance(commit.get(key), str)
+        }
 
     def active_paths(self, name: str, version: int) -> set[str]:
         """Active files of a version, relative to the table's folder."""
@@ -123,10 +146,14 @@ class Catalog:
                 f"there is no table {name!r} in the lake {self._lake.location}; its tables: {known}"
             ) from None
         except DeltaError as error:
+            if version is None:
+                raise unreadable(self._lake, name, error) from error
             raise InputError(
                 f"table {name!r} of the lake {self._lake.location} cannot be opened"
-                f"{'' if version is None else f' at version {version}'}: {str(error).splitlines()[0]}"
+                f" at version {version}: {in_one_line(error)}"
             ) from None
+        except OSError as error:
+            raise unreadable(self._lake, name, error) from error
 
     def _metadata(self, name: str, version: int) -> dict[str, Any]:
         # Asked of the current version: the history of a table opened at an old one is numbered wrongly.

@@ -53,6 +53,8 @@ def find_external(given: str) -> ExternalTable:
         actions = pa.table(table.get_add_actions(flatten=True))
         sizes = actions.column("size_bytes").to_pylist()
         return ExternalTable(location, table.version(), str(table.metadata().id), sum(sizes))
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - the log's reader and each file system raise their own
         said = without_secrets(str(error)).partition("\n")[0] or type(error).__name__
         # The cause is left out: its message may hold the URL as it was given.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from conf.urls import without_secrets
 from pipelines.errors import EnvironmentProblem
 from training.storage import Folder
 
@@ -27,6 +28,15 @@ EXPIRE_SECONDS = 30.0
 """A lease that was not renewed for so long belongs to a process that is gone. Six renewals: a holder whose
 file system is slow keeps its lake."""
 
+LOOK_SECONDS = 1.0
+"""How often a holder compares the time since its last renewal with the clock."""
+
+END_SECONDS = 3.0
+"""How long a process that has lost its lease may take to end by itself; then it is ended."""
+
+LOST_EXIT_CODE = 4
+"""Exit code of such an end: the environment's, as for a lake that another process holds."""
+
 
 @contextmanager
 def held_by_lease(
@@ -35,8 +45,9 @@ def held_by_lease(
     """Holds a folder while the context lasts.
 
     No clocks are compared: a lease counts as alive if its content changes while one looks at it. If another
-    process takes the lease nevertheless (this one was suspended for longer than `expire_seconds`), this
-    process is interrupted as by Ctrl-C.
+    process takes the lease nevertheless (this one was suspended for longer than `expire_seconds`), or if no
+    renewal has come through for so long that another one may, this process is interrupted as by Ctrl-C, and
+    ended if that does not end it at once: what it wrote after that would be in another's lake.
 
     Args:
         folder: The folder.
@@ -51,11 +62,16 @@ def held_by_lease(
     stop = threading.Event()
     renewal = threading.Thread(target=lease.renew, args=(renew_seconds, stop), daemon=True)
     renewal.start()
+    # A thread of its own: a renewal may hang in the file system.
+    watch = threading.Thread(target=lease.watch, args=(renew_seconds, expire_seconds, stop), daemon=True)
+    watch.start()
     try:
         yield
     finally:
         stop.set()
-        renewal.join()
+        watch.join()
+        # One that hangs in the file system is not waited for: it is a daemon.
+        renewal.join(expire_seconds)
         lease.give_back()
 
 
@@ -64,6 +80,8 @@ class _Lease:
         self._folder = folder
         self._token = uuid.uuid4().hex
         self._beat = 0
+        self._renewed = time.monotonic()
+        self._lost = threading.Event()
 
     def _content(self) -> bytes:
         value = {
@@ -121,29 +139,49 @@ class _Lease:
 
     def renew(self, seconds: float, stop: threading.Event) -> None:
         """Renew it until told to stop."""
-        while not stop.wait(seconds):
+        while not stop.wait(seconds) and not self._lost.is_set():
+            began = time.monotonic()
             try:
                 found = self._read()
                 if found and found.get("token") != self._token:
-                    print(
-                        f"the lake {self._folder.location} was taken over by process "
-                        f"{found.get('process')} on {found.get('host')}, because this process stood still "
-                        f"for too long; ending",
-                        file=sys.stderr,
-                        flush=True,
+                    self._lose(
+                        f"was taken over by process {found.get('process')} on {found.get('host')}, because "
+                        f"this process stood still for too long"
                     )
-                    _thread.interrupt_main()
                     return
                 self._beat += 1
                 self._folder.replace(LOCK_FILE, self._content())
+                # Of the beginning: whoever looks may have seen the new content since then.
+                self._renewed = began
             except Exception as error:  # noqa: BLE001 - a client of a file system may raise anything
                 # The next renewal may come through; if none does, the lease expires.
                 print(
-                    f"the lock of the lake {self._folder.location} could not be renewed "
-                    f"({type(error).__name__}: {error}); trying again in {seconds:g} s",
+                    f"the lock of the lake {without_secrets(self._folder.location)} could not be renewed "
+                    f"({type(error).__name__}: {without_secrets(str(error))}); trying again in {seconds:g} s",
                     file=sys.stderr,
                     flush=True,
                 )
+
+    def watch(self, renew_seconds: float, expire_seconds: float, stop: threading.Event) -> None:
+        """End this process before another may take an unrenewed lease over."""
+        limit = expire_seconds - min(renew_seconds, expire_seconds / 6)
+        while not stop.wait(min(LOOK_SECONDS, renew_seconds)) and not self._lost.is_set():
+            silent = time.monotonic() - self._renewed
+            if silent > limit:
+                self._lose(f"could not be kept: its lock was not renewed for {silent:.0f} s")
+
+    def _lose(self, what: str) -> None:
+        if self._lost.is_set():
+            return
+        self._lost.set()
+        text = f"the lake {self._folder.location} {what}; ending"
+        with contextlib.suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
+        end = threading.Timer(END_SECONDS, os._exit, (LOST_EXIT_CODE,))
+        end.daemon = True
+        end.start()
+        # A real signal: it wakes a main thread that waits in a system call, for Spark's answer for example.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def give_back(self) -> None:
         """Remove the lease if it is still this process's."""

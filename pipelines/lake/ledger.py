@@ -10,10 +10,15 @@ from typing import Any
 import pyarrow as pa
 from deltalake import CommitProperties, write_deltalake
 
+from conf.urls import values_without_secrets
 from pipelines.lake.catalog import Catalog
 from pipelines.lake.paths import Lake
-from pipelines.lake.query import read_arrow
+from pipelines.lake.query import read_sql
+from pipelines.lake.unreadable import told_of
 from schemas import RUNS
+
+_RUN_ID = "run_id"
+"""Key of a commit of the ledger under which its log has the run's id."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,12 @@ class Ledger:
         self._lake = lake
 
     def append(self, record: RunRecord) -> None:
-        """Adds one run in one commit, which either happens or does not."""
+        """Adds one run in one commit, which either happens or does not.
+
+        What a stage measured may name places: URLs in it lose their secrets.
+        """
         row = asdict(record)
-        row["details"] = json.dumps(record.details, sort_keys=True)
+        row["details"] = json.dumps(values_without_secrets(record.details), sort_keys=True)
         for name in ("inputs", "outputs"):
             row[name] = list(row[name].items())
         schema = RUNS.arrow_schema()
@@ -59,14 +67,31 @@ class Ledger:
             self._lake.table(RUNS.name),
             pa.Table.from_pylist([row], schema=schema),
             mode="append",
-            commit_properties=CommitProperties(custom_metadata={"run_id": record.run_id}),
+            # Which run is the newest is told by the log's order, so none of it may expire.
+            configuration={"delta.enableExpiredLogCleanup": "false"},
+            commit_properties=CommitProperties(custom_metadata={_RUN_ID: record.run_id}),
         )
 
     def records(self) -> list[RunRecord]:
-        """All runs, oldest first."""
-        if not Catalog(self._lake).exists(RUNS.name):
+        """All runs in the order in which the table's log has them.
+
+        No clock is asked: it may have been set back between two runs, or be another machine's. Runs whose
+        commit the log no longer has are older than the others.
+
+        Raises:
+            InputError: The table is damaged.
+            EnvironmentProblem: It may not be read, or its file system failed.
+        """
+        with told_of(self._lake, RUNS.name):
+            return self._records()
+
+    def _records(self) -> list[RunRecord]:
+        catalog = Catalog(self._lake)
+        if not catalog.exists(RUNS.name):
             return []
-        rows = read_arrow(self._lake, RUNS.name).to_pylist(maps_as_pydicts="strict")
+        commits = catalog.commits_naming(RUNS.name, _RUN_ID)
+        query = f"SELECT * FROM {RUNS.name}"  # noqa: S608 - a name of ours
+        rows = read_sql(self._lake, query, {RUNS.name: catalog.info(RUNS.name).version})
         names = {item.name for item in fields(RunRecord)}
         records = [
             RunRecord(**{key: value for key, value in row.items() if key in names and key != "details"})
@@ -76,7 +101,7 @@ class Ledger:
             RunRecord(**{**asdict(record), "details": json.loads(row["details"])})
             for record, row in zip(records, rows, strict=True)
         ]
-        return sorted(records, key=lambda record: record.started_at)
+        return sorted(records, key=lambda record: (commits.get(record.run_id, -1), record.started_at))
 
     def latest(self, stage: str, state: str = "succeeded") -> RunRecord | None:
         """The newest run of a stage in a state, None if there is none."""

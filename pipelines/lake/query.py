@@ -6,7 +6,8 @@ that ends soon after was seen to abort in 10 of 25 trials (deltalake 1.6.6, pyar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from deltalake import QueryBuilder
 from pipelines.errors import InputError
 from pipelines.lake.catalog import Catalog
 from pipelines.lake.paths import Lake
+from pipelines.lake.unreadable import told_of
 from schemas.token_ids import flat_ids
 
 
@@ -40,6 +42,40 @@ def read_arrow(
     Raises:
         InputError: There is no such table or version, or the condition is no valid SQL.
     """
+    with _asked(lake, name, columns, where, version, limit) as rows:
+        found = pa.table(rows.read_all())
+    if "input_ids" not in found.column_names:
+        return found
+    return _with_numbers(found, Catalog(lake).info(name, version).metadata.get("token_bytes"))
+
+
+def stream_arrow(
+    lake: Lake,
+    name: str,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+    version: int | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of `read_arrow` batch by batch, of which a few are in memory at a time.
+
+    Args and errors are those of `read_arrow`; a condition that is no SQL is told at the first batch.
+    """
+    size = Catalog(lake).info(name, version).metadata.get("token_bytes")
+    with _asked(lake, name, columns, where, version, 0) as rows:
+        for batch in rows:
+            yield from _with_numbers(pa.table(pa.record_batch(batch)), size).to_batches()
+
+
+@contextmanager
+def _asked(
+    lake: Lake,
+    name: str,
+    columns: Sequence[str] | None,
+    where: str | None,
+    version: int | None,
+    limit: int,
+) -> Iterator[Any]:
+    """The answer to a question, a reader of batches; what goes wrong meanwhile is told as the user's."""
     table = Catalog(lake).delta_table(name, version)
     wanted = "*" if columns is None else ", ".join(_quoted(column) for column in columns)
     sql = f"SELECT {wanted} FROM t"  # noqa: S608 - column names are quoted, the condition is the user's own
@@ -48,7 +84,9 @@ def read_arrow(
     if limit:
         sql += f" LIMIT {limit}"
     try:
-        found = pa.table(QueryBuilder().register("t", table).execute(sql).read_all())
+        yield QueryBuilder().register("t", table).execute(sql)
+    except MemoryError:
+        raise
     except Exception as error:
         first = str(error).strip().splitlines()[0]
         condition = "" if where is None else f" WHERE {where}"
@@ -56,14 +94,12 @@ def read_arrow(
             f"table {name!r} cannot be queried{condition}: {first}; "
             f"its columns: {', '.join(field.name for field in table.schema().fields)}"
         ) from error
-    if "input_ids" in found.column_names:
-        size = Catalog(lake).info(name, version).metadata.get("token_bytes")
-        return _with_numbers(found, size) if size in (2, 4) else found
-    return found
 
 
-def _with_numbers(found: pa.Table, size: int) -> pa.Table:
-    """The rows with `input_ids` as numbers instead of bytes."""
+def _with_numbers(found: pa.Table, size: int | None) -> pa.Table:
+    """The rows with `input_ids`, where there are any of a known size, as numbers instead of bytes."""
+    if "input_ids" not in found.column_names or size not in (2, 4):
+        return found
     place = found.schema.get_field_index("input_ids")
     column = found.column(place).cast(pa.binary()).combine_chunks()
     ids, lengths = flat_ids(column, size)
@@ -92,7 +128,8 @@ def read_sql(lake: Lake, sql: str, versions: Mapping[str, int]) -> list[dict[str
     builder = QueryBuilder()
     for name, version in versions.items():
         builder = builder.register(name, catalog.delta_table(name, version))
-    return list(pa.table(builder.execute(sql).read_all()).to_pylist(maps_as_pydicts="strict"))
+    with told_of(lake, ", ".join(versions)):
+        return list(pa.table(builder.execute(sql).read_all()).to_pylist(maps_as_pydicts="strict"))
 
 
 def _quoted(column: str) -> str:

@@ -15,8 +15,9 @@ from pyspark.sql import functions as F
 from conf.corpus import MixConfig, MixGroup
 from conf.errors import ConfigError
 from pipelines.errors import InputError
-from pipelines.stage import StageOutput
+from pipelines.stage import StageOutput, release
 from schemas import MIXED
+from training.seeds import Purpose
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -72,7 +73,11 @@ def mix(tokens: DataFrame, corpus: DataFrame, config: MixConfig) -> StageOutput:
     """
     if not config.groups:
         raise ConfigError("mix.groups is empty, so there is nothing to mix; name at least one group")
-    place = F.shiftrightunsigned(F.xxhash64(F.lit(config.seed), F.col("doc_id")), 1)
+    # Packing orders documents by the same hash: without the purpose, equal seeds would put all that is taken
+    # of a group into a few of its buckets.
+    place = F.shiftrightunsigned(
+        F.xxhash64(F.lit(int(Purpose.MIXTURE)), F.lit(config.seed), F.col("doc_id")), 1
+    )
     grouped = (
         tokens.select("doc_id", "split", (F.col("num_tokens") + 1).alias("num_tokens"))
         .join(corpus.select("doc_id", "source", "lang"), "doc_id")
@@ -84,7 +89,7 @@ def mix(tokens: DataFrame, corpus: DataFrame, config: MixConfig) -> StageOutput:
         shares = _shares(sums, config)
         limits = _limits(grouped, sums, shares)
     except BaseException:
-        grouped.unpersist()
+        release(grouped)
         raise
     mixed = grouped.withColumn("copies", _copies(shares, limits)).select(*MIXED.column_names)
     return StageOutput(tables={MIXED.name: mixed}, shared=(grouped,), details=_details(shares, sums))

@@ -110,7 +110,9 @@ def by_bucket(rows: list[tuple[str, int, int]], bits: int) -> dict[str, Ints]:
     """Rows (split, bucket, value) as an array of the buckets for each split; 0 where there is none."""
     found: dict[str, Ints] = {}
     for split, bucket, value in rows:
-        found.setdefault(split, np.zeros(2**bits, np.int64))[bucket] = value
+        if split not in found:
+            found[split] = np.zeros(2**bits, np.int64)
+        found[split][bucket] = value
     return found
 
 

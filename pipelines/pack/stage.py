@@ -19,13 +19,16 @@ from pipelines.stage import STATISTICS_OF, StageOutput
 from pipelines.worker import Kernel, lasting
 from schemas import SEQUENCES
 from schemas.token_ids import token_bytes
-from training.data.permutation import Permutation, derive_seed
+from training.data.permutation import Permutation
+from training.seeds import Purpose, derive_seed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_SHUFFLE = 21
-"""Purpose of the seed of the global shuffle, so that it is unrelated to other uses of the same seed."""
+MOST_FILES = 16_384
+"""Files of a split. Each gets rows from every task of the shuffle before it: 11,000 tasks, as 1 TB of text
+has, give 100 million blocks of 5 KB; 140,000 files of 8,192 sequences would make it 1.6 billion of 0.3 KB.
+Training reads a footer of each file and keeps 16 bytes a row group in every rank."""
 
 _FRAGMENTS = pa.schema(
     [
@@ -49,7 +52,8 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
     split is padded. By best fit no document is cut that fits a sequence; sequences are padded where
     nothing else fits. `num_tokens` says how far a sequence is filled. sequence_id is a keyed permutation of
     the position, so that neighbours in the stream are not neighbours in training. Rows come sorted,
-    partitioned so that a file holds the sequence_ids k * rows_per_file up to the next multiple.
+    partitioned so that a file holds the sequence_ids k * rows_per_file up to the next multiple;
+    `details` say how many those are and how many a row group is to have, see `widened`.
 
     Args:
         tokens: Table `tokens`; with a column `copy`, rows of a document are copies of it, each packed.
@@ -71,6 +75,7 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
         counts, bases = _plan_stream(config, streams)
     else:
         counts, bases = _plan_best_fit(tokens, config, streams)
+    config = widened(config, max(counts.values()))
     first_file, num_files = {}, 0
     for split, count in counts.items():
         first_file[split] = num_files
@@ -94,8 +99,27 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
             "sequences_by_split": counts,
             "padding_tokens": padding,
             "num_files": num_files,
+            "rows_per_file": config.rows_per_file,
+            "rows_per_group": config.rows_per_group,
         },
     )
+
+
+def widened(config: PackConfig, num_sequences: int) -> PackConfig:
+    """The section with files and row groups that are doubled until a split has at most `MOST_FILES` files.
+
+    Both, so that a file has as many row groups: for each block that training reads it may have to read a
+    footer, which is as long as they are many.
+
+    Args:
+        config: The section `pack`.
+        num_sequences: Sequences of the largest split.
+    """
+    factor = 1
+    while -(-num_sequences // (factor * config.rows_per_file)) > MOST_FILES:
+        factor *= 2
+    wide = {name: factor * getattr(config, name) for name in ("rows_per_file", "rows_per_group")}
+    return config.model_copy(update=wide)
 
 
 def write_settings(config: PackConfig) -> dict[str, str]:
@@ -164,7 +188,7 @@ def _labeller(
 
     def label(split: str, fragments: Fragments) -> pa.RecordBatch:
         if split not in shuffles:
-            shuffles[split] = Permutation(counts[split], derive_seed(config.seed, _SHUFFLE))
+            shuffles[split] = Permutation(counts[split], derive_seed(config.seed, Purpose.SEQUENCE_ORDER))
         ids = shuffles[split](fragments.position)
         return pa.RecordBatch.from_arrays(
             [

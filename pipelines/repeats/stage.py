@@ -19,7 +19,8 @@ from conf.corpus import RepeatsConfig
 from conf.errors import ConfigError
 from pipelines.dedup.shingles import U64
 from pipelines.repeats.units import Units, excerpts_of, units_of, without
-from pipelines.stage import Say, StageOutput
+from pipelines.stage import Say, StageOutput, release
+from pipelines.tagged import MAX_BATCH_ROWS
 from pipelines.worker import Kernel, lasting
 from schemas import CLEAN, EMPTIED, REPEATS, TRIMMED
 
@@ -85,7 +86,7 @@ def repeats(clean: DataFrame, config: RepeatsConfig, say: Say = lambda _line: No
         dropped = counted.where(F.col("num_documents") >= least)
         repeated = _collected(dropped)
     except BaseException:
-        counted.unpersist()
+        release(counted)
         raise
     shipped = clean.sparkSession.sparkContext.broadcast(repeated)
     judged = clean.select(*CLEAN.column_names).mapInArrow(
@@ -169,14 +170,17 @@ def _unit_counter(config: RepeatsConfig) -> Kernel:
             begins = np.ones(len(hashes), dtype=np.bool_)
             begins[1:] = (hashes[1:] != hashes[:-1]) | (document[1:] != document[:-1])
             firsts = np.flatnonzero(begins)
-            yield pa.RecordBatch.from_arrays(
-                [
-                    pa.array(hashes[firsts].view(np.int64)),
-                    part["doc_id"].take(pa.array(document[firsts])),
-                    pa.array(np.diff(firsts, append=len(hashes))),
-                ],
-                names=["unit_hash", "doc_id", "occurrences"],
-            )
+            numbers, counts = hashes[firsts].view(np.int64), np.diff(firsts, append=len(hashes))
+            # A document of short lines has millions of units, each with the document's id.
+            for start in range(0, len(firsts), MAX_BATCH_ROWS):
+                end = start + MAX_BATCH_ROWS
+                owners = pa.array(document[firsts[start:end]])
+                columns = [
+                    pa.array(numbers[start:end]),
+                    part["doc_id"].take(owners),
+                    pa.array(counts[start:end]),
+                ]
+                yield pa.RecordBatch.from_arrays(columns, names=["unit_hash", "doc_id", "occurrences"])
 
     return run
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
 from conf import RunConfig
-from pipelines.lake import Lake, Ledger
+from conf.urls import without_secrets
+from pipelines.lake import Lake, Ledger, RunRecord
 from pipelines.report import clusters, content, flow, learning, overlaps, removed
 from pipelines.report.facts import STAGES, Facts, TableState
 from pipelines.report.origin import origin
 from pipelines.report.summary import Tables
+from pipelines.run.artefacts import NOTED, files_identity, is_left
 from schemas import TABLES
+from training.storage import File
 
 
 def collect(
@@ -36,7 +40,7 @@ def collect(
     repeats = overlaps.repeats(tables, newest.get("dedup"), chars)
     return Facts(
         name=config.name,
-        lake=config.lake,
+        lake=without_secrets(config.lake),
         written_at=datetime.now(UTC),
         steps=flow.steps(tables, sums, runs, duplicates, tokens, contamination, repeats),
         runs=runs,
@@ -55,9 +59,20 @@ def collect(
         lengths=content.lengths(sums),
         tokens=tokens,
         training=learning.training(lake, newest.get("train")),
-        evaluation=learning.evaluation(lake) if "evaluate" in newest else None,
-        samples=learning.samples(lake) if "generate" in newest else (),
+        evaluation=learning.evaluation(lake) if _is_own(records, lake, "evaluate", lake.evaluation) else None,
+        samples=learning.samples(lake) if _is_own(records, lake, "generate", lake.samples) else (),
     )
+
+
+def _is_own(records: Sequence[RunRecord], lake: Lake, stage: str, file: File) -> bool:
+    """Whether a file is the one that the newest run of its stage left, of the newest training's model."""
+    succeeded = [record for record in records if record.state == "succeeded"]
+    own = [at for at, record in enumerate(succeeded) if record.stage == stage]
+    trained = [at for at, record in enumerate(succeeded) if record.stage == "train"]
+    if not own or (trained and trained[-1] > own[-1]):
+        return False
+    noted = succeeded[own[-1]].details.get(NOTED)
+    return noted is None or is_left(noted, files_identity(lake, [file]))
 
 
 def _table_states(tables: Tables) -> tuple[TableState, ...]:

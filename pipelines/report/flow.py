@@ -32,8 +32,14 @@ def stage_runs(records: Sequence[RunRecord], versions: Mapping[str, int]) -> tup
         versions: Current version of every table.
     """
     succeeded, failed = newest(records), newest(records, "failed")
+    place = {record.run_id: number for number, record in enumerate(records)}
+    later = {
+        stage: run
+        for stage, run in failed.items()
+        if stage in succeeded and place[run.run_id] > place[succeeded[stage].run_id]
+    }
     return tuple(
-        _stage_run(succeeded[stage], failed.get(stage), versions) for stage in ORDER if stage in succeeded
+        _stage_run(succeeded[stage], later.get(stage), versions) for stage in ORDER if stage in succeeded
     )
 
 
@@ -60,7 +66,7 @@ def _stage_run(run: RunRecord, failure: RunRecord | None, versions: Mapping[str,
         config_hash=run.config_hash,
         code_version=run.code_version,
         stale=stale,
-        failed_since=failure.error if failure and failure.started_at > run.started_at else None,
+        failed_since=failure.error if failure else None,
     )
 
 
@@ -88,7 +94,7 @@ def steps(
         found = by_stage["ingest"].rows_in if "ingest" in by_stage else None
         if found is not None:
             result.append(Step("records", "found in the input files", found))
-        unread = tables.rows("quarantine") if "quarantine" in tables else 0
+        unread = by_stage["ingest"].quarantined if "ingest" in by_stage else 0
         lost = _losses("quarantined", unread, None)
         result.append(_step("documents", "could be read", sums["documents"], lost))
     if "clean" in sums:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from conf.urls import without_secrets
 from pipelines.lake import Lake, RunRecord
 from pipelines.lake.paths import read_json
 from pipelines.report import text
@@ -93,8 +94,10 @@ def _metrics_folder(lake: Lake, details: Mapping[str, Any]) -> Folder:
         raise ValueError("the training run names no metrics file")
     root = lake.location
     if not lake.root.is_local:
-        inside = named.startswith(f"{root}/") and ".." not in named.split("/")
-        path = named
+        # The ledger has the place without secrets, which opening it needs.
+        shown = without_secrets(root)
+        inside = named.startswith(f"{shown}/") and ".." not in named.split("/")
+        path = root + named.removeprefix(shown)
     else:
         resolved = (lake.root.local_path / named).resolve()
         inside, path = resolved.is_relative_to(lake.root.local_path.resolve()), str(resolved)

@@ -21,22 +21,28 @@ def quarantine(tables: Tables) -> Quarantine | None:
     """All reasons counted, whole files before single records, and the first rows."""
     if "quarantine" not in tables:
         return None
-    total = tables.rows("quarantine")
-    if not total:
+    num_rows = tables.rows("quarantine")
+    if not num_rows:
         return Quarantine(0, (), ())
     frame = tables.frame("quarantine")
+    if "records" not in frame.columns:
+        # Tables of earlier versions have a row for each record.
+        frame = frame.withColumn("records", F.lit(1))
     first = frame.orderBy("scope", "source", "offset", "reason").limit(MAX_QUARANTINE_ROWS).collect()
     rows = tuple(
         QuarantineRow(**{name: row[name] for name in QuarantineRow.__dataclass_fields__}) for row in first
     )
-    if total <= MAX_QUARANTINE_ROWS:
-        counted = list(Counter((row.reason, row.scope) for row in rows).items())
+    if num_rows <= MAX_QUARANTINE_ROWS:
+        counts: Counter[tuple[str, str]] = Counter()
+        for row in first:
+            counts[row["reason"], row["scope"]] += row["records"]
+        counted = list(counts.items())
     else:
-        grouped = frame.groupBy("reason", "scope").count().collect()
+        grouped = frame.groupBy("reason", "scope").agg(F.sum("records").alias("count")).collect()
         counted = [((row["reason"], row["scope"]), row["count"]) for row in grouped]
     reasons = [ReasonCount(reason, scope, int(number)) for (reason, scope), number in counted]
     reasons.sort(key=lambda item: (-item.count, item.reason, item.scope))
-    return Quarantine(total, tuple(reasons), rows)
+    return Quarantine(sum(item.count for item in reasons), tuple(reasons), rows)
 
 
 def rejections(tables: Tables, examples: int, chars: int) -> Rejections | None:

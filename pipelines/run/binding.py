@@ -11,7 +11,7 @@ from pyspark import StorageLevel
 from pipelines.lake import write_table
 from pipelines.run.context import Context
 from pipelines.run.progress import SparkProgress
-from pipelines.stage import StageOutput
+from pipelines.stage import StageOutput, release
 
 
 def write_output(
@@ -38,8 +38,7 @@ def write_output(
             after()
         return versions
     finally:
-        for frame in output.shared:
-            frame.unpersist()
+        release(*output.shared)
 
 
 def rows_of(context: Context, versions: Mapping[str, int]) -> dict[str, int]:

@@ -7,6 +7,8 @@ import threading
 import time
 from typing import TextIO
 
+from conf.urls import without_secrets
+
 QUIET_SECONDS = 2.0
 """A live line is shown from this age on, and where there is no terminal again every LINE_SECONDS."""
 
@@ -29,7 +31,7 @@ class Console:
         """A line that stays."""
         with self._lock:
             self._erase()
-            self._stream.write(printable(line) + "\n")
+            self._stream.write(_shown(line) + "\n")
             self._stream.flush()
             self._last = self._touched = time.monotonic()
 
@@ -43,11 +45,11 @@ class Console:
             self._touched = time.monotonic()
             if self._terminal:
                 self._erase()
-                self._live = printable(line)[:118]
+                self._live = _shown(line)[:118]
                 self._stream.write(self._live)
                 self._stream.flush()
             elif time.monotonic() - self._last >= LINE_SECONDS:
-                self._stream.write(printable(line) + "\n")
+                self._stream.write(_shown(line) + "\n")
                 self._stream.flush()
                 self._last = time.monotonic()
 
@@ -55,6 +57,11 @@ class Console:
         if self._live:
             self._stream.write("\r" + " " * len(self._live) + "\r")
             self._live = ""
+
+
+def _shown(line: str) -> str:
+    """A line of a log that others may read: URLs in it lose their secrets."""
+    return printable(without_secrets(line))
 
 
 def printable(text: str) -> str:

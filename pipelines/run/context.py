@@ -8,10 +8,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf import RunConfig
 from pipelines.errors import InputError
+from pipelines.granted import shortfalls
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo, read_table
 from pipelines.run.console import Console
+from pipelines.run.shortage import SparkFacts
 from pipelines.run.snapshots import take_snapshot
-from pipelines.session import open_session
+from pipelines.session import facts_of, fit_shuffles, jvm_status, open_session
 from training.data.snapshot import Snapshot
 
 
@@ -25,6 +27,8 @@ class Context:
         console: Where progress goes.
         run_file: The run file as the user named it, for messages and the report.
         overrides: The `--set` texts and flags, likewise.
+        forced: Whether stages are run that are up to date; training then does not take what it finished.
+        spark_facts: What is known of the session, once there is one.
     """
 
     config: RunConfig
@@ -32,7 +36,10 @@ class Context:
     console: Console
     run_file: str = ""
     overrides: tuple[str, ...] = ()
+    forced: bool = False
+    spark_facts: SparkFacts = field(default_factory=SparkFacts, repr=False)
     _spark: SparkSession | None = field(default=None, repr=False)
+    _text_bytes: int = 0
 
     @property
     def catalog(self) -> Catalog:
@@ -50,7 +57,27 @@ class Context:
         if self._spark is None:
             self.console.say(f"starting Spark on {self.config.spark.master}")
             self._spark = open_session(self.config.spark, self.config.name, self.lake.spark_log)
+            self.spark_facts = facts_of(self._spark, self.lake.spark_log)
+            fit_shuffles(self._spark, self.config.spark, self._text_bytes)
+            for line in shortfalls(self._spark):
+                self.console.say(f"note: {line}")
         return self._spark
+
+    @property
+    def started(self) -> SparkSession | None:
+        """The session if it has been started."""
+        return self._spark
+
+    def fit(self, text_bytes: int) -> None:
+        """Sizes the shuffles of the stage at hand by the bytes of text that it reads, about."""
+        self._text_bytes = text_bytes
+        if self._spark is not None:
+            fit_shuffles(self._spark, self.config.spark, text_bytes)
+
+    @property
+    def jvm_status(self) -> int | None:
+        """Exit status of the driver's JVM that this process started; None while it lives."""
+        return None if self._spark is None else jvm_status(self._spark)
 
     def input(self, name: str) -> DataFrame:
         """A table at its current version, pinned; InputError if it is missing or has no rows."""

@@ -6,19 +6,26 @@ import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+from pipelines.errors import EnvironmentProblem, RinglakeError
 from pipelines.interrupt import forget_interrupts, was_interrupted
 from pipelines.lake import RunRecord
+from pipelines.run.artefacts import NOTED, is_left
 from pipelines.run.context import Context
 from pipelines.run.failure import explain, in_our_words
 from pipelines.run.heartbeat import Heartbeat
-from pipelines.run.keys import config_json, digest, run_key
+from pipelines.run.keys import config_json, digest, run_key, shown_config
+from pipelines.run.libraries import versions
 from pipelines.run.memory import PeakMemory
+from pipelines.run.shuffles import shuffled_bytes
 from pipelines.run.stage import Outcome, Stage
+from pipelines.run.stage_code import stage_code
 from pipelines.run.version import code_version
+from pipelines.sizing import STORED_TO_TEXT
 
 
-def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -> None:
+def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -> list[RunRecord]:
     """Runs the stages that are not up to date, in the order given.
 
     Args:
@@ -26,43 +33,52 @@ def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -
         stages: What to run.
         force: Run them even if nothing changed.
 
+    Returns:
+        The run of each stage that made what is there now.
+
     Raises:
         RinglakeError: A stage failed; it is recorded as failed, and its tables are as before.
     """
+    context.forced = force
     context.lake.create()
+    records = []
     with context.lake.locked():
         for number, stage in enumerate(stages, start=1):
             title = f"[{number}/{len(stages)}] {stage.name}"
             if not force and (done := up_to_date(context, stage)):
                 context.console.say(f"{title}: up to date ({_versions(done.outputs) or 'nothing changed'})")
+                records.append(done)
                 continue
             context.console.say(f"{title}: {stage.purpose}")
-            _run(context, stage)
+            records.append(_run(context, stage))
+    return records
 
 
 def up_to_date(context: Context, stage: Stage) -> RunRecord | None:
     """The run that made what the stage would make again, None if it has to run.
 
-    It need not run if its newest successful run had the same configuration, inputs and code, and
-    what that run left is still the current version of each table and on disk.
+    It need not run if its newest successful run had the same configuration, inputs, code and libraries, and
+    what that run left is still the current version of each table, and on disk as that run left it.
     """
     record = context.ledger.latest(stage.name)
     if record is None or any(not context.catalog.exists(name) for name in stage.reads(context)):
         return None
-    if record.run_key != _key(context, stage, _input_versions(context, stage)):
+    if record.run_key != stage_key(context, stage, _input_versions(context, stage)):
         return None
     if any(context.catalog.version(name) != version for name, version in record.outputs.items()):
         return None
-    if any(not path.exists() for path in stage.artefacts(context)):
+    if not is_left(record.details.get(NOTED), stage.artefacts(context, record.details)):
         return None
     return record
 
 
-def _run(context: Context, stage: Stage) -> None:
+def _run(context: Context, stage: Stage) -> RunRecord:
     started, clock = datetime.now(UTC), time.monotonic()
-    inputs = _input_versions(context, stage)
+    tables = [context.catalog.info(name) for name in stage.reads(context)]
+    inputs = {table.name: table.version for table in tables}
+    context.fit(STORED_TO_TEXT * sum(table.bytes for table in tables))
     config = config_json(stage.config(context))
-    key = _key(context, stage, inputs)
+    key = stage_key(context, stage, inputs)
     metadata = {
         "stage": stage.name,
         "run_key": key,
@@ -72,15 +88,22 @@ def _run(context: Context, stage: Stage) -> None:
     }
     outcome: Outcome | None = None
     failure: BaseException | None = None
+    left: dict[str, str] = {}
     memory = PeakMemory()
+    before = shuffled_bytes(context.started)
     forget_interrupts()
     with memory, Heartbeat(context.console, stage.name):
         try:
             outcome = stage.execute(context, metadata)
             outcome.tally.check(stage.name)
+            left = stage.artefacts(context, outcome.details)
+            if outcome.refusal is not None:
+                raise outcome.refusal
         except BaseException as error:  # noqa: BLE001 - recorded, then raised again below
             failure = KeyboardInterrupt() if was_interrupted() else error
     seconds = time.monotonic() - clock
+    shuffled = shuffled_bytes(context.started) - before if failure is None else 0
+    told = _told(context, stage.name, failure)
     tally = outcome.tally if outcome is not None else None
     record = RunRecord(
         run_id=uuid.uuid4().hex,
@@ -88,7 +111,7 @@ def _run(context: Context, stage: Stage) -> None:
         state="failed" if failure is not None else "succeeded",
         run_key=key,
         config_hash=digest(config),
-        config=config,
+        config=shown_config(config),
         code_version=code_version(),
         started_at=started,
         seconds=round(seconds, 3),
@@ -101,31 +124,76 @@ def _run(context: Context, stage: Stage) -> None:
         rows_rejected=tally.rows_rejected if tally else 0,
         rows_quarantined=tally.rows_quarantined if tally else 0,
         rows_duplicate=tally.rows_duplicate if tally else 0,
-        details=outcome.details if outcome is not None else {},
-        error=explain(failure) if failure is not None else None,
+        details=_details(outcome, left, shuffled),
+        error=_reason(failure, told),
     )
     if failure is not None and not isinstance(failure, Exception):
         raise failure  # Ctrl-C and the like: nothing more is written
-    context.ledger.append(record)
-    if failure is not None:
-        raise in_our_words(stage.name, failure) from failure
+    _record(context, record, failure)
+    if told is not None:
+        raise told from failure
     assert tally is not None
     rate = f", {tally.rows_in / seconds:,.0f} {tally.unit}/s" if seconds > 0 and tally.rows_in else ""
     counts = f"{tally} {tally.unit}; " if tally.rows_in else ""
-    context.console.say(f"    {counts}{seconds:.1f} s{rate}, peak memory {memory.peak_mb / 1024:.1f} GiB")
+    use = f"peak memory {memory.peak_mb / 1024:.1f} GiB"
+    use += f", {shuffled / 2**20:,.0f} MiB shuffled" if shuffled >= 2**20 else ""
+    context.console.say(f"    {counts}{seconds:.1f} s{rate}, {use}")
+    return record
+
+
+def _told(context: Context, stage: str, failure: BaseException | None) -> RinglakeError | None:
+    """A failure as the user is told; None where there is none, or it is an interrupt."""
+    if not isinstance(failure, Exception):
+        return None
+    return in_our_words(stage, failure, context.spark_facts, context.jvm_status)
+
+
+def _reason(failure: BaseException | None, told: RinglakeError | None) -> str | None:
+    """What the ledger says of a failure: of a shortage what the user reads, else the cause in short."""
+    if failure is None:
+        return None
+    return str(told) if isinstance(told, EnvironmentProblem) else explain(failure)
+
+
+def _details(outcome: Outcome | None, left: dict[str, str], shuffled: int) -> dict[str, Any]:
+    if outcome is None:
+        return {}
+    return outcome.details | {"shuffled_bytes": shuffled} | ({NOTED: left} if left else {})
+
+
+def _record(context: Context, record: RunRecord, failure: BaseException | None) -> None:
+    """Adds the run to the ledger; where that fails, the failure of the stage itself is what is told.
+
+    Raises:
+        RinglakeError: The stage succeeded, but its run could not be recorded.
+    """
+    try:
+        context.ledger.append(record)
+    except Exception as error:
+        where = f"the table 'runs' of the lake {context.lake.location}"
+        if failure is not None:
+            context.console.say(f"    the failure could not be recorded in {where}: {explain(error)}")
+            return
+        told = in_our_words(record.stage, error, context.spark_facts, context.jvm_status)
+        raise type(told)(
+            f"{told}. The stage was finished, but its run could not be recorded in {where}; the same command "
+            "repeats the stage"
+        ) from error
 
 
 def _input_versions(context: Context, stage: Stage) -> dict[str, int]:
     return {name: context.catalog.info(name).version for name in stage.reads(context)}
 
 
-def _key(context: Context, stage: Stage, inputs: dict[str, int]) -> str:
+def stage_key(context: Context, stage: Stage, inputs: dict[str, int]) -> str:
+    """The key of a stage: another one as soon as anything that decides its result is another."""
     return run_key(
         stage.name,
         config_json(stage.config(context)),
         inputs,
         stage.fingerprint(context),
-        code_version(),
+        stage_code(stage),
+        versions(stage.libraries(context)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from conf.learn import ModelConfig
@@ -11,8 +12,10 @@ from pipelines.features.stage import features
 from pipelines.features.vectors import token_sentences
 from pipelines.lake import read_arrow
 from pipelines.run.accounting import Tally
+from pipelines.run.artefacts import files_identity
 from pipelines.run.binding import rows_of, watched, write_output
 from pipelines.run.context import Context
+from pipelines.run.libraries import FEATURES
 from pipelines.run.stage import Outcome, Stage
 
 FROM_FEATURES = "features"
@@ -41,9 +44,9 @@ def _features(context: Context, metadata: dict[str, Any]) -> Outcome:
         name, content = embedding_file(vectors, made["vocab_size"])
         folder = context.lake.embeddings
         folder.create()
-        if not folder.exists(name):
-            folder.replace(name, content)
-        details["embeddings"] = folder.file(name).location
+        # Named by content: what lies there under this name is this content, or damaged.
+        folder.replace(name, content)
+        details["embeddings"] = name
         context.console.say(
             f"    {vectors.num_rows:,} of {made['vocab_size']:,} tokens have a vector; to start a model from "
             f"them: --set model.embeddings={FROM_FEATURES}"
@@ -62,21 +65,21 @@ def with_embeddings(context: Context, model: ModelConfig) -> ModelConfig:
     """
     if model.embeddings != FROM_FEATURES:
         return model
-    place = context.last("features").details.get("embeddings")
-    if not isinstance(place, str):
+    name = context.last("features").details.get("embeddings")
+    if not isinstance(name, str):
         raise InputError(
             "model.embeddings = 'features', but that stage made vectors of words, which are no tokens of the "
             "model; run it with features.unit=tokens"
         )
-    return model.model_copy(update={"embeddings": place})
+    return model.model_copy(update={"embeddings": context.lake.embeddings.file(name).location})
 
 
-def embeddings_fingerprint(context: Context) -> str:
-    """The vectors that training starts from; empty if it starts without."""
-    if context.config.model.embeddings != FROM_FEATURES:
-        return ""
-    record = context.ledger.latest("features")
-    return str(record.details.get("embeddings", "")) if record is not None else ""
+def _vectors_left(context: Context, details: Mapping[str, Any]) -> dict[str, str]:
+    """Identity of the file of vectors, if there is one for a model to start from."""
+    name = details.get("embeddings")
+    if not isinstance(name, str):
+        return {}
+    return files_identity(context.lake, [context.lake.embeddings.file(name)])
 
 
 FEATURE_STAGES = (
@@ -87,6 +90,9 @@ FEATURE_STAGES = (
         inputs=("corpus", "tokens"),
         outputs=("terms", "tfidf", "vectors"),
         execute=_features,
+        artefacts=_vectors_left,
+        libraries=lambda _context: FEATURES,
+        code=("pipelines.features.stage", "pipelines.features.embeddings", "pipelines.features.vectors"),
         enabled=lambda context: context.config.features.enabled,
     ),
 )

@@ -9,12 +9,14 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from conf.urls import without_secrets
 from pipelines.dedup.stage import History
 from pipelines.errors import InputError
-from pipelines.lake import Catalog, Lake, read_table, write_table
+from pipelines.lake import Catalog, Lake, read_sql, read_table, write_table
+from pipelines.run.artefacts import GONE
 from pipelines.run.context import Context
+from pipelines.run.keys import digest
 from schemas import SIGNATURES
-from training.storage import File
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,30 @@ class OpenHistory:
         write_table(spark, self.place, SIGNATURES.name, signatures, metadata, where=where)
 
 
-def history_log(context: Context) -> list[File]:
-    """What shows that the history is there: a batch that a history has lost is deduplicated again."""
+def history_identity(context: Context, details: Mapping[str, Any]) -> dict[str, str]:
+    """Which history the batch went into: one that a history has lost, or never had, is deduplicated again.
+
+    A history that was removed and begun anew is another table. One that a copy took the place of is told by
+    what it has up to this batch: the digests of its ids and texts and of those of the batches before it, with
+    which it was compared. What later batches added, or how the files lie, makes no difference.
+
+    Args:
+        context: Names the history.
+        details: What the run noted; `batch_number` is the batch's place in the history.
+    """
     place = context.config.dedup.history
-    return [] if place is None else [Lake.at(place).tables.child(SIGNATURES.name).file("_delta_log")]
+    if place is None:
+        return {}
+    catalog = Catalog(Lake.at(place))
+    if not catalog.exists(SIGNATURES.name):
+        return {"history": GONE}
+    number = details.get("batch_number", -1)
+    query = (
+        f"SELECT DISTINCT sequence, batch, digest, parameters FROM {SIGNATURES.name} "  # noqa: S608 - an int
+        f"WHERE sequence <= {int(number)} ORDER BY sequence, batch"
+    )
+    batches = read_sql(Lake.at(place), query, {SIGNATURES.name: catalog.info(SIGNATURES.name).version})
+    return {"history": digest(catalog.table_id(SIGNATURES.name), batches)}
 
 
 @contextmanager
@@ -62,4 +84,4 @@ def open_history(context: Context) -> Iterator[OpenHistory | None]:
             rows = read_table(context.spark, place, SIGNATURES.name)
         else:
             rows = context.spark.createDataFrame([], SIGNATURES.spark_schema())
-        yield OpenHistory(place, History(rows, config.batch or context.lake.location))
+        yield OpenHistory(place, History(rows, config.batch or without_secrets(context.lake.location)))

@@ -13,14 +13,19 @@ from conf.urls import values_without_secrets
 
 
 def config_json(sections: Mapping[str, BaseModel]) -> str:
-    """The parts of the configuration that a stage reads, as JSON with sorted keys.
+    """The parts of the configuration that a stage reads, as JSON with sorted keys, exactly as given.
 
-    It is stored with every run, so URLs in it lose their secrets; a changed password reruns nothing.
+    It is hashed into keys and never stored: what looks like a secret to be left out may be the difference
+    between two runs, as the query of an address in a prompt. For what is stored see `shown_config`.
     """
     return json.dumps(
-        {name: values_without_secrets(section.model_dump(mode="json")) for name, section in sections.items()},
-        sort_keys=True,
+        {name: section.model_dump(mode="json") for name, section in sections.items()}, sort_keys=True
     )
+
+
+def shown_config(config: str) -> str:
+    """What `config_json` gave as it is stored with every run: URLs in it have lost their secrets."""
+    return json.dumps(values_without_secrets(json.loads(config)), sort_keys=True)
 
 
 def digest(*parts: Any) -> str:
@@ -29,7 +34,14 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_key(stage: str, config: str, inputs: Mapping[str, int], fingerprint: str, code: str) -> str:
+def run_key(
+    stage: str,
+    config: str,
+    inputs: Mapping[str, int],
+    fingerprint: str,
+    code: str,
+    libraries: Mapping[str, str],
+) -> str:
     """The key of a stage run: equal keys mean equal results, so the stage is not run again.
 
     Args:
@@ -37,6 +49,7 @@ def run_key(stage: str, config: str, inputs: Mapping[str, int], fingerprint: str
         config: Its part of the configuration, see `config_json`.
         inputs: Version of each input table.
         fingerprint: Hash of what it reads besides tables (input files, a model); may be empty.
-        code: `code_version()`.
+        code: `stage_code()`.
+        libraries: Version of each library that decides its result.
     """
-    return digest(stage, config, dict(inputs), fingerprint, code)
+    return digest(stage, config, dict(inputs), fingerprint, code, dict(libraries))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pyspark import StorageLevel
 
+from conf.data import CleanConfig
+from pipelines.clean.language import model_hash
+from pipelines.decontaminate.items import files_hash as sets_hash
 from pipelines.decontaminate.stage import decontaminate
 from pipelines.errors import InputError
 from pipelines.lake import TableInfo, read_table
@@ -15,8 +19,10 @@ from pipelines.repeats.stage import repeats
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import rows_of, watched, write_output
 from pipelines.run.context import Context
+from pipelines.run.keys import digest
+from pipelines.run.libraries import CLEANING, COMPARING
 from pipelines.run.stage import Outcome, Stage
-from pipelines.stage import StageOutput
+from pipelines.stage import StageOutput, release
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -54,11 +60,14 @@ def decontaminated(context: Context, output: StageOutput, documents: DataFrame) 
             frame.persist(StorageLevel.DISK_ONLY)
     try:
         more = decontaminate(
-            output.tables["corpus"], context.config.decontaminate, documents, context.console.say
+            output.tables["corpus"],
+            context.config.decontaminate,
+            documents,
+            context.console.say,
+            cleaned_with(context),
         )
     except BaseException:
-        for frame in output.shared:
-            frame.unpersist()
+        release(*output.shared)
         raise
     return replace(
         output,
@@ -66,6 +75,42 @@ def decontaminated(context: Context, output: StageOutput, documents: DataFrame) 
         shared=(*output.shared, *more.shared),
         details=output.details | more.details,
     )
+
+
+def cleaned_with(context: Context) -> CleanConfig:
+    """What the documents that dedup reads were cleaned with, as the ledger has it.
+
+    The configuration of this run may say something else: stages can be run one at a time.
+    """
+    version: int | None = context.catalog.version("clean")
+    if cleaned(context) != "clean":
+        version = _made_of(context.catalog.info(cleaned(context)), "clean")
+    for record in reversed(context.ledger.records()):
+        if (
+            record.stage == "clean"
+            and record.state == "succeeded"
+            and version is not None
+            and record.outputs.get("clean") == version
+        ):
+            return CleanConfig.model_validate(json.loads(record.config)["clean"])
+    context.console.say(
+        "    the ledger does not say what 'clean' was made with: evaluation texts are repaired and redacted "
+        "as the section clean of this run says"
+    )
+    return context.config.clean
+
+
+def compared_by(context: Context) -> tuple[str, ...]:
+    """The libraries that decide what dedup makes: those of cleaning too where it looks for evaluation sets,
+    whose texts it makes like the documents.
+    """
+    return CLEANING if context.config.decontaminate.sets else COMPARING
+
+
+def sets_fingerprint(context: Context) -> str:
+    """Hash of what the search for evaluation sets reads besides tables; empty without sets."""
+    sets = sets_hash(context.config.decontaminate)
+    return digest(sets, model_hash()) if sets else ""
 
 
 def mixed_tokens(context: Context) -> DataFrame:
@@ -143,6 +188,8 @@ REPEATS_STAGE = Stage(
     inputs=("clean",),
     outputs=("trimmed", "emptied", "repeats"),
     execute=_repeats,
+    libraries=lambda _context: COMPARING,
+    code=("pipelines.repeats.stage",),
     enabled=lambda context: context.config.repeats.unit is not None,
 )
 
@@ -153,5 +200,6 @@ MIX_STAGE = Stage(
     inputs=("tokens", "corpus"),
     outputs=("mixed",),
     execute=_mix,
+    code=("pipelines.mix.stage",),
     enabled=lambda context: bool(context.config.mix.groups),
 )

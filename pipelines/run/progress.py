@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from pyspark.sql import SparkSession
 
+from pipelines.granted import asked_for, granted
 from pipelines.run.console import QUIET_SECONDS, Console
 from pipelines.run.ticker import Ticker
+
+EXECUTOR_SECONDS = 20.0
+"""Time after which it is told that no executor has come: YARN takes some ten seconds to start one."""
 
 
 class SparkProgress(Ticker):
@@ -15,6 +20,7 @@ class SparkProgress(Ticker):
 
     def __init__(self, spark: SparkSession, group: str, console: Console) -> None:
         super().__init__(f"progress-{group}", 0.5)
+        self._spark = spark
         self._tracker = spark.sparkContext.statusTracker()
         self._group = group
         self._console = console
@@ -24,7 +30,8 @@ class SparkProgress(Ticker):
         """Show how far it is."""
         elapsed = time.monotonic() - self._began
         if elapsed >= QUIET_SECONDS:
-            self._console.live(self._line(elapsed))
+            with contextlib.suppress(Exception):  # the JVM may be gone: the stage itself tells why
+                self._console.live(self._line(elapsed))
 
     def _line(self, elapsed: float) -> str:
         active, tasks, done, running = 0, 0, 0, 0
@@ -43,6 +50,11 @@ class SparkProgress(Ticker):
                     active += stage.numCompletedTasks
         if not tasks:
             return f"  {self._group}: {elapsed:.0f} s, {done} Spark tasks done, the driver is at work"
+        if not running and elapsed >= EXECUTOR_SECONDS and not granted(self._spark).executors:
+            return (
+                f"  {self._group}: {elapsed:.0f} s, no executor yet; {asked_for(self._spark)} were asked "
+                "for: the cluster is busy, or has no machine as large"
+            )
         rate = done / elapsed
         return (
             f"  {self._group}: {elapsed:.0f} s, {active} of {tasks} Spark tasks of this job, "

@@ -22,6 +22,7 @@ MAX_AUDITED_BYTES = 2**16
 """Longer texts are not among those that are compared."""
 
 _RAISED = re.compile(r"^(?:[\w.]+\.)?DifferentIdsError: (.*)", re.MULTILINE)
+_SPECIAL = re.compile(r"^(?:[\w.]+\.)?SpecialTokenError: (.*)", re.MULTILINE)
 
 
 class DifferentIdsError(Exception):
@@ -34,6 +35,12 @@ class DifferentIdsError(Exception):
 def difference_in(error: BaseException) -> str | None:
     """The message of the DifferentIdsError that ended a Spark job, None if something else did."""
     found = _RAISED.search(str(error))
+    return found[1].strip() if found else None
+
+
+def special_in(error: BaseException) -> str | None:
+    """The message of the SpecialTokenError that ended a Spark job, None if something else did."""
+    found = _SPECIAL.search(str(error))
     return found[1].strip() if found else None
 
 

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
 from pipelines.tokenize.folder import parse_tokenizer
+from pipelines.tokenize.special import Guard, SpecialTokenError, specials_of
 from schemas.token_ids import TokenIds, token_type
 
 SLICE_BYTES = 2**20
@@ -54,16 +55,22 @@ class Encoder:
         self._plain = plain_tokenizer(content)
         self._fast = fast_tokenizer(content) if engine == "gigatoken" else None
         self._dtype = token_type(num_bytes)
+        self._guard = Guard(special_tokens(content))
 
     def encode(self, texts: pa.StringArray) -> tuple[TokenIds, Ints]:
         """Token ids of all texts, one after another, and the number of each text's ids.
 
         Args:
             texts: Strings without null.
+
+        Raises:
+            SpecialTokenError: A text would be given a special token.
         """
         if self._fast is not None and len(texts):
             try:
-                return self.encode_fast(self._fast, texts)
+                ids, lengths = self.encode_fast(self._fast, texts)
+                self._watch(texts, ids, lengths)
+                return ids, lengths
             except BaseException as error:
                 if not is_failure(error):
                     raise
@@ -72,8 +79,19 @@ class Encoder:
                     f"the rest of this task\n"
                 )
                 self._fast = None
-        ids, lengths = encode_plain(self._plain, texts)
-        return ids.astype(self._dtype), lengths
+        plain, lengths = encode_plain(self._plain, texts)
+        ids = plain.astype(self._dtype)
+        self._watch(texts, ids, lengths)
+        return ids, lengths
+
+    def _watch(self, texts: pa.StringArray, ids: TokenIds, lengths: Ints) -> None:
+        found = self._guard.first(ids)
+        if found is not None:
+            row = int(np.searchsorted(np.cumsum(lengths), found[0], side="right"))
+            text = texts[row].as_py()
+            raise SpecialTokenError(
+                f"it gives the special token {found[1]!r} to a text of the corpus ({text[:60]!r})"
+            )
 
     def encode_fast(self, library: Any, texts: pa.StringArray) -> tuple[TokenIds, Ints]:
         """The same by gigatoken or not at all: whatever the library raises goes through."""
@@ -135,6 +153,12 @@ def plain_tokenizer(content: str) -> Tokenizer:
     tokenizer = parse_tokenizer(content, "the tokenizer")
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+@lru_cache(maxsize=1)
+def special_tokens(content: str) -> dict[int, str]:
+    """Id to name of the tokens that no text may yield."""
+    return specials_of(plain_tokenizer(content))
 
 
 @lru_cache(maxsize=1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken
+from tokenizers import Tokenizer
 
 from pipelines.errors import InputError
 from pipelines.stage import Say
@@ -22,6 +24,10 @@ from pipelines.tokenize.folder import (
     token_id,
     write_folder,
 )
+from pipelines.tokenize.special import check_unreachable, mark_special
+from training.portable import difference, special_names, token_text
+
+_REMEDY = "take another tokenizer, or one whose vocabulary does not hold it"
 
 _PROBE = "Café №1:\n\tx = {'日本': 0.5}  # 🙂 ≠ ok"
 
@@ -43,12 +49,7 @@ def adopt(
     Raises:
         InputError: It cannot be read or has no token that ends a document.
     """
-    file = source / TOKENIZER if source.is_dir() else source
-    if not file.is_file():
-        raise InputError(
-            f"tokenize.tokenizer = {str(source)!r}: there is no file {str(file)!r}; "
-            f"name a {TOKENIZER} or a folder that holds one"
-        )
+    file = _tokenizer_file(source)
     text = read_json(file, MAX_TOKENIZER_BYTES)
     tokenizer = parse_tokenizer(text, str(file))
     settings = _settings(file.with_name(CONFIG))
@@ -59,20 +60,88 @@ def adopt(
             "for example --set tokenize.end_token='</s>'"
         )
     token_id(tokenizer, end, str(file))
-    written = json.loads(text)
-    if written.get("truncation") is not None or written.get("padding") is not None:
-        say(f"{file}: its truncation and padding are left out, so that whole documents are encoded")
-        text = tokenizer.to_str()
-    if special_tokens:
-        tokenizer.add_special_tokens(
-            [AddedToken(token, special=True, normalized=False) for token in special_tokens]
-        )
-        text = tokenizer.to_str()
-    if tokenizer.decode(tokenizer.encode(_PROBE, add_special_tokens=False).ids) != _PROBE:
+    text = _plain_document(text, tokenizer, str(file), say)
+    named = [token for token in special_names(settings or {}) if tokenizer.token_to_id(token) is not None]
+    names = [end, *special_tokens, *named]
+    marked = mark_special(text, names, str(file))
+    if marked != text:
+        say(f"{file}: its copy marks {_listed(text, marked)} as special, so that no text is encoded as one")
+    text = marked
+    try:
+        check_unreachable(text, end, str(file), _REMEDY)
+        tokenizer = parse_tokenizer(text, str(file))
+        gives_back = tokenizer.decode(tokenizer.encode(_PROBE, add_special_tokens=False).ids) == _PROBE
+    except InputError:
+        raise
+    except Exception as error:  # the library raises nothing more specific
+        raise InputError(f"{file} cannot encode every text: {error}") from error
+    if not gives_back:
         say(f"{file}: this tokenizer does not give every text back as it was (it normalises)")
-    if settings is not None:
-        settings = settings | {"eos_token": end}
-    return write_folder(folder, text, end, settings)
+    info = write_folder(folder, text, end, settings)
+    found = difference(info.folder)
+    if found is not None:
+        shutil.rmtree(info.folder)
+        raise InputError(
+            f"{file}: AutoTokenizer would give texts other ids than this tokenizer: {found}; save it with "
+            f"transformers' PreTrainedTokenizerFast, or take another one"
+        )
+    return info
+
+
+def _plain_document(text: str, tokenizer: Tokenizer, origin: str, say: Say) -> str:
+    """The content without what cuts, pads or frames a document, or draws its ids."""
+    tree = json.loads(text)
+    if tree.get("truncation") is not None or tree.get("padding") is not None:
+        say(f"{origin}: its truncation and padding are left out, so that whole documents are encoded")
+        text = tokenizer.to_str()
+    if tree["model"].get("dropout"):
+        say(f"{origin}: its dropout is left out, so that a text has the same ids each time")
+        tree = json.loads(text)
+        tree["model"]["dropout"] = None
+        text = json.dumps(tree, ensure_ascii=False)
+    if tokenizer.num_special_tokens_to_add(False):
+        say(
+            f"{origin}: the special tokens that it puts around a text are left out, here and "
+            f"in the model folder"
+        )
+        tree = json.loads(text)
+        tree["post_processor"] = None
+        text = json.dumps(tree, ensure_ascii=False)
+    return text
+
+
+def _listed(before: str, after: str) -> str:
+    old, new = (
+        {token["content"] for token in json.loads(text).get("added_tokens") or [] if token.get("special")}
+        for text in (before, after)
+    )
+    return ", ".join(repr(token) for token in sorted(new - old))
+
+
+def files_hash(source: str | None) -> str:
+    """Hash of the content of the files that `adopt` reads; empty without a tokenizer.
+
+    Raises:
+        InputError: There is none, or it is too large.
+    """
+    if source is None:
+        return ""
+    file = _tokenizer_file(Path(source))
+    digest = hashlib.sha256(read_json(file, MAX_TOKENIZER_BYTES).encode())
+    settings = file.with_name(CONFIG)
+    if settings.is_file():
+        digest.update(b"\0" + read_json(settings, MAX_CONFIG_BYTES).encode())
+    return digest.hexdigest()
+
+
+def _tokenizer_file(source: Path) -> Path:
+    file = source / TOKENIZER if source.is_dir() else source
+    if not file.is_file():
+        raise InputError(
+            f"tokenize.tokenizer = {str(source)!r}: there is no file {str(file)!r}; "
+            f"name a {TOKENIZER} or a folder that holds one"
+        )
+    return file
 
 
 def _settings(file: Path) -> dict[str, Any] | None:
@@ -88,7 +157,4 @@ def _settings(file: Path) -> dict[str, Any] | None:
 
 
 def _eos_token(settings: dict[str, Any] | None) -> str | None:
-    token = (settings or {}).get("eos_token")
-    if isinstance(token, dict):
-        token = token.get("content")
-    return token if isinstance(token, str) and token else None
+    return token_text((settings or {}).get("eos_token"))

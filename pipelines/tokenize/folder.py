@@ -15,6 +15,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from pipelines.errors import InputError
+from training.portable import portable_settings
 
 END_OF_DOCUMENT = "<|endofdoc|>"
 
@@ -24,9 +25,6 @@ MAX_TOKENIZER_BYTES = 256 * 2**20
 """Largest tokenizer.json that is read; those of models with 256,000 entries have about 35 MB."""
 
 MAX_CONFIG_BYTES = 16 * 2**20
-
-_NO_LIMIT = 10**30
-"""What `transformers` writes for a tokenizer without a longest input (VERY_LARGE_INTEGER)."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +91,13 @@ def write_folder(
         folder: Where to; what lies there is replaced.
         tokenizer_json: Content of tokenizer.json.
         end_token: The token that ends a document.
-        settings: Content of tokenizer_config.json, instead of what the tokenizer needs at least.
+        settings: Content of the tokenizer_config.json that it came with; what changes no id is taken over.
     """
     tokenizer = parse_tokenizer(tokenizer_json, str(folder / TOKENIZER))
     special = {"eos_token": end_token, "pad_token": end_token}
-    config = dict(settings) if settings is not None else _config(end_token)
+    config = portable_settings(
+        settings or {}, end_token, {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    )
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -121,18 +121,6 @@ def write_folder(
         vocab_size=highest_id(tokenizer) + 1,
         eod_id=token_id(tokenizer, end_token, str(folder)),
     )
-
-
-def _config(end_token: str) -> dict[str, Any]:
-    return {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": end_token,
-        "pad_token": end_token,
-        "clean_up_tokenization_spaces": False,
-        "model_max_length": _NO_LIMIT,
-        # A text that spells the end-of-document token gets the same ids here as in the table `tokens`.
-        "split_special_tokens": True,
-    }
 
 
 def _write(path: Path, text: str) -> None:

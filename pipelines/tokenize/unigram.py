@@ -8,13 +8,14 @@ random seed, so that no two runs give the same scores; here every sum has one or
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.jit import kernel
+from training.seeds import GOLDEN, MIX_1
 
 MAX_PIECE_BYTES = 16
 """Longest piece: SentencePiece's max_sentencepiece_length."""
@@ -31,8 +32,10 @@ SHRINKING_FACTOR = 0.75
 MIN_EXPECTED = 0.5
 """Pieces expected less often are dropped (SentencePiece's kExpectedFrequencyThreshold)."""
 
-_BASE = np.uint64(0x9E3779B97F4A7C15)
-_MIX = np.uint64(0xBF58476D1CE4E5B9)
+MAX_SUBSTRINGS = 2**22
+"""Substrings that are counted at once, at about 100 bytes each: words have up to 16 for each byte."""
+
+_BASE, _MIX = np.uint64(GOLDEN), np.uint64(MIX_1)
 _SHIFT = np.uint64(31)
 _EMPTY = np.uint64(0)
 
@@ -69,12 +72,19 @@ class _Pieces:
         return keys, values
 
 
-def train_unigram(counts: Mapping[bytes, int], num_pieces: int) -> list[tuple[bytes, float]]:
+def train_unigram(
+    counts: Mapping[bytes, int],
+    num_pieces: int,
+    without: Collection[bytes] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> list[tuple[bytes, float]]:
     """Pieces with their log probabilities, the likeliest first; every byte is among them.
 
     Args:
         counts: Words, in any order, with how often each occurs.
         num_pieces: Pieces wanted, at least 256; there are fewer if the words do not have as many.
+        without: What is not to be a piece; of several bytes each.
+        say: Told how many pieces are left after each pruning.
     """
     # Every byte is a word that occurs once, so that no byte is without a piece.
     given = sorted(word for word in counts if word)
@@ -82,7 +92,8 @@ def train_unigram(counts: Mapping[bytes, int], num_pieces: int) -> list[tuple[by
     data = np.frombuffer(b"".join(words), np.uint8)
     bounds = np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int64)
     corpus = _Words(data, bounds, np.array([0] * 256 + [counts[word] for word in given], np.float64))
-    pieces, scores = _seed(corpus, max(num_pieces, 256))
+    pieces, scores = _seed(corpus, max(num_pieces, 256), without)
+    say(f"{len(scores):,} candidates from {len(data) / 1e6:,.1f} MB of distinct words")
     aim = max(num_pieces, int(num_pieces * 1.1))
     while True:
         for _ in range(EM_STEPS):
@@ -94,6 +105,7 @@ def train_unigram(counts: Mapping[bytes, int], num_pieces: int) -> list[tuple[by
         left = max(aim, int(len(scores) * SHRINKING_FACTOR))
         kept = _prune(corpus, pieces, scores, _expect(corpus, pieces, scores), left)
         pieces, scores = pieces.kept(kept), scores[kept]
+        say(f"{len(scores):,} pieces left, {num_pieces:,} wanted")
     texts = [
         bytes(data[begin : begin + length])
         for begin, length in zip(pieces.begins.tolist(), pieces.lengths.tolist(), strict=True)
@@ -103,21 +115,42 @@ def train_unigram(counts: Mapping[bytes, int], num_pieces: int) -> list[tuple[by
     return sorted(((texts[number], float(scores[number])) for number in chosen), key=lambda p: (-p[1], p[0]))
 
 
-def _seed(words: _Words, num_pieces: int) -> tuple[_Pieces, Floats]:
+def _seed(words: _Words, num_pieces: int, without: Collection[bytes]) -> tuple[_Pieces, Floats]:
     """The bytes and the substrings that occur twice, those that cover most of the text first."""
-    hashes, begins, lengths, which = _substrings(words.data, words.bounds, MAX_PIECE_BYTES)
+    most = max(MAX_SEED_PIECES, num_pieces)
+    excluded = np.array([_hash_of(np.frombuffer(piece, np.uint8)) for piece in without], np.uint64)
+    total = _num_substrings(words.bounds, MAX_PIECE_BYTES)
+    bits = max(0, int(total - 1).bit_length() - (MAX_SUBSTRINGS.bit_length() - 1))
+    found: list[tuple[U64, Ints, Ints, Floats]] = []
+    held = 0
+    # Each pass counts the substrings whose hashes begin with the same bits: memory does not grow with words.
+    for part in range(1 << bits):
+        found.append(_counted(words, excluded, np.uint64(part), bits))
+        held += len(found[-1][0])
+        if held > 4 * most or part == (1 << bits) - 1:
+            hashes, begins, lengths, weight = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+            byte = lengths == 1
+            longer = np.flatnonzero(~byte)
+            longer = longer[np.lexsort((hashes[longer], -weight[longer]))][:most]
+            chosen = np.concatenate([np.flatnonzero(byte), longer])
+            found = [(hashes[chosen], begins[chosen], lengths[chosen], weight[chosen])]
+            held = len(chosen)
+    hashes, begins, lengths, weight = found[0]
+    floor = np.maximum(weight, 1.0)
+    return _Pieces(hashes, begins, lengths), np.log(floor / floor.sum())
+
+
+def _counted(words: _Words, excluded: U64, part: np.uint64, bits: int) -> tuple[U64, Ints, Ints, Floats]:
+    """Bytes and repeated substrings with hashes of one part: hash, first occurrence, length, weight."""
+    size = _num_of_part(words.data, words.bounds, MAX_PIECE_BYTES, part, bits)
+    hashes, begins, lengths, which = _substrings(words.data, words.bounds, MAX_PIECE_BYTES, part, bits, size)
     # The first occurrence of each substring, in the order of the words, stands for it.
     unique, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
     frequency = np.bincount(inverse, words.counts[which], len(unique))
-    lengths, begins = lengths[first], begins[first]
+    lengths, begins = lengths[first].astype(np.int64), begins[first]
     weight = frequency * lengths
-    weight[(lengths > 1) & (frequency < 2)] = 0
-    byte = lengths == 1
-    longer = np.flatnonzero((weight > 0) & ~byte)
-    longer = longer[np.lexsort((unique[longer], -weight[longer]))][: max(MAX_SEED_PIECES, num_pieces)]
-    chosen = np.concatenate([np.flatnonzero(byte), longer])
-    pieces = _Pieces(unique[chosen], begins[chosen], lengths[chosen])
-    return pieces, np.log(np.maximum(weight[chosen], 1.0) / np.maximum(weight[chosen], 1.0).sum())
+    kept = (lengths == 1) | ((frequency >= 2) & ~np.isin(unique, excluded))
+    return unique[kept], begins[kept], lengths[kept], weight[kept]
 
 
 def _expect(words: _Words, pieces: _Pieces, scores: Floats) -> Floats:
@@ -163,24 +196,57 @@ def _step(state: np.uint64, byte: np.uint8) -> np.uint64:
 
 
 @kernel
-def _substrings(data: Bytes, bounds: Ints, longest: int) -> tuple[U64, Ints, Ints, Ints]:
-    """Hash, begin, length and word of every substring of every word."""
+def _hash_of(piece: Bytes) -> np.uint64:
+    state = _EMPTY
+    for value in piece:
+        state = _step(state, value)
+    return state
+
+
+@kernel
+def _num_substrings(bounds: Ints, longest: int) -> int:
     total = 0
     for word in range(len(bounds) - 1):
         size = bounds[word + 1] - bounds[word]
         for begin in range(size):
             total += min(longest, size - begin)
+    return total
+
+
+@kernel
+def _in_part(state: np.uint64, part: np.uint64, bits: int) -> bool:
+    return bits == 0 or (state >> np.uint64(64 - bits)) == part
+
+
+@kernel
+def _num_of_part(data: Bytes, bounds: Ints, longest: int, part: np.uint64, bits: int) -> int:
+    total = 0
+    for word in range(len(bounds) - 1):
+        for begin in range(bounds[word], bounds[word + 1]):
+            state = _EMPTY
+            for end in range(begin, min(begin + longest, bounds[word + 1])):
+                state = _step(state, data[end])
+                total += _in_part(state, part, bits)
+    return total
+
+
+@kernel
+def _substrings(
+    data: Bytes, bounds: Ints, longest: int, part: np.uint64, bits: int, total: int
+) -> tuple[U64, Ints, Bytes, Ints]:
+    """Hash, begin, length and word of all words' substrings whose hash begins with the bits of `part`."""
     hashes = np.empty(total, np.uint64)
-    begins, lengths, which = np.empty(total, np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
+    begins, lengths, which = np.empty(total, np.int64), np.empty(total, np.uint8), np.empty(total, np.int64)
     place = 0
     for word in range(len(bounds) - 1):
         for begin in range(bounds[word], bounds[word + 1]):
             state = _EMPTY
             for end in range(begin, min(begin + longest, bounds[word + 1])):
                 state = _step(state, data[end])
-                hashes[place], begins[place], lengths[place] = state, begin, end + 1 - begin
-                which[place] = word
-                place += 1
+                if _in_part(state, part, bits):
+                    hashes[place], begins[place], lengths[place] = state, begin, end + 1 - begin
+                    which[place] = word
+                    place += 1
     return hashes, begins, lengths, which
 
 

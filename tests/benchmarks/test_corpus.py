@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import corpus, filters, planted, scale, warc
+from benchmarks import corpus, filters, planted, scale, usage, warc
 from benchmarks.readers import MARK
 from schemas import TABLES
 
@@ -127,10 +127,10 @@ def test_copies_of_the_corpus_differ_and_are_made_again_alike(tmp_path: Path) ->
 
 def test_processes_are_told_apart() -> None:
     # As a child of the JVM has it before it becomes another program: the JVM's command names PySpark.
-    assert scale.part_of(["/usr/bin/java", "-cp", "x", "pyspark-shell"], False) == "jvm"
-    assert scale.part_of(["python", "-m", "pyspark.daemon", "pyspark.worker"], False) == "workers"
-    assert scale.part_of(["python", "-m", "pipelines.cli.main", "run"], True) == "driver"
-    assert scale.part_of([], False) == "driver"
+    assert usage.part_of(["/usr/bin/java", "-cp", "x", "pyspark-shell"], False) == "jvm"
+    assert usage.part_of(["python", "-m", "pyspark.daemon", "pyspark.worker"], False) == "workers"
+    assert usage.part_of(["python", "-m", "pipelines.cli.main", "run"], True) == "driver"
+    assert usage.part_of([], False) == "driver"
 
 
 def test_a_process_without_an_answer_is_an_error(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import scale
+from benchmarks.usage import watch
 
 PROFILE_SITE = Path(scale.__file__).with_name("profile_site")
 
@@ -26,9 +27,10 @@ time.sleep(0.6)
 """
 
 
-def test_processor_time_and_memory_go_to_the_stage_that_was_told() -> None:
+def test_processor_time_and_memory_go_to_the_stage_that_was_told(tmp_path: Path) -> None:
+    (tmp_path / "block").write_bytes(bytes(2**16))
     process = subprocess.Popen([sys.executable, "-c", TWO_STAGES], stderr=subprocess.PIPE, text=True)
-    usage = scale.watch(process)
+    usage = watch(process, tmp_path)
     assert process.returncode == 0
     ingest, clean = (usage.cpu_seconds[stage]["driver"] for stage in ("ingest", "clean"))
     # A sample that is under way when a stage begins may count up to a whole interval for the other one.
@@ -36,7 +38,9 @@ def test_processor_time_and_memory_go_to_the_stage_that_was_told() -> None:
     assert 1.1 < clean < 2.2
     assert clean > ingest
     assert usage.peak_bytes["clean"]["driver"] > 200e6 > usage.peak_bytes["ingest"]["driver"]
+    assert usage.peak_bytes["clean"]["all"] > usage.peak_bytes["clean"]["driver"]
     assert usage.cpu_seconds["clean"]["jvm"] == 0
+    assert usage.scratch_bytes["clean"] >= 2**16
 
 
 def test_the_sampler_finds_the_function_that_a_forked_worker_spends_its_time_in(tmp_path: Path) -> None:

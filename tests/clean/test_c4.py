@@ -97,7 +97,7 @@ def test_sentences(line: str, count: int) -> None:
         ("c4", FIVE + "\nShort {.", None),
         ("c4", FIVE + "\nIt is Lorem Ipsum dolor.", "c4.lorem_ipsum.max"),
         ("c4", FIVE + "\nA javascript line with a { bracket.", None),
-        ("c4", "", "c4.sentences.min"),
+        ("c4", "", "text.visible_characters.min"),
     ],
 )
 def test_pages(profile: str, text: str, rule: str | None) -> None:

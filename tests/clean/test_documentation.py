@@ -25,8 +25,8 @@ USEFUL = [
 ]
 
 JUNK = {
+    "text.visible_characters.min": ["", "\n\u200b \ufeff"],
     "documentation.prose_words.min": [
-        "",
         "Base API.",
         "od.clear() -> None",
         ">>> 1 + 1\n2\n>>> 2 + 2\n4",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conf.data import CleanConfig, PrivacyConfig
 from pipelines.clean.explain import explain
-from pipelines.clean.judge import Judge, Kept
+from pipelines.clean.judge import BLANK, Judge, Kept
 from pipelines.clean.profiles import PROFILES
 from tests.support.cli import command, environment, ringlake
 
@@ -34,6 +34,8 @@ def test_it_explains_what_the_stage_decides(text: str, profile: str) -> None:
         assert (failed, found.decision) == ([], "kept")
         values = {verdict.name: verdict.value for verdict in found.verdicts if verdict.threshold is not None}
         assert values == decision.measures
+    elif decision == BLANK:
+        assert found.decision == BLANK.rule
     else:
         assert found.decision == failed[0].name == decision.rule
         assert (failed[0].value, failed[0].threshold) == (decision.value, decision.threshold)

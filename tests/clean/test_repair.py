@@ -10,11 +10,19 @@ import ftfy
 import pyarrow as pa
 import pytest
 from ftfy.badness import is_bad
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipelines.clean import repair as repair_module
 from pipelines.clean.characters import decode
-from pipelines.clean.repair import _MOJIBAKE_ONLY, _fix_encoding, repair, repair_all, suspicious
+from pipelines.clean.repair import (
+    _MOJIBAKE_ONLY,
+    _fix_encoding,
+    _fix_line,
+    repair,
+    repair_all,
+    suspicious,
+)
 
 # Pieces of faults that pile up in real texts more often than chance would put them together.
 PIECES = st.sampled_from(
@@ -165,3 +173,17 @@ def test_encoding_is_repaired_line_by_line(text: str) -> None:
     """Lines that ftfy's pattern does not find in the whole text are as ftfy leaves them."""
     lines = [line if line.isascii() else ftfy.fix_text(line, _MOJIBAKE_ONLY) for line in text.split("\n")]
     assert _fix_encoding(text) == "\n".join(lines)
+
+
+@given(st.lists(st.one_of(PIECES, st.text(max_size=3), st.just("plain words")), max_size=40).map("".join))
+@example("a\r\x1b[31m\nb\r\r\nc\r\x00\nd\r")
+def test_a_large_text_is_repaired_as_a_small_one_but_for_the_encoding(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        # Line by line, as where ftfy is asked about a text that it would take in pieces.
+        patch.setattr(
+            repair_module, "_fix_encoding", lambda text: "\n".join(map(_fix_line, text.split("\n")))
+        )
+        expected = repair(text)
+        patch.setattr(repair_module, "_BY_LINE", -1)
+        patch.setattr(repair_module, "_LARGE", 0)
+        assert repair(text) == expected

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines.evaluate.baselines import baselines
+from pipelines.evaluate.baselines import Baseline, baselines
 from tests.support.token_ids import stored
 
 VOCAB = 12
@@ -66,12 +66,45 @@ def test_both_equal_a_direct_computation(spark: SparkSession) -> None:
     assert bigram.nats == pytest.approx(_kneser_ney(_pairs(train), expected), rel=1e-12)
 
 
+def score(
+    spark: SparkSession, train: list[tuple[list[int], int]], held_out: list[tuple[list[int], int]]
+) -> list[Baseline]:
+    rows = [("train", *row) for row in as_stored(train)]
+    rows += [("validation", *row) for row in as_stored(held_out)]
+    return baselines(spark.createDataFrame(rows, "split string, input_ids binary, num_tokens int"), VOCAB)
+
+
 def test_a_bigram_knows_more_than_a_unigram_on_a_chain(spark: SparkSession) -> None:
     chain = [(list(range(9)), 9)] * 20
-    rows = [(split, *row) for split in ("train", "validation") for row in as_stored(chain)]
-    unigram, bigram = baselines(
-        spark.createDataFrame(rows, "split string, input_ids binary, num_tokens int"), VOCAB
-    )
-    # Every pair occurs 20 times, none once: no discount, so the chain is certain.
-    assert bigram.nats == pytest.approx(0, abs=1e-9)
+    unigram, bigram = score(spark, chain, chain)
+    # Each of 8 pairs occurs 20 times, none once: what is taken off a count is 0.75, and goes to all tokens.
+    seen = (20 - 0.75) / 20 + 0.75 / 20 * (1 + 1) / (8 + VOCAB)
+    assert bigram.nats == pytest.approx(-160 * math.log(seen))
     assert unigram.nats > 100
+
+
+def test_what_was_never_seen_has_a_probability_where_no_pair_occurs_once(spark: SparkSession) -> None:
+    """Not even one target may be dropped by the logarithm of 0."""
+    chain = [(list(range(9)), 9)] * 20
+    new = [([8, 7, 6, 0, 0, 11, 0, 1, 2], 9)]
+    unigram, bigram = score(spark, chain, new)
+    assert unigram.targets == bigram.targets == 8
+    backoff = 0.75 / 20
+    # 7 and 0 have 1 and 0 histories of 8 pairs, ...; 8 and 11 precede nothing in training.
+    wanted = [2 / 20, backoff * 2 / 20, backoff * 1 / 20, backoff * 1 / 20, backoff * 1 / 20, 1 / 20]
+    wanted += [19.25 / 20 + backoff * 2 / 20] * 2
+    assert bigram.nats == pytest.approx(-sum(map(math.log, wanted)))
+
+
+def test_pairs_that_all_occur_once_or_not_at_all(spark: SparkSession) -> None:
+    once = [([0, 1, 2, 3, 4, 5, 6, 7, 8], 9)]
+    _, bigram = score(spark, once, [([0, 1, 0, 5, 8, 8, 8, 8, 8], 5)])
+    # The estimate of the discount is 1: only where a token has been counts, 1 time of 8 or never.
+    assert bigram.nats == pytest.approx(-(2 * math.log(2 / 20) + math.log(1 / 20) + math.log(2 / 20)))
+
+
+def test_a_split_without_targets_is_scored_on_none(spark: SparkSession) -> None:
+    for found in score(spark, [([1, 2, 3], 3)], [([4, 0, 0], 1)]):
+        assert (found.nats, found.targets) == (0.0, 0)
+    for found in score(spark, [([4, 0, 0], 1)], [([1, 2, 3], 3)]):
+        assert found.nats == pytest.approx(2 * math.log(VOCAB)), "nothing was seen: all tokens are alike"

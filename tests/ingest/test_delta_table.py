@@ -109,3 +109,49 @@ def test_what_is_no_table_or_no_version_is_one_clear_error(tmp_path: Path, given
     write(tmp_path / "t", ROWS)
     with pytest.raises(InputError, match=f"{given}' is no Delta table that can be read"):
         discover(config(tmp_path / given))
+
+
+def test_values_that_python_does_not_hold_and_odd_names_end_no_stage(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    columns = {
+        "text": "if(id = 0, 'near', 'far')",
+        "id": "if(id = 0, date '2024-02-29', date_add(date '9999-12-31', 1))",
+        "a.b": "timestamp_micros(if(id = 0, 0L, 4611686018427387904L))",
+        "back`tick": "timestamp_ntz '2024-01-02 03:04:05.6'",
+        "Größe": "cast(1.50 as decimal(38, 2))",
+        "list": "array(date_add(date '9999-12-31', cast(id as int)))",
+        "struct": "named_struct('x.y', id, 'z', map('k', unhex('ff')))",
+        "raw": "if(id = 0, cast('plain' as binary), unhex('00ff'))",
+        "variant": """parse_json('{"a": [1, null]}')""",
+        "short": "cast(id as byte)",
+        "real": "float('nan')",
+    }
+    quoted = {"`" + name.replace("`", "``") + "`": value for name, value in columns.items()}
+    shown = ", ".join(f"{value} AS {name}" for name, value in quoted.items())
+    place = str(tmp_path / "odd")
+    frame = spark.sql(f"SELECT {shown} FROM range(2)")
+    frame.write.format("delta").option("delta.columnMapping.mode", "name").save(place)
+    names = tuple(name for name in columns if name not in ("text", "id"))
+    output = ingest(spark, config(place, target_field=None, metadata_fields=names, max_document_bytes=10**6))
+    rows = {row["text"]: row for row in collect(output)["documents"]}
+    assert {text: row["source_id"] for text, row in rows.items()} == {
+        "near": "2024-02-29",
+        "far": "+10000-01-01",
+    }
+    same = {"Größe": "1.50", "variant": '{"a":[1,null]}', "real": "NaN"}
+    same["back`tick"] = "2024-01-02 03:04:05.600000"
+    assert rows["near"]["metadata"] == same | {
+        "a.b": "1970-01-01 00:00:00+00:00",
+        "list": '["9999-12-31"]',
+        "struct": '{"x.y":0,"z":{"k":"ff"}}',
+        "raw": "plain",
+        "short": "0",
+    }
+    assert rows["far"]["metadata"] == same | {
+        "a.b": "+148108-07-06 14:00:27.387904+00:00",
+        "list": '["+10000-01-01"]',
+        "struct": '{"x.y":1,"z":{"k":"ff"}}',
+        "raw": "00ff",
+        "short": "1",
+    }

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.data import IngestConfig
+from pipelines.blank import is_blank
 from pipelines.ingest.fields import Place, to_document, value_as_text
 from pipelines.ingest.read_jsonl import _DECODER, _parse
 from pipelines.ingest.record import Document, repair, utf8_length
@@ -58,6 +59,8 @@ def plain(record: dict[str, Any], config: IngestConfig) -> Document | tuple[str,
             changed |= now
             if len(str(values[name]).encode()) > config.max_document_bytes:
                 return "too_large", name
+            if name in sides and is_blank(str(values[name])):
+                return f"{name}_is_blank", name
     metadata = {name: values[name] for name in config.metadata_fields if values[name] is not None}
     kind = "pair" if config.target_field else "record"
     text = values["text"]

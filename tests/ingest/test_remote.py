@@ -19,7 +19,7 @@ from pipelines.ingest import discover, fingerprint
 from pipelines.ingest.parts import Part
 from pipelines.ingest.read_file import Quarantined, Summary, read_file, read_part
 from pipelines.ingest.stored import StorageError
-from pipelines.run.keys import config_json
+from pipelines.run.keys import config_json, shown_config
 from tests.ingest.zoo import CASES
 
 ROOT = "memory://store"
@@ -177,7 +177,7 @@ def test_credentials_open_files_and_are_seen_nowhere() -> None:
     files = discover(config)
     assert [file.source for file in files] == ["host/a.txt", "other/a.txt"]
     assert [len(list(read_file(file, config))) for file in files] == [2, 2]
-    stored = config_json({"ingest": config})
+    stored = shown_config(config_json({"ingest": config}))
     assert "secret" not in stored
     assert "guarded://host/*.txt" in stored
     twice = ("guarded://me:secret@host/a.txt", "guarded://you:other@host/a.txt")

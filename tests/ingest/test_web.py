@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import lzma
 import time
 import zlib
 from collections.abc import Callable
@@ -14,12 +15,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from conf.data import IngestConfig
-from pipelines.ingest.html_text import decode_page, depth_bound, main_text
+from pipelines.ingest.html_encoding import decode_page
+from pipelines.ingest.html_text import depth_bound, main_text
 from pipelines.ingest.record import Fault
 from pipelines.ingest.warc_digests import digest_matches
 from tests.ingest.support import read_bytes
 from tests.ingest.webs import SENTENCES, http, members, page, record, responses, sha1
-from tests.ingest.zoo import zstd
+from tests.ingest.zoo import lz4, zstd
 
 EXTRACTORS = ("trafilatura", "resiliparse")
 
@@ -249,10 +251,10 @@ def test_a_cut_costs_what_lies_behind_it(tmp_path: Path, data: st.DataObject, pa
     [
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=\xff\xfe\r\n\r\n", True),
         (b"HTTP/1.0 200\nContent-Type: text/html\n\n", True),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: \xfe\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: \xfe\r\n\r\n", True),
         (b"HTTP/1.1 99999999999999999999999 OK\r\nContent-Type: text/html\r\n\r\n", False),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", False),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: br\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: br\r\n\r\n", True),
         (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 2**20 + b"\r\n\r\n", False),
         (b"", False),
     ],
@@ -263,10 +265,19 @@ def test_http_as_servers_send_it(tmp_path: Path, head: bytes, kept: bool) -> Non
     assert found.reasons == ([] if kept else [("row", "bad_http")])
 
 
-@pytest.mark.parametrize("compress", [bz2.compress, zstd])
-def test_other_compressions_hold_as_a_whole(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize(
+    ("compress", "name"),
+    [
+        (bz2.compress, "a.warc.bz2"),
+        (zstd, "a.warc.zst"),
+        (lzma.compress, "a.warc.xz"),
+        (lz4, "a.warc.lz4"),
+    ],
+)
+def test_other_compressions_hold_as_a_whole(
+    tmp_path: Path, compress: Callable[[bytes], bytes], name: str
+) -> None:
     packed = compress(b"".join(responses()))
-    name = "a.warc.bz2" if packed.startswith(b"BZh") else "a.warc.zst"
     assert len(read_bytes(tmp_path, name, packed).documents) == 6
     assert read_bytes(tmp_path, name, packed[:-9]).reasons == [("file", "truncated")]
 

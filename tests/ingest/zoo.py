@@ -6,7 +6,9 @@ import bz2
 import gzip
 import io
 import json
+import lzma
 import random
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +56,17 @@ def with_lines(replacements: dict[int, bytes], count: int = 12) -> bytes:
 
 def zstd(content: bytes) -> bytes:
     """One zstd frame."""
+    return _by_arrow(content, "zstd")
+
+
+def lz4(content: bytes) -> bytes:
+    """One lz4 frame."""
+    return _by_arrow(content, "lz4")
+
+
+def _by_arrow(content: bytes, codec: str) -> bytes:
     target = _Kept()
-    with pa.CompressedOutputStream(pa.PythonFile(target, "w"), "zstd") as stream:
+    with pa.CompressedOutputStream(pa.PythonFile(target, "w"), codec) as stream:
         stream.write(content)
     return target.getvalue()
 
@@ -80,6 +91,11 @@ def _wrong_crc(content: bytes) -> bytes:
     return content[:-6] + bytes([content[-6] ^ 1]) + content[-5:]
 
 
+def _wrong_byte(content: bytes) -> bytes:
+    half = len(content) // 2
+    return content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
+
+
 def _text(value: str) -> bytes:
     return b'{"id": "x", "text": ' + value.encode() + b"}"
 
@@ -102,6 +118,16 @@ def _damaged_member(number: int) -> bytes:
     packed = [gzip.compress(record) for record in webs.responses()]
     packed[number] = _wrong_crc(packed[number])
     return b"".join(packed)
+
+
+def _wide_xz(content: bytes) -> bytes:
+    """An .xz file whose header asks for a dictionary of 4 GiB, which no encoder here could have made."""
+    packed = bytearray(lzma.compress(content))
+    # Stream header of 12 bytes, block header: size, flags, filter, size of its properties, dictionary.
+    size = (packed[12] + 1) * 4
+    packed[16] = 40
+    packed[12 + size - 4 : 12 + size] = zlib.crc32(packed[12 : 12 + size - 4]).to_bytes(4, "little")
+    return bytes(packed)
 
 
 DEEP = b'{"text": "a", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -142,7 +168,7 @@ CASES: tuple[Case, ...] = (
         ("not_utf8",) * 2,
         lines=(3, 11),
     ),
-    Case("nul_escaped.jsonl", with_lines({2: _text(r'"a\u0000b"'), 6: _text(r'"\u0000"')}), 12, repaired=2),
+    Case("nul_escaped.jsonl", with_lines({2: _text(r'"a\u0000b"'), 6: _text(r'"\u0000b"')}), 12, repaired=2),
     Case(
         "nul_raw.jsonl",
         with_lines({5: _text('"a\x00b"'), 10: b"\x00" * 64 + _text('"a"')}),
@@ -186,11 +212,40 @@ CASES: tuple[Case, ...] = (
     Case("two_frames.jsonl.zst", zstd(MANY) + zstd(MANY), 6000),
     Case("cut.jsonl.bz2", _cut(bz2.compress(MANY)), 0, file_reason="truncated"),
     Case("good.jsonl.bz2", bz2.compress(MANY), 3000),
+    Case("good.jsonl.xz", lzma.compress(MANY), 3000),
+    Case("largest_preset.jsonl.xz", lzma.compress(MANY, preset=9), 3000),
+    Case(
+        "two_streams_padded.jsonl.xz", lzma.compress(MANY) + bytes(8) + lzma.compress(MANY) + bytes(4), 6000
+    ),
+    Case("padding.jsonl.xz", lzma.compress(MANY) + bytes(6), 0, file_reason="corrupt"),
+    Case("cut.jsonl.xz", _cut(lzma.compress(MANY)), 0, file_reason="truncated"),
+    Case("last_byte_missing.jsonl.xz", lzma.compress(MANY)[:-1], 0, file_reason="truncated"),
+    Case(
+        "second_stream_cut.jsonl.xz",
+        lzma.compress(MANY) + lzma.compress(MANY)[:99],
+        0,
+        file_reason="truncated",
+    ),
+    Case("wrong_check.jsonl.xz", _wrong_byte(lzma.compress(MANY)), 0, file_reason="corrupt"),
+    Case("garbage_behind.jsonl.xz", lzma.compress(MANY) + b"garbage", 0, file_reason="corrupt"),
+    Case("nothing_inside.jsonl.xz", lzma.compress(b""), 0, file_reason="empty"),
+    Case("wide.jsonl.xz", _wide_xz(MANY), 0, file_reason="too_large"),
+    Case("good.jsonl.lz4", lz4(MANY), 3000),
+    Case("two_frames.jsonl.lz4", lz4(MANY) + lz4(MANY), 6000),
+    Case("skippable.jsonl.lz4", b"\x50\x2a\x4d\x18\x03\0\0\0abc" + lz4(MANY), 3000),
+    Case("cut.jsonl.lz4", _cut(lz4(MANY)), 0, file_reason="truncated"),
+    Case("end_mark_missing.jsonl.lz4", lz4(MANY)[:-4], 0, file_reason="truncated"),
+    Case("garbage_behind.jsonl.lz4", lz4(MANY) + b"garbage", 0, file_reason="corrupt"),
+    Case("plain_named_xz.jsonl.xz", MANY, 0, file_reason="bad_compression"),
+    Case("lz4_named_xz.jsonl.xz", lz4(MANY), 0, file_reason="bad_compression"),
+    Case("xz_without_extension.jsonl", lzma.compress(MANY), 3000),
+    Case("lz4_without_extension.txt", lz4(MANY), 3000),
     Case("plain_named_gz.jsonl.gz", MANY, 0, file_reason="bad_compression"),
     Case("zstd_named_gz.jsonl.gz", zstd(MANY), 0, file_reason="bad_compression"),
     Case("gzip_without_extension.jsonl", gzip.compress(MANY), 3000),
     Case("zstd_without_extension.txt", zstd(MANY), 3000),
     Case("bomb.jsonl.gz", gzip.compress(bytes(64 * 2**20)), 0, file_reason="bomb"),
+    Case("bomb.jsonl.xz", lzma.compress(bytes(64 * 2**20), preset=0), 0, file_reason="bomb"),
     Case("utf16.txt", "one\ntwo\n".encode("utf-16"), 0, file_reason="not_utf8"),
     Case("utf16.jsonl", '{"text": "a"}\n'.encode("utf-16"), 0, file_reason="not_utf8"),
     Case("good.parquet", ROWS, 60),
@@ -226,6 +281,7 @@ CASES: tuple[Case, ...] = (
     Case("latin.htm", webs.page(charset="latin-1").replace(b"bay", b"b\xe4y"), 1),
     Case("nested_divs.html.gz", gzip.compress(b"<div>" * 200_000 + b"a"), 0, file_reason="too_large"),
     Case("nested_less.html", b"<div>" * 1000 + b"a", 0, file_reason="too_deep"),
+    Case("korean.html", webs.page(charset="iso-2022-kr"), 0, file_reason="bad_encoding"),
     Case("nothing.html", b"<html><body></body></html>", 0, file_reason="no_main_text"),
     Case("empty.html", b" ", 0, file_reason="empty"),
     Case("good.warc.gz", webs.members([webs.record(b"a: b", "warcinfo"), *webs.responses()]), 6),

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from deltalake import DeltaTable
+
 from pipelines.lake import Lake, Ledger, RunRecord
 
 RECORD = RunRecord(
@@ -26,7 +28,7 @@ RECORD = RunRecord(
 )
 
 
-def test_round_trip_in_order_of_time(tmp_path: Path) -> None:
+def test_round_trip_in_the_order_of_the_log(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)
     lake.create()
     ledger = Ledger(lake)
@@ -37,7 +39,30 @@ def test_round_trip_in_order_of_time(tmp_path: Path) -> None:
     )
     ledger.append(later)
     ledger.append(RECORD)
-    assert ledger.records() == [RECORD, later]
+    assert ledger.records() == [later, RECORD]
     assert ledger.latest("clean") == RECORD
     assert ledger.latest("clean", "failed") == later
     assert ledger.latest("dedup") is None
+
+
+def test_the_newest_run_is_the_one_appended_last_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    lake.create()
+    ledger = Ledger(lake)
+    for number in range(4):
+        began = RECORD.started_at - timedelta(days=number)
+        ledger.append(replace(RECORD, run_id=str(number), started_at=began))
+    assert [run.run_id for run in ledger.records()] == ["0", "1", "2", "3"]
+    # The order is not that of the files either.
+    DeltaTable(lake.table("runs")).optimize.compact()
+    newest = ledger.latest("clean")
+    assert newest is not None
+    assert newest.run_id == "3"
+
+
+def test_details_are_stored_without_the_secrets_of_urls(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    lake.create()
+    ledger = Ledger(lake)
+    ledger.append(replace(RECORD, details={"place": ["s3://me:secret@bucket/lake/metrics.jsonl"]}))
+    assert ledger.records()[0].details == {"place": ["s3://bucket/lake/metrics.jsonl"]}

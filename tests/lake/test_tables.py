@@ -1,5 +1,6 @@
 """Tables are replaced in one commit, pinned by version, and never hold a null they must not hold."""
 
+import random
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -69,6 +70,16 @@ def test_settings_hold_for_one_write_and_set_the_row_groups(spark: SparkSession,
     assert [meta.row_group(i).num_rows for i in range(meta.num_row_groups)] == [30, 30, 30, 10]
     assert spark.conf.get("parquet.block.row.count.limit", "unset") == "unset"
     assert Catalog(lake).active_files("sequences", version, {"split": "validation"}) == ()
+
+
+def test_large_documents_do_not_fill_a_group_of_rows_by_the_hundred(spark: SparkSession, lake: Lake) -> None:
+    draw = random.Random(1)
+    texts = _corpus(spark, *(draw.randbytes(50_000).hex() for _ in range(60))).coalesce(1)
+    version = write_table(spark, lake, "corpus", texts, {}, {"parquet.block.size": str(2**20)})
+    (file,) = Catalog(lake).active_files("corpus", version, {})
+    groups = pq.ParquetFile(file.path).metadata
+    largest = max(groups.row_group(number).total_byte_size for number in range(groups.num_row_groups))
+    assert largest < 2 * 2**20
 
 
 def test_a_missing_table_names_those_there_are(spark: SparkSession, lake: Lake) -> None:

@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 from conf.data import PackConfig
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, write_table
-from pipelines.pack import order
-from pipelines.pack.stage import pack, packed_totals, write_settings
+from pipelines.pack import order, stage
+from pipelines.pack.stage import MOST_FILES, pack, packed_totals, widened, write_settings
 from tests.support.token_ids import numbers, stored
 
 CONFIG = PackConfig(sequence_length=16, rows_per_group=8, rows_per_file=32, seed=3)
@@ -141,6 +141,36 @@ def test_files_hold_ranges_in_whole_row_groups(spark: SparkSession, tmp_path: Pa
     assert [start for start, _ in ranges] == [32 * number for number in range(len(ranges))]
     assert [size for _, size in ranges[:-1]] == [32] * (len(ranges) - 1)
     assert len(ranges) > 3
+
+
+@pytest.mark.parametrize(
+    ("num_sequences", "factor"),
+    [(1, 1), (16_384 * 8192, 1), (16_384 * 8192 + 1, 2), (1_100_000_000, 16), (11_000_000_000, 128)],
+)
+def test_files_and_their_row_groups_grow_with_the_corpus(num_sequences: int, factor: int) -> None:
+    wide = widened(PackConfig(), num_sequences)
+    assert (wide.rows_per_file, wide.rows_per_group) == (factor * 8192, factor * 256)
+    assert -(-num_sequences // wide.rows_per_file) <= MOST_FILES
+
+
+def test_a_corpus_of_too_many_files_gets_larger_ones_and_the_same_rows(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, _ = _tokens(spark, 2)
+    expected = _rows(tokens)
+    monkeypatch.setattr(stage, "MOST_FILES", 3)
+    output = pack(tokens, CONFIG, 0, 99)
+    rows = output.details["rows_per_file"]
+    counts = output.details["sequences_by_split"]
+    assert rows > 32 and rows == 4 * output.details["rows_per_group"]
+    assert output.details["num_files"] == sum(-(-count // rows) for count in counts.values())
+    assert max(-(-count // rows) for count in counts.values()) <= 3
+    parts = output.tables["sequences"].select("split", "sequence_id", F.spark_partition_id().alias("part"))
+    for row in parts.collect():
+        assert row["part"] == row["sequence_id"] // rows + (
+            -(-counts["train"] // rows) if row["split"] == "validation" else 0
+        )
+    assert _rows(tokens) == expected
 
 
 def test_rows_stay_in_order_where_sorts_spill(spark: SparkSession, tmp_path: Path) -> None:

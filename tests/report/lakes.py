@@ -88,7 +88,13 @@ def documents() -> list[Row]:
 
 
 def quarantine() -> list[Row]:
-    row = {"line": None, "reason": "not_utf8", "detail": f"byte 0xff {SCRIPT}", "excerpt": HOSTILE}
+    row = {
+        "line": None,
+        "reason": "not_utf8",
+        "detail": f"byte 0xff {SCRIPT}",
+        "excerpt": HOSTILE,
+        "records": 1,
+    }
     files = [{**row, "source": name, "scope": "file", "offset": 7} for name in QUARANTINED_FILES]
     lines = [
         {**row, "source": "in/0.jsonl", "scope": "row", "offset": n, "line": n, "reason": "bad_json"}

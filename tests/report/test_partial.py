@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from conf import RunConfig
 from pipelines.lake import Lake
+from pipelines.lake.paths import write_json
 from pipelines.report.build import build_report
 from pipelines.report.facts import ORDER, STAGES
 from pipelines.run.registry import STAGES as REGISTERED
@@ -99,3 +100,15 @@ def test_stages_with_settings_of_their_own_are_not_passed_off_as_the_run_file(
 
 def test_the_stages_are_those_of_the_run_in_its_order() -> None:
     assert [*ORDER, "report", "card"] == [stage.name for stage in REGISTERED]
+
+
+def test_a_validation_split_without_a_target_is_said(spark: SparkSession, tmp_path: Path) -> None:
+    lake = lakes.trained(tmp_path)
+    none = {"loss": None, "bits_per_byte": None}
+    scores = {"model": none | {"perplexity": None}, "unigram": none, "bigram": none}
+    write_json(lake.evaluation, {"targets": 0, "bytes": 0, "below_bigram": None, **scores})
+    metrics = Path(lake.checkpoints.child("key").location) / "metrics.jsonl"
+    metrics.write_text("".join(f'{{"step": {step}, "loss": null}}\n' for step in (1, 2)))
+    page = report(spark, lake)
+    assert "The validation split has no token to predict" in page.by_id["nothing-to-score"]
+    assert page.by_id["tile-bpb"] == "–"

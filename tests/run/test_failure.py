@@ -1,7 +1,11 @@
 """Errors become one paragraph that names the cause."""
 
+import pytest
+
 from pipelines.run.console import printable
-from pipelines.run.failure import explain
+from pipelines.run.failure import explain, in_our_words
+from pipelines.run.shortage import SparkFacts
+from training.errors import TrainingError
 
 
 def test_a_plain_error_keeps_kind_and_message() -> None:
@@ -34,3 +38,38 @@ def test_the_deepest_java_cause_is_named() -> None:
 def test_text_cannot_steer_the_terminal() -> None:
     assert printable("a\x1b[31mb\u202ec\x00") == "a\\x1b[31mb\\u202ec\\x00"
     assert printable("naïve 文件 😀\n") == "naïve 文件 😀\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "process", "key"),
+    [
+        ("java.lang.OutOfMemoryError: Java heap space", "JVM of Spark's driver", "spark.driver_memory"),
+        ("Caused by: java.lang.OutOfMemoryError: GC overhead limit exceeded", "JVM", "spark.driver_memory"),
+        ("java.lang.OutOfMemoryError: Metaspace", "JVM", "MaxMetaspaceSize"),
+        ("java.lang.OutOfMemoryError: unable to create native thread", "thread", "ulimit -u"),
+        ("SparkException: Python worker exited unexpectedly (crashed)", "Python worker", "local[N]"),
+        (
+            "PythonException: pyarrow.lib.ArrowMemoryError: malloc of size 64 failed",
+            "Python worker",
+            "local[N]",
+        ),
+        ("java.io.IOException: No space left on device", "disk is full", "spark.local.dir"),
+        ("java.net.SocketException: Too many open files", "file descriptors", "ulimit -n"),
+    ],
+)
+def test_a_shortage_names_process_amount_key_and_log(said: str, process: str, key: str) -> None:
+    facts = SparkFacts(master="local[2]", driver_memory="512m", log="/lake/logs/spark.log")
+    told = in_our_words("dedup", RuntimeError(said), facts)
+    assert told.exit_code == 4
+    line = str(told)
+    assert line.startswith("dedup: ")
+    assert process in line
+    assert key in line
+    assert "/lake/logs/spark.log" in line
+    assert "\n" not in line
+
+
+def test_only_what_may_pass_is_called_worth_a_retry() -> None:
+    assert in_our_words("clean", RuntimeError("ExecutorLostFailure (executor 3 exited)")).exit_code == 5
+    assert in_our_words("clean", ValueError("row 7 is longer than 10")).exit_code == 7
+    assert in_our_words("train", TrainingError("the loss of step 3 is nan")).exit_code == 7

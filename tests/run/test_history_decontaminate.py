@@ -62,6 +62,7 @@ def _run(spark: SparkSession, lake: Lake, texts: dict[str, str], *settings: str)
     return {name: {row["doc_id"]: row for row in rows(lake.location, name)} for name in names}
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 def test_batches_without_what_was_superseded_or_found_are_one_run_over_all(
     spark: SparkSession, tmp_path: Path

@@ -21,7 +21,7 @@ from pipelines.run.stage import Outcome, Stage
 
 
 def stage(execute: Any) -> Stage:
-    return Stage("clean", "be interrupted", ("clean",), (), (), execute)
+    return Stage("clean", "be interrupted", ("clean",), (), (), execute, code=())
 
 
 def interrupted_with_a_failing_clean_up(_context: Context, _metadata: Any) -> Outcome:

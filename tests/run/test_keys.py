@@ -12,6 +12,7 @@ def _key(**changes: object) -> str:
         "inputs": {"documents": 3},
         "fingerprint": "",
         "code": "1",
+        "libraries": {"ftfy": "1"},
     }
     return run_key(**(values | changes))  # type: ignore[arg-type]
 
@@ -31,6 +32,8 @@ def test_every_part_changes_the_key() -> None:
         _key(inputs={}),
         _key(fingerprint="x"),
         _key(code="2"),
+        _key(libraries={"ftfy": "2"}),
+        _key(libraries={}),
     ]
     assert len(set(keys)) == len(keys)
 

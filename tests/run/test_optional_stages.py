@@ -14,11 +14,13 @@ import yaml
 from pyspark.sql import SparkSession
 
 from conf import RunConfig, load
+from conf.data import CleanConfig
 from pipelines.errors import InputError
 from pipelines.lake import Lake, Ledger
 from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
+from pipelines.run.optional_stages import cleaned_with
 from pipelines.run.registry import STAGES
 from tests.support.cli import SMALL_RUN, ringlake
 from tests.support.tables import rows
@@ -104,6 +106,23 @@ def test_every_document_is_accounted_for(made: Path) -> None:
     assert runs["pack"].inputs.keys() == {"tokens", "mixed"}
     assert runs["pack"].rows_out == sum(row["copies"] for row in mixed)
     assert runs["pack"].details["tokens"] == sum(row["copies"] * row["num_tokens"] for row in mixed)
+
+
+def test_evaluation_texts_go_the_way_that_the_documents_went(made: Path, tmp_path: Path) -> None:
+    def used(lake: Path, **changes: Any) -> tuple[CleanConfig, str]:
+        stream = io.StringIO()
+        config = _config(tmp_path, clean={"profile": "c4", "privacy": {"email": "off"}}, **changes)
+        return cleaned_with(Context(config, Lake.at(lake), Console(stream))), stream.getvalue()
+
+    # What this run says of cleaning is not what made the tables that it reads: the ledger knows that.
+    for section in ({}, {"repeats": {}}):
+        found, said = used(made / "lake", **section)
+        assert (found.profile, found.privacy.email, said) == ("none", "redact", "")
+    shutil.copytree(made / "lake", tmp_path / "lost")
+    shutil.rmtree(tmp_path / "lost" / "tables" / "runs")
+    found, said = used(tmp_path / "lost")
+    assert (found.profile, found.privacy.email) == ("c4", "off")
+    assert "the ledger does not say what 'clean' was made with" in said
 
 
 def test_the_report_tells_of_overlaps_and_repeats(made: Path) -> None:

@@ -83,6 +83,9 @@ def test_the_model_folder_opens_and_generates(small_job: SmallJob) -> None:
 
     folder = small_job.lake / "model"
     assert not list(folder.glob("*.bin"))
+    card = (folder / "README.md").read_text("utf-8")
+    assert str(small_job.lake) not in card
+    assert "trained by" in card
     model = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert model.config.vocab_size == len(tokenizer)

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+OWN = {"conf", "pipelines", "ringlake", "schemas", "training"}
 PIN = re.compile(r"^[a-z0-9][a-z0-9.-]*==[0-9][0-9a-z.]*( ; sys_platform == \"linux\")?$")
 
 
@@ -38,8 +40,41 @@ def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = project["dependencies"] + extras["test"] + extras["lint"]
-    names = {re.split(r"[^A-Za-z0-9._-]", one)[0].lower().replace("_", "-") for one in wanted}
+    names = {canonical(one) for one in wanted}
     assert names - {line.split("==")[0] for line in pins()} == set()
+
+
+def imported(folder: Path) -> dict[str, str]:
+    """Every module of others that Python files import, up to the first dot, with a file that does."""
+    found = {}
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            found |= {name.split(".")[0]: str(path.relative_to(ROOT)) for name in names}
+    return {name: file for name, file in found.items() if name not in sys.stdlib_module_names | OWN}
+
+
+@pytest.mark.parametrize("package", ["conf", "pipelines", "ringlake", "schemas", "training"])
+def test_what_is_imported_is_declared(package: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["horovod"], *extras["tracking"]]
+    declared = {canonical(one) for one in wanted}
+    distributions = metadata.packages_distributions()
+    missing = {
+        name: file
+        for name, file in imported(ROOT / package).items()
+        if declared.isdisjoint(map(canonical, distributions.get(name, [name])))
+    }
+    assert missing == {}
+
+
+def canonical(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower().replace("_", "-").replace(".", "-")
 
 
 def modules() -> list[Path]:
@@ -102,10 +137,11 @@ def test_the_wheel_carries_configs_schemas_and_the_command(tmp_path: Path) -> No
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         entry_points = next(name for name in names if name.endswith("entry_points.txt"))
-        assert "ringlake = pipelines.cli.main:main" in archive.read(entry_points).decode()
+        assert "ringlake = ringlake.__main__:main" in archive.read(entry_points).decode()
     folders = [ROOT / "conf" / "runs", ROOT / "conf" / "clusters"]
     configs = {str(path.relative_to(ROOT)) for folder in folders for path in folder.glob("*.*")}
     assert "conf/runs/python-docs.yaml" in configs
     schemas = {f"schemas/{path.name}" for path in (ROOT / "schemas").glob("*.py")}
-    assert (configs | schemas | {"pipelines/setup/__main__.py", "conf/py.typed"}) - names == set()
+    others = {"pipelines/setup/__main__.py", "conf/py.typed", "ringlake/py.typed"}
+    assert (configs | schemas | others) - names == set()
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "notebooks/"))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from conf import load
+from pipelines.errors import InputError
 from pipelines.lake import Lake
 from pipelines.run.console import Console
 from pipelines.run.context import Context
@@ -26,6 +27,7 @@ from pipelines.tokenize.audit import FIRST_BYTES, STRIDE, Audit, DifferentIdsErr
 from pipelines.tokenize.choice import probe_texts
 from pipelines.tokenize.engine import Encoder, fast_tokenizer
 from pipelines.tokenize.folder import END_OF_DOCUMENT
+from pipelines.tokenize.special import Guard
 from tests.support.corpus import docstrings
 from tests.support.tables import rows
 
@@ -111,41 +113,71 @@ def _odd(content: str, engine: str, size: int) -> stage.Kernel:
     return convert
 
 
+def _odd_then_special(content: str, engine: str, size: int) -> stage.Kernel:
+    """As `_odd`, and every id of the other library is that of a special token."""
+    if engine == "gigatoken":
+        return _odd(content, engine, size)
+
+    def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            encoder = Encoder(content, engine, size)
+            encoder._guard = Guard(dict.fromkeys(range(400), "<any>"))
+            encoder.encode(batch["text"])
+            yield from ()
+
+    return convert
+
+
 _encode_batches = stage._encode_batches
 
 
-@pytest.mark.parametrize("engine", ["auto", "gigatoken"])
-def test_a_run_whose_ids_differ_is_encoded_by_the_other_library(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
-) -> None:
+@pytest.fixture
+def prepared(spark: SparkSession, tmp_path: Path) -> tuple[Callable[[str], Context], io.StringIO]:
+    """A lake before its stage `tokenize`, for an engine, and what is said of it."""
     assert spark is not None
     lines = [json.dumps({"id": str(n), "text": text}) for n, text in enumerate(docstrings()[:40])]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
-    settings = {
-        "lake": tmp_path / "lake",
-        "ingest.format": "jsonl",
-        "ingest.inputs": [str(tmp_path / "a.jsonl")],
-        "clean.profile": "none",
-        "tokenize.vocab_size": 400,
-        "tokenize.engine": engine,
-    }
-    config = load(overrides=[f"{key}={value}" for key, value in settings.items()])
     stream = io.StringIO()
-    context = Context(config, Lake.at(config.lake), Console(stream))
-    stages = {one.name: one for one in STAGES}
-    run_stages(context, [stages[name] for name in ("ingest", "clean", "dedup")])
+
+    def prepare(engine: str) -> Context:
+        settings = {
+            "lake": tmp_path / "lake",
+            "ingest.format": "jsonl",
+            "ingest.inputs": [str(tmp_path / "a.jsonl")],
+            "clean.profile": "none",
+            "tokenize.vocab_size": 400,
+            "tokenize.engine": engine,
+        }
+        config = load(overrides=[f"{key}={value}" for key, value in settings.items()])
+        return Context(config, Lake.at(config.lake), Console(stream))
+
+    run_stages(prepare("auto"), [ALL[name] for name in ("ingest", "clean", "dedup")])
+    return prepare, stream
+
+
+ALL = {one.name: one for one in STAGES}
+
+
+def test_a_run_whose_ids_differ_is_encoded_by_the_other_library(
+    prepared: tuple[Callable[[str], Context], io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare, stream = prepared
+    monkeypatch.setattr(stage, "_encode_batches", _odd_then_special)
+    with pytest.raises(
+        InputError, match=r"tokenize: the tokenizer cannot be used: .*token '<any>' to a text"
+    ):
+        run_stages(prepare("auto"), [ALL["tokenize"]])
     monkeypatch.setattr(stage, "_encode_batches", _odd)
-    if engine == "gigatoken":
-        with pytest.raises(Exception, match="gigatoken cannot be used: it gives other ids to a text of"):
-            run_stages(context, [stages["tokenize"]])
-        return
-    run_stages(context, [stages["tokenize"]])
+    with pytest.raises(InputError, match="gigatoken cannot be used: it gives other ids to a text of"):
+        run_stages(prepare("gigatoken"), [ALL["tokenize"]])
+    context = prepare("auto")
+    run_stages(context, [ALL["tokenize"]])
     assert "tokenizers encodes, not gigatoken" in stream.getvalue()
     assert context.last("tokenize").details["engine"] == "tokenizers"
     (folder,) = context.lake.tokenizers.local_path.iterdir()
     content = (folder / "tokenizer.json").read_text()
-    texts = {row["doc_id"]: row["text"] for row in rows(config.lake, "corpus")}
-    for row in rows(config.lake, "tokens"):
+    texts = {row["doc_id"]: row["text"] for row in rows(context.config.lake, "corpus")}
+    for row in rows(context.config.lake, "tokens"):
         right, _ = Encoder(content, "tokenizers", 2).encode(pa.array([texts.pop(row["doc_id"])]))
         assert row["input_ids"] == right.tolist()
     assert texts == {}

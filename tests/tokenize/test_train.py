@@ -115,6 +115,28 @@ def test_a_small_corpus_gives_a_small_vocabulary_and_says_so(spark: SparkSession
     assert any("vocab_size = 600 was not reached" in line for line in said)
 
 
+@pytest.mark.parametrize("model", ["bpe", "unigram"])
+def test_bounds_of_training_are_said_and_every_text_is_encoded_whole(
+    spark: SparkSession, tmp_path: Path, model: str
+) -> None:
+    texts = ["ACGT" * 1000, "the value of the value", "TTAGGG" * 700]
+    said: list[str] = []
+    config = TokenizeConfig(model=model, vocab_size=300, distinct_bytes=50)
+    info = train_tokenizer(corpus(spark, 1, texts), config, tmp_path / "t", said.append)
+    assert any("1 words of more than 1,024 bytes were cut" in line for line in said)
+    assert any("tokenize.distinct_bytes = 50 bytes" in line for line in said)
+    assert _opened(info.folder).decode(_opened(info.folder).encode(texts[0])) == texts[0]
+    said.clear()
+    train_tokenizer(corpus(spark, 1, texts[1:2]), config, tmp_path / "u", said.append)
+    assert not any("were cut" in line or "distinct_bytes" in line for line in said)
+
+
+def test_a_special_token_that_stands_for_a_byte_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    config = TokenizeConfig(vocab_size=300, special_tokens=("<|a|>", "\u0120"))
+    with pytest.raises(InputError, match=r"tokenize\.special_tokens: '\u0120' is a single character"):
+        train_tokenizer(corpus(spark, 1), config, tmp_path / "t", print)
+
+
 def test_an_empty_train_split_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="train split"):
         train_tokenizer(corpus(spark, 1, ["x"]).where("false"), CONFIG, tmp_path / "t", print)

@@ -264,6 +264,10 @@ def test_a_prompt_longer_than_the_model_keeps_its_end(finished: tuple[TrainJob, 
     )
     with pytest.raises(DataError, match=f"max_new_tokens = {LENGTH}"):
         generate_text(finished[0].model_dir, "a", GenerateConfig(max_new_tokens=LENGTH))
+    # Half of what the model takes, where nothing is said: the default of 60 is more than all of it.
+    assert generate_text(finished[0].model_dir, "the", GenerateConfig(temperature=0)) == generate_text(
+        finished[0].model_dir, "the", GenerateConfig(temperature=0, max_new_tokens=LENGTH // 2)
+    )
 
 
 def test_evaluation_equals_transformers_own_loss(finished: tuple[TrainJob, dict[str, Any]]) -> None:

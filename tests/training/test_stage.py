@@ -13,11 +13,14 @@ from pyspark.sql import SparkSession
 
 from tests.support.ranks import ranks_of_this_process
 from tests.training.place import Place
+from tests.training.tables import random_tokens, write_sequences
 from tests.training.tiny import make_config, make_job, make_snapshots, make_tokenizer
+from training.data import footers
+from training.data.layout import read_layout
 from training.errors import DataError, NotEnoughSlotsError, RankFailedError
 from training.loop import train_rank
 from training.metrics import read_metrics
-from training.stage import choose_ranks
+from training.stage import choose_ranks, over_tasks
 from training.storage import Folder
 
 
@@ -138,3 +141,18 @@ def test_a_checkpoint_of_another_training_is_refused_with_both_values(
     place.run(spark, make_config(steps=1, warmup_steps=0, num_ranks=1))
     with pytest.raises(DataError, match=r"train.learning_rate: 0.01 there, 0.02 here"):
         place.run(spark, make_config(steps=1, warmup_steps=0, num_ranks=1, learning_rate=0.02))
+
+
+def test_tasks_of_spark_read_footers_as_this_process_does(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = write_sequences(tmp_path / "t", random_tokens(150, 8, 64))
+    alone = read_layout(snapshot)
+    monkeypatch.setattr(footers, "FEW_FILES", 0)
+    monkeypatch.setattr(footers, "FILES_OF_TASK", 2)
+    spread_out = read_layout(snapshot, over_tasks(spark))
+    assert spread_out.slices(0, 150) == alone.slices(0, 150)
+    assert spread_out.fingerprint == alone.fingerprint
+    Path(snapshot.files[1].path).write_bytes(b"PAR1 this is not a table")
+    with pytest.raises(DataError, match=rf"{snapshot.table} version 0: {snapshot.files[1].path} cannot"):
+        read_layout(snapshot, over_tasks(spark))

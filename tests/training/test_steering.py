@@ -51,6 +51,9 @@ def test_the_rate_falls_by_the_factor_on_each_plateau_and_waits_anew() -> None:
 def test_a_validation_that_is_no_number_is_no_improvement() -> None:
     steering = follow([2.0, math.nan, math.nan], make_config(patience=2))
     assert (steering.stopped, steering.best_loss, steering.best_step) == (True, 2.0, 1)
+    first = follow([math.nan, math.nan], make_config(patience=2))
+    assert (first.stopped, first.best_step) == (True, 0)
+    assert follow([math.nan, 2.0, 2.5], make_config()).best_step == 2
 
 
 @given(losses=st.lists(st.floats(0, 10), min_size=1, max_size=30))

@@ -90,6 +90,8 @@ class BlockFiles:
         try:
             file = self._open(part.path)
             table = file.read_row_group(part.row_group, columns=_COLUMNS[known], use_threads=False)
+        except MemoryError:
+            raise  # Arrow's own is an ArrowException too; the file may be good
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"{_place(part)} cannot be read: {' '.join(str(error).split())}") from None
         if table.num_rows < part.end:

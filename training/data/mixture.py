@@ -16,12 +16,9 @@ from typing import Any
 
 from training.data.batches import Ids, Plan, Segment
 from training.data.cycle import Cycle, make_cycle
-from training.data.permutation import derive_seed
 from training.data.plan import SamplePlan
 from training.errors import DataError
-
-_TABLE_ORDER = 4
-"""Purpose of the derived seed of a table's order: two tables of one size have unrelated orders."""
+from training.seeds import Purpose, derive_seed
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ class MixturePlan(Plan):
         return [
             SamplePlan(
                 num_sequences=size,
-                seed=derive_seed(self.seed, _TABLE_ORDER, table),
+                seed=derive_seed(self.seed, Purpose.TABLE_ORDER, table),
                 global_batch_size=self.canonical_shards,
                 canonical_shards=self.canonical_shards,
                 block_rows=rows,

@@ -7,13 +7,12 @@ It is evaluated for any positions on its own, so no shuffled list of a billion i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import isqrt
 
 import numpy as np
 import numpy.typing as npt
 
-_Words = npt.NDArray[np.uint64]
+from training.seeds import GOLDEN, Words, derive_seeds, extend_seeds, finalise
 
 MAX_SIZE = 2**62
 """Largest n: keeps every intermediate value inside 64 bits."""
@@ -21,31 +20,6 @@ MAX_SIZE = 2**62
 NUM_ROUNDS = 8
 """Feistel rounds, an even number. Four give a strong pseudo-random permutation (Luby and Rackoff, 1988);
 twice as many keep tiny domains, where a round mixes few bits, close to uniform."""
-
-_MASK = 2**64 - 1
-_GOLDEN = 0x9E3779B97F4A7C15
-_MIX_1 = 0xBF58476D1CE4E5B9
-_MIX_2 = 0x94D049BB133111EB
-
-
-def derive_seed(*parts: int) -> int:
-    """A 64-bit seed from integers such as (seed, epoch, block): equal parts give equal seeds.
-
-    The finaliser is splitmix64's (Steele, Lea and Flood, OOPSLA 2014), chained over the parts, so that
-    neighbouring values give unrelated seeds and the order of the parts matters.
-    """
-    return _chain(len(parts), parts)
-
-
-def _chain(state: int, parts: Sequence[int]) -> int:
-    for part in parts:
-        if part < 0:
-            raise ValueError(f"a seed is made of integers >= 0, not {part}")
-        num_words = max(1, -(-part.bit_length() // 64))
-        for index in range(num_words):
-            word = (part >> 64 * index) & _MASK
-            state = _finalise(((state + _GOLDEN) & _MASK) ^ word)
-    return state
 
 
 class Permutation:
@@ -90,12 +64,7 @@ class Permutation:
         return _walk(self.n, given.astype(np.uint64).reshape(1, -1), self._keys).reshape(given.shape)
 
 
-def derive_seeds(*parts: int, last: Sequence[int]) -> _Words:
-    """`derive_seed(*parts, each)` for each of `last`, integers of 64 bits; uint64 (last,)."""
-    return _fold(_words(_chain(len(parts) + 1, parts)), _words(*last))
-
-
-def whole_orders(n: int, seeds: _Words) -> npt.NDArray[np.int64]:
+def whole_orders(n: int, seeds: Words) -> npt.NDArray[np.int64]:
     """Several permutations of 0..n-1 at once, which takes little longer than one where n is small.
 
     Args:
@@ -106,12 +75,12 @@ def whole_orders(n: int, seeds: _Words) -> npt.NDArray[np.int64]:
         int64 (seeds, n): each row is what `Permutation(n, seed)` makes of 0..n-1.
     """
     # derive_seed(seed, n, number) has three parts, and their count comes first.
-    states = _fold(_fold(_words(3), seeds), _words(n))
-    keys = _fold(states, np.arange(NUM_ROUNDS, dtype=np.uint64)[:, None])
+    states = extend_seeds(extend_seeds(np.array([3], np.uint64), seeds), np.array([n], np.uint64))
+    keys = extend_seeds(states, np.arange(NUM_ROUNDS, dtype=np.uint64)[:, None])
     return _walk(n, np.broadcast_to(np.arange(n, dtype=np.uint64), (len(seeds), n)), keys)
 
 
-def _walk(n: int, positions: _Words, keys: _Words) -> npt.NDArray[np.int64]:
+def _walk(n: int, positions: Words, keys: Words) -> npt.NDArray[np.int64]:
     """Images of positions (networks, m), each row under its own of the keys (rounds, networks)."""
     image = _network(n, positions, keys[:, :, None])
     row, column = np.nonzero(image >= np.uint64(n))
@@ -123,7 +92,7 @@ def _walk(n: int, positions: _Words, keys: _Words) -> npt.NDArray[np.int64]:
     return image.astype(np.int64)
 
 
-def _network(n: int, values: _Words, keys: _Words) -> _Words:
+def _network(n: int, values: Words, keys: Words) -> Words:
     """One pass over the grid: a bijection of [0, width * height)."""
     width = isqrt(n - 1) + 1
     moduli = (np.uint64(width), np.uint64(-(-n // width)))
@@ -142,33 +111,8 @@ def _network(n: int, values: _Words, keys: _Words) -> _Words:
     return left + right * moduli[0]
 
 
-def _hash(values: _Words, key: _Words) -> _Words:
-    """splitmix64's finaliser of each value, keyed; arithmetic modulo 2**64."""
-    mixed = values * np.uint64(_GOLDEN)
+def _hash(values: Words, key: Words) -> Words:
+    """The finaliser of each value, keyed; arithmetic modulo 2**64."""
+    mixed = values * np.uint64(GOLDEN)
     mixed += key
-    return _finalise_words(mixed)
-
-
-def _words(*values: int) -> _Words:
-    return np.array(values, dtype=np.uint64)
-
-
-def _fold(states: _Words, words: _Words) -> _Words:
-    """One more part of a derived seed, for many seeds at once."""
-    return _finalise_words((states + np.uint64(_GOLDEN)) ^ words)
-
-
-def _finalise_words(mixed: _Words) -> _Words:
-    """As `_finalise`, in place."""
-    mixed ^= mixed >> np.uint64(30)
-    mixed *= np.uint64(_MIX_1)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(_MIX_2)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed
-
-
-def _finalise(value: int) -> int:
-    value = ((value ^ (value >> 30)) * _MIX_1) & _MASK
-    value = ((value ^ (value >> 27)) * _MIX_2) & _MASK
-    return value ^ (value >> 31)
+    return finalise(mixed)

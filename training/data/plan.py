@@ -18,11 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.batches import Ids, Plan, Segment
-from training.data.permutation import Permutation, derive_seed, derive_seeds, whole_orders
+from training.data.permutation import Permutation, whole_orders
 from training.errors import DataError
-
-_BLOCK_ORDER, _PARTIAL_PLACE, _ROW_ORDER = 1, 2, 3
-"""Purposes of a derived seed, so that no two shuffles of an epoch share a key."""
+from training.seeds import Purpose, derive_seed, derive_seeds
 
 _WINDOW_ROWS = 8192
 """The orders of as many blocks as hold so many rows are computed at once, 32 blocks of 256 rows in the time
@@ -112,7 +110,7 @@ class SamplePlan(Plan):
             take = min(rows - offset, end - start)
             first = block * self.block_rows
             if whole is None:
-                order = Permutation(rows, derive_seed(self.seed, epoch, _ROW_ORDER, block))
+                order = Permutation(rows, derive_seed(self.seed, epoch, Purpose.ROW_ORDER, block))
                 drawn = order(np.arange(offset, offset + take))
             else:
                 drawn = whole[offset : offset + take].astype(np.int64)
@@ -148,14 +146,14 @@ def _window(
 ) -> tuple[Ids, _Order | None]:
     """The full blocks whose turns are [turn, turn + size), fewer where they end, and their orders."""
     turns = np.arange(turn, min(turn + size, num_full))
-    blocks = Permutation(num_full, derive_seed(seed, epoch, _BLOCK_ORDER))(turns)
+    blocks = Permutation(num_full, derive_seed(seed, epoch, Purpose.BLOCK_ORDER))(turns)
     return blocks, _orders(seed, epoch, block_rows, blocks.tolist())
 
 
 @lru_cache(maxsize=256)
 def _partial_place(seed: int, epoch: int, num_full: int) -> int:
     """Full blocks before the partial one: it takes any place, so that no ids are always the last ones."""
-    return derive_seed(seed, epoch, _PARTIAL_PLACE) % (num_full + 1)
+    return derive_seed(seed, epoch, Purpose.PARTIAL_PLACE) % (num_full + 1)
 
 
 @lru_cache(maxsize=32)
@@ -168,4 +166,4 @@ def _orders(seed: int, epoch: int, rows: int, blocks: Sequence[int]) -> _Order |
     """The shuffled orders of some blocks of so many rows, (blocks, rows); None: too many."""
     if rows > _WINDOW_ROWS:
         return None
-    return whole_orders(rows, derive_seeds(seed, epoch, _ROW_ORDER, last=blocks)).astype(np.uint16)
+    return whole_orders(rows, derive_seeds(seed, epoch, Purpose.ROW_ORDER, last=blocks)).astype(np.uint16)

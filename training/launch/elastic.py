@@ -39,8 +39,13 @@ class Elastic:
         numbers = range(self.min, self.max + 1)
         return [number for number in numbers if self.shards is None or self.shards % number == 0]
 
-    def choose(self, slots: int, wanted: int) -> int:
+    def choose(self, slots: int, wanted: int, name: str = "train.elastic") -> int:
         """The largest allowed number of ranks that has slots and is not more than wanted.
+
+        Args:
+            slots: Slots that are there.
+            wanted: Most ranks that are asked for.
+            name: What the caller calls these bounds.
 
         Raises:
             NotEnoughSlotsError: Even the smallest has not.
@@ -50,7 +55,7 @@ class Elastic:
             divides = f" that divides train.canonical_shards = {self.shards}" if self.shards else ""
             raise NotEnoughSlotsError(
                 f"there {'is' if slots == 1 else 'are'} {slots} slot{'' if slots == 1 else 's'} left, but "
-                f"train.elastic needs at least {self.allowed()[0]} (its min is {self.min}; what counts is "
-                f"the least number of ranks{divides}); bring executors back or lower train.elastic.min"
+                f"{name} needs at least {self.allowed()[0]} (its min is {self.min}; what counts is "
+                f"the least number of ranks{divides}); bring executors back or lower {name}.min"
             )
         return fitting[-1]

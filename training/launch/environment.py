@@ -11,6 +11,7 @@ from typing import Literal
 from training.hadoop import use_shipped_configuration
 from training.launch.ranks import BACKEND_VARIABLE, RankInfo
 from training.launch.stall import STALL_VARIABLE
+from training.launch.variables import RESERVED, is_sparks_secret, started_with
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -58,6 +59,7 @@ def start_environment(
     stall_seconds: int,
     gpus: Sequence[str],
     base: Mapping[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The variables that a rank process starts with: all that is known before the ranks meet.
 
@@ -68,11 +70,15 @@ def start_environment(
         gpus: Ids of the GPUs that Spark gave the task; Spark itself does not set CUDA_VISIBLE_DEVICES. Empty:
             the variable stays as it is.
         base: Variables to start from instead of this process's own.
+        given: What the user asks for, see `training.launch.variables`; it counts before our defaults.
     """
     environment = dict(os.environ if base is None else base)
     use_shipped_configuration(environment)
-    # A worker that Spark reuses may carry variables of an earlier job.
+    environment = {name: value for name, value in environment.items() if not is_sparks_secret(name)}
+    # A worker that Spark reuses may carry variables of an earlier job; what it started with is the user's.
+    kept = started_with("HOROVOD_").items() & environment.items() if base is None else ()
     environment = {name: value for name, value in environment.items() if not name.startswith("HOROVOD_")}
+    environment |= {name: value for name, value in kept if name not in RESERVED}
     environment.update({name: str(threads) for name in _THREAD_VARIABLES})
     environment.update(
         PYTHONPATH=os.pathsep.join(entry or os.getcwd() for entry in sys.path),  # noqa: PTH109 - a string is due
@@ -87,18 +93,25 @@ def start_environment(
         HOROVOD_CROSS_SIZE=str(info.cross_size),
         HOROVOD_CONTROLLER="gloo",
         HOROVOD_CPU_OPERATIONS="gloo",
-        HOROVOD_GLOO_TIMEOUT_SECONDS=str(GLOO_TIMEOUT_SECONDS),
-        HOROVOD_STALL_CHECK_TIME_SECONDS=str(max(1, stall_seconds // 2)),
-        HOROVOD_STALL_SHUTDOWN_TIME_SECONDS=str(stall_seconds),
         **{STALL_VARIABLE: str(stall_seconds)},
     )
-    if gpus:
+    defaults = {
+        "HOROVOD_GLOO_TIMEOUT_SECONDS": str(GLOO_TIMEOUT_SECONDS),
+        "HOROVOD_STALL_CHECK_TIME_SECONDS": str(max(1, stall_seconds // 2)),
+        "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(stall_seconds),
+    }
+    environment = defaults | environment | dict(given or {})
+    if gpus and "CUDA_VISIBLE_DEVICES" not in (given or {}):
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     return environment
 
 
 def meeting_variables(
-    rendezvous: Rendezvous, *, gpus: Sequence[str], gpus_shared: bool = False
+    rendezvous: Rendezvous,
+    *,
+    gpus: Sequence[str],
+    gpus_shared: bool = False,
+    started: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The variables that follow from the meeting; Horovod reads them when it is initialised.
 
@@ -106,6 +119,7 @@ def meeting_variables(
         rendezvous: Where the ranks meet.
         gpus: Ids of the GPUs that Spark gave the task.
         gpus_shared: Whether any GPU of the job has more than one rank (spark.task.resource.gpu.amount < 1).
+        started: What the rank has started with: a variable of the user's is not replaced by a default.
     """
     backend = "nccl" if gpus and not gpus_shared else "gloo"
     variables = {
@@ -116,6 +130,6 @@ def meeting_variables(
         "NCCL_SOCKET_IFNAME": f"={rendezvous.interface}",
         BACKEND_VARIABLE: backend,
     }
-    if backend == "gloo":
+    if backend == "gloo" and "HOROVOD_CYCLE_TIME" not in (started or {}):
         variables["HOROVOD_CYCLE_TIME"] = str(CPU_CYCLE_MILLISECONDS)
     return variables

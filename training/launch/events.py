@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import stat
 import sys
+import threading
 from typing import Any, NoReturn
+
+from training.errors import TrainingError
+from training.launch.frames import MAX_MESSAGE_BYTES, write_message
+
+PARENT_VARIABLE = "RINGLAKE_PARENT_PID"
+"""Names the process that started the rank."""
 
 EVENT_VARIABLE = "RINGLAKE_EVENT_FD"
 RESULT_VARIABLE = "RINGLAKE_RESULT_FD"
-"""Name the descriptors of the pipes that the rank's task reads."""
+"""Name the pipes that the rank's task reads, see `name_pipe`."""
 
+STACK_VARIABLE = "RINGLAKE_STACK_FD"
+"""Names the file to which the rank writes where its threads are when a signal ends it."""
+
+MAX_SUMMARY_CHARS = 2_000
 MAX_TRACEBACK_CHARS = 20_000
 
 MAX_LOG_CHARS = 4_000
@@ -19,13 +32,45 @@ MAX_LOG_CHARS = 4_000
 RANK_MESSAGES = frozenset({"event", "log"})
 """Types of the messages on the event pipe."""
 
+_ending = threading.Lock()
+"""Taken by the first thread that ends the process, and never given back: a rank has one result."""
+
+
+def name_pipe(descriptor: int) -> str:
+    """How a variable names a pipe: its descriptor and its inode.
+
+    A process that inherits the variable but not the pipe may have something else under that number.
+    """
+    return f"{descriptor}:{os.fstat(descriptor).st_ino}"
+
+
+def find_pipe(variable: str) -> int | None:
+    """The descriptor that a variable names; None without a launcher, or where the pipe was not inherited."""
+    number, _, inode = os.environ.get(variable, "").partition(":")
+    if not number or not inode:
+        return None
+    with contextlib.suppress(OSError):
+        found = os.fstat(int(number))
+        if stat.S_ISFIFO(found.st_mode) and found.st_ino == int(inode):
+            return int(number)
+    return None
+
 
 def emit(event: dict[str, Any]) -> None:
     """Send an event to the driver; in a process that no launcher started it goes nowhere.
 
+    May be called from any thread and from forked children. It waits while the driver is behind by more than
+    `training.launch.delivery.WINDOW_BYTES`.
+
     Args:
         event: JSON values, for example {"step": 10, "loss": 3.2}.
+
+    Raises:
+        TypeError: The event is no dictionary, or holds what JSON does not have.
+        TrainingError: It is longer than `MAX_MESSAGE_BYTES`.
     """
+    if not isinstance(event, dict):
+        raise TypeError(f"an event is a dictionary of JSON values, not a {type(event).__name__}")
     _send({"type": "event", "event": event})
 
 
@@ -37,14 +82,29 @@ def log_to_driver(message: str) -> None:
     """
     text = str(message)[:MAX_LOG_CHARS]
     if not _send({"type": "log", "text": text}):
+        print_safely(text)
+
+
+def print_safely(text: str) -> None:
+    """Print a line; characters that standard output cannot show become escapes."""
+    try:
         print(text, flush=True)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding or "ascii"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def _send(message: dict[str, Any]) -> bool:
-    descriptor = os.environ.get(EVENT_VARIABLE)
+    descriptor = find_pipe(EVENT_VARIABLE)
     if descriptor is None:
         return False
-    write_all(int(descriptor), json.dumps(message).encode() + b"\n")
+    content = json.dumps(message).encode()
+    if len(content) > MAX_MESSAGE_BYTES:
+        raise TrainingError(
+            f"an event of {len(content):,} bytes of JSON is longer than the {MAX_MESSAGE_BYTES:,} that the "
+            f"driver takes; save what is large to a file and send its path"
+        )
+    write_message(descriptor, content)
     return True
 
 
@@ -59,20 +119,43 @@ def end_with_failure(kind: str, summary: str, traceback: str, code: int = 1) -> 
         traceback: The rank's own.
         code: Exit code of the process.
     """
-    frame = {"kind": kind, "summary": summary[:2000], "traceback": traceback[-MAX_TRACEBACK_CHARS:]}
-    end_with(b"failed\n" + json.dumps(frame).encode(), code)
+    frame = {
+        "kind": kind,
+        "summary": _shorten(summary, MAX_SUMMARY_CHARS),
+        "traceback": _shorten(traceback, MAX_TRACEBACK_CHARS),
+    }
+    end_with("failed", json.dumps(frame).encode(), code)
 
 
-def end_with(result: bytes, code: int) -> NoReturn:
-    """Write the result and end the process at once."""
+def end_with(kind: str, content: bytes, code: int) -> NoReturn:
+    """Write the result and end the process at once.
+
+    The result says how long it is: a child that this rank leaves behind may hold the pipe open.
+
+    Args:
+        kind: 'ok' or 'failed'.
+        content: The pickled value, or JSON.
+        code: Exit code of the process.
+    """
+    _ending.acquire()
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    descriptor = os.environ.get(RESULT_VARIABLE)
-    if descriptor is not None:
-        write_all(int(descriptor), result)
-    else:
-        sys.stderr.write(result.decode(errors="replace"))
-        sys.stderr.flush()
+        # The function may have closed them, or put something else there.
+        with contextlib.suppress(Exception):
+            stream.flush()
+    # A forked child that ends like this is not the rank.
+    is_rank = os.environ.get(PARENT_VARIABLE) == str(os.getppid())
+    descriptor = find_pipe(RESULT_VARIABLE) if is_rank else None
+    try:
+        if descriptor is None:
+            raise OSError(
+                f"process {os.getpid()} has no pipe for its result: not a rank, or something closed it"
+            )
+        write_all(descriptor, f"{kind} {len(content)}\n".encode() + content)
+    except OSError as error:
+        text = content.decode(errors="replace") if kind == "failed" else ""
+        with contextlib.suppress(OSError):
+            write_all(2, f"{error}\n{text}\n".encode(errors="backslashreplace"))
+        code = code or 1
     os._exit(code)
 
 
@@ -81,3 +164,11 @@ def write_all(descriptor: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _shorten(text: str, limit: int) -> str:
+    """The beginning and the end of a text that is too long, and how much is missing between them."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]} [... {len(text) - 2 * half:,} characters ...] {text[-half:]}"

@@ -23,7 +23,8 @@ class Failure:
         kind: 'exception' (its code raised), 'exit' (the process ended by a signal or by itself),
             'lost' (its Spark task or executor went away), 'collective' (another rank was gone).
         summary: One line: the exception, the signal or the exit code.
-        traceback: The rank's own traceback; empty if there is none.
+        traceback: The rank's own traceback, or where its threads were when a signal ended it; empty if there
+            is none.
         output: Its last lines of output.
     """
 
@@ -49,7 +50,12 @@ def failure_from_message(message: Mapping[str, Any]) -> Failure:
 
 def describe_exit(code: int) -> str:
     """An exit status as a sentence; negative codes are signals, as in `subprocess`."""
-    if code >= 0:
+    if code == 0:
+        return (
+            "the process ended with exit code 0 before its function had returned, so there is no value; "
+            "something called os._exit: return from the function instead"
+        )
+    if code > 0:
         return f"the process ended with exit code {code}"
     try:
         name = signal.Signals(-code).name
@@ -57,6 +63,19 @@ def describe_exit(code: int) -> str:
         name = f"signal {-code}"
     hint = "; the kernel's out-of-memory killer does that too" if -code == signal.SIGKILL else ""
     return f"the process was ended by {name}{hint}"
+
+
+def summarize(error: BaseException) -> str:
+    """An exception in one line: its type and the first line of its message, without its notes."""
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ not in {"builtins", "__main__"}:
+        name = f"{kind.__module__}.{name}"
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 - the exception's own code
+        text = "(its message cannot be shown)"
+    return f"{name}: {text.splitlines()[0].rstrip()}" if text else name
 
 
 def is_follow_up(failure: Failure) -> bool:
@@ -79,7 +98,7 @@ def explain(failures: Sequence[Failure], world_size: int) -> str:
         lines.append(f"not heard from: rank {', '.join(map(str, silent))}; look for what holds it up")
     if cause.traceback:
         lines += [f"traceback of rank {cause.rank}:", cause.traceback.rstrip()]
-    elif cause.output:
+    if cause.output and (cause.kind == "exit" or not cause.traceback):
         lines += [f"last output of rank {cause.rank}:", cause.output.rstrip()]
     others = sorted({failure.rank: failure for failure in failures if failure.rank != cause.rank}.items())
     lines += [f"rank {rank} failed after it: {failure.summary}" for rank, failure in others]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
-from typing import Any
 
-from training.launch.channel import Message
-from training.launch.failures import Failure, failure_from_message, is_follow_up
+from training.errors import CallbackError
+from training.launch.connection import Message
+from training.launch.delivery import FLOWING, Delivery, OnEvent, Say
+from training.launch.failures import Failure, explain, failure_from_message, is_follow_up
 
 GRACE_SECONDS = 3.0
 """After a rank reports that a collective broke, how long the rank that broke it may take to say why."""
 
-Say = Callable[[str], None]
-OnEvent = Callable[[int, dict[str, Any]], None]
+PATIENCE_SECONDS = 10.0
+"""After a failure: how long `say` and `on_event` may stand still before the rest is left out."""
 
 
 class Job:
@@ -38,8 +39,11 @@ class Job:
         self.lost: set[int] = set()
         self._expendable = frozenset(expendable)
         self._num_ranks = num_ranks
-        self._say, self._on_event = say, on_event
+        self._delivery = Delivery(say, on_event, self._stop_for_callback)
+        self._stopped_for_callback = False
         self._broadcast: Callable[[Message], None] | None = None
+        self._notes: list[str] = []
+        self._reasons: dict[int, str] = {}
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._hello: dict[int, Message] = {}
@@ -54,22 +58,29 @@ class Job:
         """Say how 'stop' and 'release' reach the ranks."""
         self._broadcast = broadcast
 
-    def on_message(self, rank: int, message: Message) -> None:
-        """Take a message of a rank or its task."""
+    def on_message(
+        self, rank: int, message: Message, delivered: Callable[[int], None] = lambda _size: None
+    ) -> None:
+        """Take a message of a rank or its task, without waiting.
+
+        Args:
+            rank: The rank.
+            message: What it says.
+            delivered: Called with the size of an output line, log message or event once it has been handed
+                to `say` or `on_event`; see `training.launch.delivery`.
+        """
         kind = message.get("type")
-        if kind in {"output", "log"}:
-            with self._lock:
-                for line in str(message.get("text", "")).split("\n"):
-                    self._say(f"[rank {rank}] {line}")
-        elif kind == "event" and self._on_event and isinstance(message.get("event"), dict):
-            with self._lock:
-                self._on_event(rank, message["event"])
+        if kind in FLOWING:
+            self._delivery.put(rank, message, delivered)
         elif kind == "hello":
             self._meet(rank, message)
         elif kind == "failure":
             self._fail(failure_from_message({**message, "rank": rank}))
         elif kind == "done":
             self._finish(rank)
+        elif kind == "broken":
+            with self._lock:
+                self._reasons[rank] = str(message.get("reason", ""))
 
     def on_close(self, rank: int) -> None:
         """Take the end of a rank's line: expected after a failure, a stop or the release of all."""
@@ -79,8 +90,39 @@ class Job:
             self._closed.add(rank)
             self._changed.notify_all()
         if unexpected:
-            host = str(self._hello.get(rank, {}).get("host", "unknown"))
-            self._fail(Failure(rank, host, "lost", "its Spark task or executor went away without a word"))
+            reason = self._reasons.get(rank)
+            summary = "its Spark task or executor went away " + (
+                f"({reason})" if reason else "without a word"
+            )
+            self._fail(Failure(rank, self.host_of(rank), "lost", summary))
+
+    def host_of(self, rank: int) -> str:
+        """Name of a rank's host, as its task told it."""
+        return str(self._hello.get(rank, {}).get("host", "unknown"))
+
+    def finish(self) -> None:
+        """Have `say` and `on_event` take what is left, and call them no more.
+
+        Raises:
+            CallbackError: One of them raised, and no rank had failed before. What is no Exception
+                (KeyboardInterrupt, SystemExit) is raised as it is.
+        """
+        hurried = self.failures or self._stopped_at is not None
+        if not self._delivery.finish(PATIENCE_SECONDS if hurried else None):
+            self._notes.append("not all output of the ranks could be shown")
+        error = self._delivery.error
+        if error is None:
+            return
+        if not self._stopped_for_callback:
+            self._notes.append(f"after that {self._delivery.complaint}")
+        elif isinstance(error, Exception):
+            raise CallbackError(self._delivery.complaint) from error
+        else:
+            raise error
+
+    def explain(self) -> str:
+        """Why the job failed: the cause, the ranks that failed after it, and what else is known."""
+        return "\n".join([explain(self.failures, self._num_ranks), *dict.fromkeys(self._notes)])
 
     def stop(self) -> None:
         """Tell all tasks to end their ranks."""
@@ -133,10 +175,14 @@ class Job:
         if failure.kind == "exit" and failure.rank in self._expendable:
             with self._lock:
                 self.lost.add(failure.rank)
-                self._say(f"rank {failure.rank} on host {failure.host} died: {failure.summary}")
+            text = f"rank {failure.rank} on host {failure.host} died: {failure.summary}"
+            self._delivery.put(failure.rank, {"type": "notice", "text": text}, lambda _size: None)
             self._finish(failure.rank)
             return
+        slow = self._delivery.slow_call()
         with self._lock:
+            if slow:
+                self._notes.append(slow)
             self.failures.append(failure)
             self._ended.add(failure.rank)
             everyone = len(self._ended) == self._num_ranks
@@ -146,3 +192,8 @@ class Job:
             timer.start()
         else:
             self.stop()
+
+    def _stop_for_callback(self) -> None:
+        with self._lock:
+            self._stopped_for_callback = not self.failures
+        self.stop()

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from training.errors import TrainingError
+from training.errors import RankFailedError, StageError, TrainingError, WorkerPythonError
 from training.launch.barrier import run_barrier
+from training.launch.delivery import OnEvent, Say, checked
 from training.launch.elastic import Elastic
-from training.launch.job import Job, OnEvent, Say
+from training.launch.events import print_safely
+from training.launch.failures import Failure, explain, summarize
+from training.launch.job import Job
 from training.launch.local import run_local
-from training.launch.options import Options
+from training.launch.options import Names, Options
+from training.launch.pythons import find_unfit_python
 from training.launch.restarts import run_with_restarts
 from training.launch.slots import check_slots, wait_for_slots
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
+from training.launch.spark_job import first_lines
+from training.launch.variables import check_variables, executor_variables, horovod_variables
 
 
 def launch(
@@ -36,9 +41,11 @@ def launch(
     elastic: Elastic | None = None,
     stream_output: bool = True,
     description: str = "training",
-    say: Say = _print,
+    say: Say = print_safely,
     on_event: OnEvent | None = None,
     expendable: Collection[int] = (),
+    env: Mapping[str, str] | None = None,
+    names: Names = Names(),  # noqa: B008 - frozen
 ) -> list[Any]:
     """Run `train(*args, **kwargs)` in a fresh process for each of `num_ranks` ranks and wait for all.
 
@@ -63,44 +70,58 @@ def launch(
         elastic: Bounds within which the number of ranks follows the slots; None: always `num_ranks`.
         stream_output: False leaves what ranks print in the executors' logs, except `log_to_driver`.
         description: What the Spark UI shows.
-        say: Takes a line of progress or of a rank's output.
+        say: Takes a line of progress or of a rank's output. It and `on_event` are called from one thread, one
+            call at a time; ranks wait while they are behind, and the job ends if one of them raises.
         on_event: Takes a rank and an event of it.
         expendable: Ranks whose process may die without ending the others; an exception that they raise, or
             the loss of their Spark task, still ends the job.
+        env: Environment variables for the ranks. They count before the `HOROVOD_*` that the driver's own
+            environment and `spark.executorEnv` have, which reach the ranks too. What places the ranks, such
+            as HOROVOD_RANK, is the launcher's.
+        names: What messages call the settings.
 
     Returns:
         What the function returned, by rank; None for an expendable rank that died.
 
     Raises:
         NotEnoughSlotsError: There are fewer slots than ranks, or than the least of `elastic`.
-        RankFailedError: A rank raised or died; the message has rank, host and its traceback, and the
-            causes of all attempts if there were several.
+        RankFailedError: A rank raised or died, or its value cannot be unpickled here; the message has rank,
+            host and its traceback, and the causes of all attempts if there were several.
         StageError: Spark could not run the stage, and no rank says why.
+        WorkerPythonError: The tasks run another Python than the driver, or one without ringlake.
+        CallbackError: `say` or `on_event` raised.
         TrainingError: The function cannot be pickled, or an option is wrong.
 
     Example:
         >>> launch(lambda: current_rank().rank, 2, spark=spark)  # doctest: +SKIP
         [0, 1]
     """
-    _check_ranks(num_ranks)
-    options = Options(threads_per_rank, stall_seconds, interface, ports, stream_output)
+    _check_ranks(num_ranks, names)
+    tell = checked(say)
+    given = horovod_variables(os.environ, tell) | executor_variables(spark.sparkContext.getConf(), tell)
+    variables = given | check_variables(env)
+    options = Options(threads_per_rank, stall_seconds, interface, ports, stream_output, variables, names)
     payload = _pickle(train, args, kwargs)
+    hosts: dict[int, str] = {}
 
     def count_ranks(attempt: int) -> int:
         if elastic is None:
-            check_slots(spark, num_ranks, say)
+            check_slots(spark, num_ranks, tell, names.num_ranks)
             return num_ranks
         # After a failure there may be more executors than before as well.
         wanted = min(num_ranks, elastic.max) if attempt == 0 else elastic.max
-        return elastic.choose(wait_for_slots(spark, wanted, say), wanted)
+        return elastic.choose(wait_for_slots(spark, wanted, tell), wanted, f"{names.prefix}elastic")
 
     def attempt(count: int) -> dict[int, bytes]:
         text = f"{description}: {count} rank{'s' if count > 1 else ''}"
+        _check_python(spark, count)
         job = Job(count, say, on_event, expendable)
         found = run_barrier(spark, payload, count, options, job, text)
+        hosts.update({rank: job.host_of(rank) for rank in found})
         return found | dict.fromkeys(job.lost, _NOTHING)
 
-    return _values(run_with_restarts(attempt, count_ranks, max_restarts, say))
+    name = f"{names.prefix}max_restarts"
+    return _values(run_with_restarts(attempt, count_ranks, max_restarts, tell, name), hosts)
 
 
 def launch_local(
@@ -115,34 +136,64 @@ def launch_local(
     ports: tuple[int, int] | None = None,
     max_restarts: int = 0,
     stream_output: bool = True,
-    say: Say = _print,
+    say: Say = print_safely,
     on_event: OnEvent | None = None,
+    env: Mapping[str, str] | None = None,
+    names: Names = Names(),  # noqa: B008 - frozen
 ) -> list[Any]:
     """`launch` without Spark: the ranks are processes of this machine.
 
     Arguments, values and errors are those of `launch`.
     """
-    _check_ranks(num_ranks)
-    options = Options(threads_per_rank, stall_seconds, interface, ports, stream_output)
+    _check_ranks(num_ranks, names)
+    tell = checked(say)
+    variables = horovod_variables(os.environ, tell) | check_variables(env)
+    options = Options(threads_per_rank, stall_seconds, interface, ports, stream_output, variables, names)
     payload = _pickle(train, args, kwargs)
 
     def attempt(count: int) -> dict[int, bytes]:
         return run_local(payload, count, options, Job(count, say, on_event))
 
-    return _values(run_with_restarts(attempt, lambda _attempt: num_ranks, max_restarts, say))
+    hosts = dict.fromkeys(range(num_ranks), socket.gethostname())
+    name = f"{names.prefix}max_restarts"
+    return _values(run_with_restarts(attempt, lambda _attempt: num_ranks, max_restarts, tell, name), hosts)
 
 
-def _check_ranks(num_ranks: int) -> None:
+def _check_python(spark: Any, num_ranks: int) -> None:
+    try:
+        complaint = find_unfit_python(spark, num_ranks, barrier=True)
+    except Exception as error:
+        raise StageError(f"Spark could not run the barrier stage: {first_lines(error)}") from error
+    if complaint is not None:
+        raise WorkerPythonError(complaint)
+
+
+def _check_ranks(num_ranks: int, names: Names) -> None:
     if num_ranks < 1:
-        raise TrainingError(f"num_ranks must be at least 1, not {num_ranks}")
+        raise TrainingError(f"{names.num_ranks} must be at least 1, not {num_ranks}")
 
 
 _NOTHING = cloudpickle.dumps(None)
 """What an expendable rank that died has returned."""
 
 
-def _values(results: Mapping[int, bytes]) -> list[Any]:
-    return [cloudpickle.loads(results[rank]) for rank in range(len(results))]
+def _values(results: Mapping[int, bytes], hosts: Mapping[int, str]) -> list[Any]:
+    return [_value(results[rank], rank, len(results), hosts) for rank in range(len(results))]
+
+
+def _value(content: bytes, rank: int, num_ranks: int, hosts: Mapping[int, str]) -> Any:
+    try:
+        return cloudpickle.loads(content)
+    except Exception as error:
+        failure = Failure(
+            rank,
+            hosts.get(rank, "unknown"),
+            "exception",
+            f"the value that it returned cannot be unpickled on the driver: {summarize(error)}; return plain "
+            f"values, or save it to a file and return its path",
+            traceback.format_exc(),
+        )
+        raise RankFailedError(explain([failure], num_ranks)) from error
 
 
 def _pickle(train: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> bytes:
@@ -150,6 +201,6 @@ def _pickle(train: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
         return bytes(cloudpickle.dumps((train, tuple(args), dict(kwargs or {}))))
     except Exception as error:
         raise TrainingError(
-            f"the training function or its arguments cannot be pickled: {type(error).__name__}: {error}; "
+            f"the training function or its arguments cannot be pickled: {summarize(error)}; "
             f"open files, sockets, locks and Spark objects inside the function instead of passing them"
         ) from error

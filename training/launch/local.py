@@ -6,14 +6,14 @@ import socket
 import threading
 from functools import partial
 
-from training.errors import RankFailedError
+from training.errors import RankFailedError, TrainingError
 from training.launch import network
-from training.launch.channel import Message
+from training.launch.connection import Message
+from training.launch.delivery import Window
 from training.launch.environment import Rendezvous, count_threads, meeting_variables, start_environment
-from training.launch.failures import explain
 from training.launch.job import Job
 from training.launch.options import Options
-from training.launch.process import RankProcess, route_output
+from training.launch.process import RankProcess
 from training.launch.ranks import RankInfo, assign_ranks
 
 
@@ -24,6 +24,7 @@ def run_local(payload: bytes, num_ranks: int, options: Options, job: Job) -> dic
 
     Raises:
         RankFailedError: A rank raised or died.
+        CallbackError: A function that takes output or events raised.
         TrainingError: No port is free, or the interface does not exist.
     """
     # Only here: importing Horovod takes a while.
@@ -40,7 +41,7 @@ def run_local(payload: bytes, num_ranks: int, options: Options, job: Job) -> dic
                 process.stop()
 
     job.connect(obey)
-    with RendezvousServer(address, options.ports) as server:
+    with RendezvousServer(address, options.ports, f"{options.names.prefix}ports") as server:
         server.start(places, {address})
         rendezvous = Rendezvous(address, server.port, network.interface_of(address))
         try:
@@ -50,10 +51,18 @@ def run_local(payload: bytes, num_ranks: int, options: Options, job: Job) -> dic
                     threads=count_threads(options.threads_per_rank, info.local_size),
                     stall_seconds=options.stall_seconds,
                     gpus=(),
+                    given=options.environment,
                 )
-                send = route_output(partial(job.on_message, info.rank), stream=options.stream_output)
-                process = RankProcess(environment, rank=info.rank, host=info.host, send=send)
-                process.give(payload, meeting_variables(rendezvous, gpus=()))
+                window = Window()
+                process = RankProcess(
+                    environment,
+                    rank=info.rank,
+                    host=info.host,
+                    send=partial(job.on_message, info.rank, delivered=window.give),
+                    window=window,
+                    stream_output=options.stream_output,
+                )
+                process.give(payload, meeting_variables(rendezvous, gpus=(), started=environment))
                 thread = threading.Thread(target=_watch, args=(process, info, job, results), daemon=True)
                 ranks.append((process, thread))
                 thread.start()
@@ -67,8 +76,11 @@ def run_local(payload: bytes, num_ranks: int, options: Options, job: Job) -> dic
             for _, thread in ranks:
                 thread.join()
             raise
-    if job.failures or len(results) < num_ranks:
-        raise RankFailedError(explain(job.failures, num_ranks))
+    job.finish()
+    if job.failures:
+        raise RankFailedError(job.explain())
+    if len(results) < num_ranks:
+        raise TrainingError(f"the launch ended with the values of {len(results)} of {num_ranks} ranks")
     return results
 
 

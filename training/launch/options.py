@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from training.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a caller calls the settings, for messages.
+
+    Attributes:
+        num_ranks: The number of ranks.
+        prefix: Before the names of the others.
+    """
+
+    num_ranks: str = "train.num_ranks"
+    prefix: str = "train."
 
 
 @dataclass(frozen=True)
@@ -20,6 +34,8 @@ class Options:
         ports: First and last port for the driver's line and the rendezvous; None: any free ones.
         stream_output: Whether what ranks print goes to the driver; else it goes to the task's stderr, which
             Spark keeps with the executor's logs.
+        environment: Variables for the ranks, the user's; see `training.launch.variables`.
+        names: What the caller calls the settings.
     """
 
     threads_per_rank: int | Literal["auto"] = "auto"
@@ -27,9 +43,17 @@ class Options:
     interface: str | None = None
     ports: tuple[int, int] | None = None
     stream_output: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+    names: Names = Names()
 
     def __post_init__(self) -> None:
+        threads = self.threads_per_rank
+        if threads != "auto" and threads < 1:
+            raise TrainingError(
+                f"{self.names.prefix}threads_per_rank must be 'auto' or at least 1, not {threads}"
+            )
         if self.ports is not None and not 1 <= self.ports[0] <= self.ports[1] <= 65535:
             raise TrainingError(
-                f"train.ports must be a first and a last port between 1 and 65535, not {self.ports}"
+                f"{self.names.prefix}ports must be a first and a last port between 1 and 65535, "
+                f"not {self.ports}"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from training.errors import NotEnoughSlotsError, RankFailedError, StageError, TrainingError
+from training.errors import CallbackError, NotEnoughSlotsError, RankFailedError, StageError, TrainingError
 
 Value = TypeVar("Value")
 
@@ -15,6 +15,7 @@ def run_with_restarts(
     count_ranks: Callable[[int], int],
     max_restarts: int,
     say: Callable[[str], None],
+    name: str = "train.max_restarts",
 ) -> Value:
     """Run attempts until one succeeds or none is left.
 
@@ -25,7 +26,8 @@ def run_with_restarts(
         attempt: Runs the job on a number of ranks.
         count_ranks: The number of ranks of the n-th attempt, from 0.
         max_restarts: Attempts after the first.
-        say: Takes a line.
+        say: Takes a line; if it raises a CallbackError, no further attempt is made.
+        name: What the caller calls `max_restarts`.
 
     Raises:
         RankFailedError: A rank failed in the last attempt.
@@ -34,7 +36,7 @@ def run_with_restarts(
         TrainingError: The number of restarts is negative.
     """
     if max_restarts < 0:
-        raise TrainingError(f"train.max_restarts must be at least 0, not {max_restarts}")
+        raise TrainingError(f"{name} must be at least 0, not {max_restarts}")
     history: list[str] = []
     for number in range(max_restarts + 1):
         try:
@@ -50,7 +52,11 @@ def run_with_restarts(
                 raise
             if number == max_restarts:
                 raise type(error)(_with_history(str(error), history)) from error.__cause__
-            say(f"{history[-1]}; restart {number + 1} of {max_restarts}")
+            try:
+                say(f"{history[-1]}; restart {number + 1} of {max_restarts}")
+            except CallbackError as broken:
+                # The cause is what the rank said, not that nobody hears of it.
+                raise type(error)(f"{error}\nno attempt follows: {broken}") from error.__cause__
     raise AssertionError("the last attempt returns or raises")
 
 

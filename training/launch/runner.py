@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from training.errors import TrainingError
+from training.errors import NotEnoughSlotsError, TrainingError
+from training.launch.events import print_safely
 from training.launch.launcher import launch, launch_local
-from training.launch.slots import count_slots
+from training.launch.options import Names
+from training.launch.slots import wait_for_slots
+
+NAMES = Names(num_ranks="np", prefix="")
 
 VERBOSITIES = ("all", "log_callback_only")
 
@@ -23,8 +27,8 @@ class HorovodRunner:
             shown on the driver, the rest is in the executors' logs. 'all': all output of all ranks, each line
             with its rank.
         spark: The SparkSession; None: the active one. Not needed where np is below 0.
-        options: Further arguments of `training.launch.launch`, such as `max_restarts` or `stall_seconds`;
-            with np below 0 those of `launch_local`.
+        options: Further arguments of `training.launch.launch`, such as `max_restarts`, `stall_seconds`
+            or `env`; with np below 0 those of `launch_local`.
 
     Raises:
         TrainingError: An argument is wrong.
@@ -44,7 +48,7 @@ class HorovodRunner:
             )
         self._np = np
         self._spark = spark
-        self._options = {"stream_output": driver_log_verbosity == "all", **options}
+        self._options = {"stream_output": driver_log_verbosity == "all", "names": NAMES, **options}
 
     def run(self, main: Callable[..., Any], **kwargs: Any) -> Any:
         """Run `main(**kwargs)` on every rank and wait for all.
@@ -63,7 +67,13 @@ class HorovodRunner:
         if self._np < 0:
             return launch_local(main, -self._np, kwargs=kwargs, **self._options)[0]
         spark = self._session()
-        num_ranks = self._np or count_slots(spark)
+        # Executors that are still registering get the time that a launch gives them.
+        num_ranks = self._np or wait_for_slots(spark, 1, print_safely)
+        if num_ranks == 0:
+            raise NotEnoughSlotsError(
+                f"np = 0 takes all slots, but {spark.sparkContext.master} has none; give Spark executors, or "
+                f"try the function with np=-1 on this machine"
+            )
         return launch(
             main, num_ranks, spark=spark, kwargs=kwargs, description="HorovodRunner", **self._options
         )[0]

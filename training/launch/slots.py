@@ -26,8 +26,16 @@ def count_slots(spark: Any) -> int:
     return int(scala_context.maxNumConcurrentTasks(profile))
 
 
-def check_slots(spark: Any, num_ranks: int, say: Callable[[str], None]) -> None:
+def check_slots(
+    spark: Any, num_ranks: int, say: Callable[[str], None], name: str = "train.num_ranks"
+) -> None:
     """Make sure that every rank gets a slot.
+
+    Args:
+        spark: The session.
+        num_ranks: Number of ranks.
+        say: Takes a line.
+        name: What the caller calls that number.
 
     Raises:
         NotEnoughSlotsError: There are fewer slots than ranks, or dynamic allocation is on.
@@ -36,11 +44,11 @@ def check_slots(spark: Any, num_ranks: int, say: Callable[[str], None]) -> None:
     if slots < num_ranks:
         master = spark.sparkContext.master
         raise NotEnoughSlotsError(
-            f"train.num_ranks = {num_ranks}, but {master} has {slots} slot{'' if slots == 1 else 's'} "
+            f"{name} = {num_ranks}, but {master} has {slots} slot{'' if slots == 1 else 's'} "
             f"(cores of the active executors over spark.task.cpus; where tasks need GPUs, no more than these "
             f"over spark.task.resource.gpu.amount); give Spark at least {num_ranks} slots, for example "
             f"spark.master=local[{num_ranks}], "
-            f"or set train.num_ranks to at most {slots}"
+            f"or set {name} to at most {slots}"
         )
 
 
@@ -60,7 +68,7 @@ def wait_for_slots(spark: Any, wanted: int, say: Callable[[str], None]) -> int:
     is_local = context.master.startswith("local") and not context.master.startswith("local-cluster")
     if slots >= wanted or is_local:
         return slots
-    say(f"train: waiting for executors, {slots} of {wanted} slots are there")
+    say(f"launch: waiting for executors, {slots} of {wanted} slots are there")
     deadline = time.monotonic() + EXECUTOR_WAIT_SECONDS
     while slots < wanted and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.launch import network
-from training.launch.channel import Connection, Endpoint, connect
+from training.launch.connection import Connection, Endpoint, connect
+from training.launch.delivery import Window
 from training.launch.environment import Rendezvous, count_threads, meeting_variables, start_environment
-from training.launch.failures import Failure
+from training.launch.failures import Failure, summarize
 from training.launch.options import Options
-from training.launch.process import RankProcess, route_output
+from training.launch.process import RankProcess
 from training.launch.ranks import RankInfo, assign_ranks, shares_gpus
 
 
@@ -48,7 +49,7 @@ def run_task(settings: TaskSettings) -> Iterator[tuple[int, bytes]]:
     try:
         value = _run_rank(settings, places, info, gpus, line)
     except Exception as error:  # noqa: BLE001 - the driver tells it
-        summary = f"its task could not start it: {type(error).__name__}: {error}"
+        summary = f"its task could not start it: {summarize(error)}"
         failure = Failure(info.rank, info.host, "exception", summary, traceback.format_exc())
         line.send({"type": "failure", **failure.as_message()})
         value = None
@@ -69,10 +70,18 @@ def _run_rank(
         threads=count_threads(options.threads_per_rank, info.local_size),
         stall_seconds=options.stall_seconds,
         gpus=gpus,
+        given=options.environment,
     )
-    send = route_output(line.send, stream=options.stream_output)
+    window = Window()
     # It imports torch and Horovod while the tasks meet.
-    process = RankProcess(environment, rank=info.rank, host=info.host, send=send)
+    process = RankProcess(
+        environment,
+        rank=info.rank,
+        host=info.host,
+        send=line.send,
+        window=window,
+        stream_output=options.stream_output,
+    )
     server = None
     outcome = None
     try:
@@ -80,8 +89,8 @@ def _run_rank(
             # Only here: the other tasks need not pay for importing Horovod.
             from training.launch.rendezvous import RendezvousServer
 
-            server = RendezvousServer(address, options.ports)
-        orders = _Orders(line)
+            server = RendezvousServer(address, options.ports, f"{options.names.prefix}ports")
+        orders = _Orders(line, window)
         orders.hold(process)
         port = server.port if server else None
         line.send({"type": "hello", "host": info.host, "address": address, "port": port, "gpus": gpus})
@@ -94,6 +103,7 @@ def _run_rank(
             Rendezvous(ranks[0]["address"], ranks[0]["port"], network.interface_of(address)),
             gpus=gpus,
             gpus_shared=shares_gpus([rank["host"] for rank in ranks], [rank["gpus"] for rank in ranks]),
+            started=environment,
         )
         process.give(settings.payload, variables)
         outcome = process.wait()
@@ -122,7 +132,8 @@ class _Orders:
         ended: Set when all ranks are done, the driver says stop, or the driver is gone.
     """
 
-    def __init__(self, line: Connection) -> None:
+    def __init__(self, line: Connection, window: Window) -> None:
+        self._window = window
         self.ended = threading.Event()
         self._meeting: queue.SimpleQueue[list[dict[str, Any]] | None] = queue.SimpleQueue()
         self._process: RankProcess | None = None
@@ -145,11 +156,15 @@ class _Orders:
     def _listen(self, line: Connection) -> None:
         released = False
         for message in line.messages():
+            if message.get("type") == "ack":
+                self._window.give(int(message["size"]))
+                continue
             if message.get("type") == "meeting":
                 self._meeting.put(message["ranks"])
             released = message.get("type") == "release"
             if released or message.get("type") == "stop":
                 break
+        self._window.open()
         self._meeting.put(None)
         with self._lock:
             self._stopped = not released

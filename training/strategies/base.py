@@ -9,7 +9,7 @@ The loop calls, in this order:
         backward(last=...)         around forward and backward of each micro-batch
         add_up(gradients, numbers)
         clip(gradients, largest)   -> norm of the gradient that will be used
-        update(optimizer)          unless a loss or norm is not finite
+        update(optimizer)          or pass_over() where there is nothing to learn, or float16 overflowed
         settle()                   at steps that are followed by a validation, a checkpoint or the end
         collect()                  at steps that are followed by a checkpoint
         metrics()
@@ -28,8 +28,8 @@ import torch
 
 from training.optim import FlatGradients
 
-NATS, TARGETS = 0, 1
-"""Which of a step's numbers are the sum of the losses and the number of targets."""
+TARGETS = 1
+"""Which of a step's numbers is the number of targets."""
 
 
 class Strategy(ABC):
@@ -45,6 +45,11 @@ class Strategy(ABC):
     rank: int
     world_size: int
     sent_bytes: int = 0
+
+    @property
+    def has_lost_ranks(self) -> bool:
+        """Whether the others go on without a rank, whose part of each global batch is left out."""
+        return False
 
     @property
     def communication_seconds(self) -> float:
@@ -100,6 +105,9 @@ class Strategy(ABC):
     def update(self, optimizer: torch.optim.Optimizer) -> None:
         """Update the parameters with the gradients and rates that are set."""
         optimizer.step()
+
+    def pass_over(self) -> None:  # noqa: B027
+        """Take part in a step that has no update; all ranks whose sums say so call it."""
 
     def settle(self) -> torch.Tensor | None:
         """Give all ranks the parameters that count; all ranks call it after the same step.

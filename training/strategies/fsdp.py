@@ -137,9 +137,12 @@ class Fsdp(GroupStrategy):
         self.settle()
         if self.rank:
             return model
-        plain = AutoModelForCausalLM.from_config(model.config)
+        plain = AutoModelForCausalLM.from_config(model.config, dtype=torch.float32)
         plain.generation_config = model.generation_config
+        buffers = dict(model.named_buffers())
         with torch.no_grad():
+            for name, buffer in plain.named_buffers():
+                buffer.copy_(buffers[name])
             for name, parameter in named_parameters(plain).items():
                 parameter.copy_(named_parameters(model)[name])
         return plain

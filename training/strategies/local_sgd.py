@@ -93,6 +93,10 @@ class LocalSgd(Strategy):
     def update(self, optimizer: torch.optim.Optimizer) -> None:
         """A local step; an average if it was the last of its round."""
         super().update(optimizer)
+        self.pass_over()
+
+    def pass_over(self) -> None:
+        """Count a step of the round: rounds stay in step with validations and checkpoints."""
         self._open_steps += 1
         if self._open_steps == self._config.local_steps:
             self._end_round()

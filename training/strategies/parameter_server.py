@@ -65,12 +65,18 @@ class ParameterServer(Strategy):
         ]
         self._facts = torch.zeros(NUM_FACTS, dtype=torch.float64)
         self._num_numbers = 0
+        self._num_live = self.world_size
         self._is_idle = False
 
     @property
     def communication_seconds(self) -> float:
         """Time spent with servers and other workers, since the start."""
         return self._guard.waited_seconds
+
+    @property
+    def has_lost_ranks(self) -> bool:
+        """Whether the servers serve fewer workers than there were; worker 0 hears of it in their reports."""
+        return self._async and self.rank == 0 and self._num_live < self.world_size
 
     def broadcast(self, tensors: Sequence[torch.Tensor]) -> None:
         """Give every worker worker 0's values, in place."""
@@ -155,6 +161,14 @@ class ParameterServer(Strategy):
                 line.ask(Kind.APPLY, rate, count=int(not self._is_idle))
             self._receive_parameters()
 
+    def pass_over(self) -> None:
+        """Async: keep the bound on how far ahead this worker may be, with no update of its own."""
+        if self._async:
+            with self._guard.waiting_for("the parameter servers to let it go on"):
+                for line in self._lines:
+                    line.ask(Kind.APPLY, count=0)
+                self._receive_parameters()
+
     def settle(self) -> torch.Tensor | None:
         """Wait for all workers and take the same parameters; in sync mode they have them."""
         if not self._async:
@@ -210,6 +224,7 @@ class ParameterServer(Strategy):
             self._facts[:2] += facts[:2]
             self._facts[2:4] = torch.maximum(self._facts[2:4], facts[2:4])
             self._facts[4] = facts[4]
+            self._num_live = int(facts[4])
         return numbers
 
     @torch.no_grad()

@@ -13,7 +13,6 @@ from conf.learn import TrainConfig
 from training.errors import PeerLostError
 from training.launch.events import emit
 from training.optim import FlatGradients, make_optimizer
-from training.strategies.base import NATS, TARGETS
 from training.strategies.meeting import Clocks, Meeting
 from training.strategies.parameter_server import join_servers
 from training.strategies.wire import NUM_FACTS, Kind, Line, receive_state, send_state
@@ -54,7 +53,6 @@ class _Server:
         self._live = self._num_workers
         self._numbers: torch.Tensor | None = None
         self._facts = torch.zeros(NUM_FACTS, dtype=torch.float64)
-        self._last_loss = torch.zeros((), dtype=torch.float64)
         self._largest_norm = math.inf
 
     def run(self) -> dict[str, int]:
@@ -149,11 +147,6 @@ class _Server:
                 answer, self._numbers = torch.cat([self._numbers, self._take_facts()]), None
             else:
                 answer = torch.cat([numbers, _NO_FACTS])
-            if answer[TARGETS] > 0:
-                self._last_loss = answer[NATS] / answer[TARGETS]
-            else:
-                # A worker without rows before others have reported: it repeats the loss of the line before.
-                answer[NATS], answer[TARGETS] = self._last_loss, 1.0
         return answer
 
     def _take_report(self, nothing: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -169,9 +162,10 @@ class _Server:
 
     def _apply_one(self, worker: int, rate: float, count: int) -> torch.Tensor:
         """An update with one worker's gradient; its parameters as soon as it may start its next step."""
-        gradient = self._pushed.pop(worker)
+        # A worker that passes a step over has pushed nothing.
+        gradient = self._pushed.pop(worker, None)
         with self._lock:
-            if count:
+            if count and gradient is not None:
                 missed = self._updates - self._seen[worker]
                 self._facts[0] += missed
                 self._facts[1] += 1

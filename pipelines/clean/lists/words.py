@@ -7,8 +7,9 @@ spaces a look into a dictionary, whatever the length of the list.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
+
+from pipelines.normal_form import nfc
 
 _WORD = re.compile(r"\w+")
 
@@ -90,4 +91,4 @@ class WordBlocklist:
 
 
 def _normal(text: str) -> str:
-    return unicodedata.normalize("NFC", text.casefold())
+    return nfc(text.casefold())

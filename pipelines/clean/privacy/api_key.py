@@ -38,7 +38,8 @@ FORMATS: tuple[KeyFormat, ...] = (
     ),
     KeyFormat(
         "AWS, secret access key",
-        r"(?i:aws_?secret_?access_?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?P<aws>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+        r"(?i:aws_?secret_?access_?key|SecretAccessKey)[\"']?[ \t]{0,3}[:=>][ \t]{0,3}[\"']?"
+        r"(?P<aws>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
         "AWS IAM user guide, access keys: 40 characters, beside the name that the tools read",
     ),
     KeyFormat(
@@ -53,7 +54,7 @@ FORMATS: tuple[KeyFormat, ...] = (
     ),
     KeyFormat(
         "Slack",
-        r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-\d-[A-Za-z0-9-]{10,250}",
+        r"xox[abeoprs]-(?=[A-Za-z-]{0,64}\d)[A-Za-z0-9-]{10,250}|xapp-\d-[A-Za-z0-9-]{10,250}",
         "Slack API docs, token types",
     ),
     KeyFormat(
@@ -76,7 +77,7 @@ FORMATS: tuple[KeyFormat, ...] = (
     ),
     KeyFormat(
         "OpenAI, Anthropic",
-        r"sk-(?:(?:proj|svcacct|admin|ant|or)-[A-Za-z0-9_-]{20,250}|[A-Za-z0-9]{32,64})",
+        r"sk-(?:(?:proj|svcacct|admin|ant|or)-(?=[A-Za-z_-]{0,64}\d)[A-Za-z0-9_-]{20,250}|[A-Za-z0-9]{32,64})",
         "OpenAI and Anthropic API references, authentication",
     ),
     KeyFormat("Hugging Face", r"hf_[A-Za-z]{34}", "Hugging Face docs, user access tokens"),
@@ -91,14 +92,15 @@ FORMATS: tuple[KeyFormat, ...] = (
     ),
     KeyFormat(
         "bearer token",
-        r"[Bb]earer\s(?=[A-Za-z._~+/-]{0,64}\d)(?P<bearer>[A-Za-z0-9._~+/-]{20,2048}={0,2})",
+        r"[Bb]earer[ \t](?=[A-Za-z._~+/-]{0,64}\d)(?P<bearer>[A-Za-z0-9._~+/-]{20,2048}={0,2})",
         "RFC 6750, 2.1: b64token; here of 20 characters or more with a digit",
     ),
 )
 
-# A key begins and ends where a run of its characters does; that keeps matching linear as well.
-_BEFORE = r"(?<![A-Za-z0-9_-])"
-_AFTER = r"(?![A-Za-z0-9_-])"
+# A key begins and ends where a run of its characters does, or inside the underscores of emphasis; that keeps
+# matching linear as well.
+_BEFORE = r"(?:(?<![A-Za-z0-9_-])|(?<=_)(?<![A-Za-z0-9_-]_))"
+_AFTER = r"(?![A-Za-z0-9-])(?!_[A-Za-z0-9_-])"
 _PATTERN = re.compile(_BEFORE + "(?:" + "|".join(form.pattern for form in FORMATS) + ")" + _AFTER)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Protocol, TypeVar
 
 Span = tuple[int, int]
+Mark = TypeVar("Mark")
 
 # Numbers of books and papers have check digits too; that of an ISBN is that of an NHS number.
 CATALOGUE_BEFORE = re.compile(
-    r"\b(?:e?isbn(?:-?1[03])?|e?issn|doi|isni|orcid|oclc|arxiv|pmid|lccn)\b[^\w\n]{0,3}$", re.IGNORECASE
+    r"\b(?:e?isbn(?:-?1[03])?|e?issn|doi|isni|orcid|oclc|arxiv|pmid|lccn)\b[^\w\n]{0,3}\Z", re.IGNORECASE
 )
 CATALOGUE_WINDOW = 16
 
@@ -39,18 +42,30 @@ def preceding(text: str, start: int, window: int) -> str:
     return text[max(0, start - window) : start]
 
 
-def windows(groups: Sequence[Span], max_groups: int, accepts: Callable[[Span], bool]) -> Iterator[Span]:
+def windows(
+    groups: Iterable[tuple[Mark, Mark]], max_groups: int, accepts: Callable[[Mark, Mark], bool]
+) -> Iterator[tuple[Mark, Mark]]:
     """The spans over one to `max_groups` neighbouring groups that are accepted: the first, then the longest.
 
     Numbers stand next to other numbers, so that a run of groups of digits may hold what is looked for
-    anywhere. Each group is asked about `max_groups` times at most.
+    anywhere. Each group is asked about `max_groups` times at most, and no more are held at a time.
+
+    Args:
+        groups: Where each begins and ends, in order; a mark is a place or more than that.
+        max_groups: Of one span.
+        accepts: Gets where the first group begins and the last one ends.
     """
-    first = 0
-    while first < len(groups):
-        for last in range(min(first + max_groups, len(groups)) - 1, first - 1, -1):
-            span = groups[first][0], groups[last][1]
-            if accepts(span):
-                yield span
-                first = last
+    ahead = iter(groups)
+    held = deque(islice(ahead, max_groups))
+    while held:
+        start = held[0][0]
+        taken = 1
+        for last in range(len(held) - 1, -1, -1):
+            end = held[last][1]
+            if accepts(start, end):
+                yield start, end
+                taken = last + 1
                 break
-        first += 1
+        for _ in range(taken):
+            held.popleft()
+        held.extend(islice(ahead, taken))

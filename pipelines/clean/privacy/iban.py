@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
-from stdnum import iban
+from stdnum import iban, numdb
 
 from pipelines.clean.privacy.detector import Span
 from pipelines.clean.privacy.traits import IBAN_START
 
-# At most 34 characters, in one piece or in groups parted by a space or a hyphen.
-_CANDIDATE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
-_GROUP = re.compile(r"[A-Za-z0-9]+")
-
-# Words behind a number look like more groups of it; the shortest number, Norway's, has 15 characters.
-_MIN_CHARACTERS = 15
-_MAX_TRAILING = 8
+# In one piece, or in groups parted by a space, a hyphen or a point.
+_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ .-]?\d{2}(?=[ .-]?[A-Za-z0-9])")
+_PLAIN = re.compile(r"[A-Za-z0-9]+")
+_PARTS = re.compile(r"\d+")
 
 
 class Iban:
@@ -35,12 +33,21 @@ class Iban:
 
     def find(self, text: str) -> Iterator[Span]:
         """Begin and end of each number."""
-        for match in _CANDIDATE.finditer(text):
-            ends = [group.end() for group in _GROUP.finditer(text, match.start(), match.end())]
-            for end in reversed(ends[-1 - _MAX_TRAILING :]):
-                written = text[match.start() : end]
-                if len(written) < _MIN_CHARACTERS:
-                    break
-                if iban.is_valid(written.replace("\u00a0", " "), check_country=False):
-                    yield match.start(), end
-                    break
+        taken = 0
+        for match in _START.finditer(text):
+            pattern = _pattern(match.group()[:2].upper())
+            found = pattern.match(text, match.start()) if pattern and match.start() >= taken else None
+            if found and iban.is_valid("".join(_PLAIN.findall(found.group())), check_country=False):
+                yield found.span()
+                taken = found.end()
+
+
+@cache
+def _pattern(country: str) -> re.Pattern[str] | None:
+    """The characters of a number of a country, which all have one length; None where there are none."""
+    entries = numdb.get("iban").info(country)
+    structure = dict(entries[0][1]).get("bban") if entries else None
+    if not structure:
+        return None
+    length = 2 + sum(map(int, _PARTS.findall(structure)))
+    return re.compile(rf"[A-Za-z]{{2}}(?:[ .-]?[A-Za-z0-9]){{{length}}}(?![A-Za-z0-9])")

@@ -18,13 +18,18 @@ from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
 from pipelines.clean.privacy.detector import CATALOGUE_BEFORE, Span, preceding
 from pipelines.clean.privacy.traits import DIGITS, MIN_PHONE_DIGITS
 
-# Up to two separators between digits; 15 digits are the most that ITU-T E.164 (6.2.1) allows. A national
-# number begins with no plus, comma or point, which would make it a part of something longer.
-_SEPARATORS = r"[ \u00a0\u202f().\-\u2010-\u2015/]{0,3}"
-_INTERNATIONAL = re.compile(rf"(?<![\w+])\+[ (]?[1-9](?:{_SEPARATORS}\d){{6,14}}(?!\d)", re.ASCII)
-_NATIONAL = re.compile(
-    rf"(?<![\w.,+=/#$%*-])(?<!\d:)\(?\d(?:{_SEPARATORS}\d){{6,14}}(?!\w|[.,:]\d|%)", re.ASCII
-)
+# Up to three separators between digits; 15 digits are the most that ITU-T E.164 (6.2.1) allows. A national
+# number begins with no plus or point, which would make it a part of something longer; commas part the fields
+# of a row, and seven digits are no group of thousands.
+_SEPARATORS = r"[ ().\-/]{0,3}"
+_NUMBER = rf"\+[ (]?[1-9](?:{_SEPARATORS}\d){{6,14}}(?!\d)"
+_INTERNATIONAL = re.compile(rf"(?<![A-Za-z0-9+]){_NUMBER}", re.ASCII)
+# Right behind a number another one may begin, although digits before a plus are a sum.
+_NEXT = re.compile(_NUMBER, re.ASCII)
+_BARE = rf"\(?\d(?:{_SEPARATORS}\d){{6,14}}(?![A-Za-z0-9]|_[A-Za-z]|[.:]\d|%)"
+_NATIONAL = re.compile(rf"(?<![A-Za-z0-9.+/#$%*-])(?<![A-Za-z]_)(?<!\d:){_BARE}", re.ASCII)
+# "020 7930 4832/020 7930 4833"
+_ALTERNATIVE = re.compile(rf" ?/ ?(?P<number>{_BARE})", re.ASCII)
 
 _GROUPS = re.compile(r"\d+", re.ASCII)
 _DATE = re.compile(
@@ -34,21 +39,22 @@ _DATE = re.compile(
 )
 _YEARS = re.compile(r"(?:19|20)\d\d |(?:1\d|20)\d\d\D{1,3}(?:1\d|20)\d\d(?!\d)")
 # Four numbers with dots, and the postal codes of the United States with their four more digits.
-_DOTTED = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}$")
-_ZIP = re.compile(r"\d{5}-\d{4}$")
+_DOTTED = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}\Z")
+_ZIP = re.compile(r"\d{5}-\d{4}\Z")
 _ISBN = re.compile(r"97[89][\d-]{10,}|97[89] (?:\d+ ){3}[\dX]")
 
 # A word before a number that says what it is.
 _PHONE_BEFORE = re.compile(
-    r"(?:\b(?:tel|telephone|phone|mobile|cell|call|fax|whatsapp|telefon|telefono|tel[eé]fono|telefone|t[eé]l"
-    r"|t[eé]l[eé]phone|handy|mobil|m[oó]vil|portable|celular)\b|电话|電話|手机|手機|热线|熱線|传真|☎|📞)"
-    r"[^\w\n]{0,4}(?:(?:me|us|at|no|number|is|am|nr|是|号码|號碼|号)[^\w\n]{0,3}){0,2}$",
+    r"(?:(?:\b|_)(?:tel|telephone|phone|mobile|cell|call|fax|whatsapp|telefon|telefono|tel[eé]fono|telefone"
+    r"|t[eé]l|t[eé]l[eé]phone|handy|mobil|m[oó]vil|portable|celular|rufnummer)(?:_?number|_?no|_?nummer)?\b"
+    r"|电话|電話|手机|手機|热线|熱線|传真|☎|📞)"
+    r"[^\w\n]{0,4}(?:(?:me|us|at|no|number|is|am|nr|是|号码|號碼|号)[^\w\n]{0,3}){0,2}\Z",
     re.IGNORECASE,
 )
 _OTHER_BEFORE = re.compile(
     r"(?:\b(?:v|ver|versions?|rfc|pid|uid|gid|port|build|id|bug|issue|ticket|order|invoice|cve"
-    r"|sku|serial|patent|qq|seed|bytes|offset|grant|award|no|nr)\b|[#§$€£¥]|订单号?|单号|编号|[Qq][Qq]号?)"
-    r"[^\w\n]{0,3}$",
+    r"|sku|serial|patent|qq|seed|bytes|offset|grant|award|no|nr|time|timestamp|size|count|total|key|hash)\b|[#§$€£¥]|订单号?|单号|编号|[Qq][Qq]号?)"
+    r"[^\w\n]{0,3}\Z",
     re.IGNORECASE,
 )
 _WINDOW = 24
@@ -57,7 +63,7 @@ _WINDOW = 24
 _MAX_TRAILING = 3
 # And how many at its beginning to what went before: "of 3, 020 7930 4832", "(2) 020 7930 4832".
 _MAX_LEADING = 2
-_LATER = re.compile(r"[ \u00a0\u202f](?=[\d(])")
+_LATER = re.compile(r" (?=[\d(])")
 _MAX_GROUPS = 7
 
 
@@ -93,35 +99,42 @@ class Phone:
             return iter(spans)
         taken = 0
         found: list[Span] = []
-        for match in _NATIONAL.finditer(text):
-            while taken < len(spans) and spans[taken][1] <= match.start():
+        match = _NATIONAL.search(text)
+        while match:
+            start, end = match.span(match.lastgroup or 0)
+            while taken < len(spans) and spans[taken][1] <= start:
                 taken += 1
-            overlaps = taken < len(spans) and spans[taken][0] < match.end()
-            span = None if overlaps else self._national(text, match)
+            overlaps = taken < len(spans) and spans[taken][0] < end
+            span = None if overlaps else self._national(text, start, end)
             if span:
                 found.append(span)
+                end = span[1]
+            match = (_ALTERNATIVE.match(text, end) if span else None) or _NATIONAL.search(text, end)
         return iter(sorted(spans + found))
 
     def _international(self, text: str) -> Iterator[Span]:
-        for match in _INTERNATIONAL.finditer(text):
-            if _is_decimal(match.group()):
-                continue
-            for end in _ends(match):
+        match = _INTERNATIONAL.search(text)
+        while match:
+            behind = match.end()
+            for end in () if _is_decimal(match.group()) else _ends(text, *match.span()):
                 if _is_valid(text[match.start() : end], None):
                     yield match.start(), end
+                    behind = end
                     break
+            # The number's last digit may hide another one.
+            match = _NEXT.match(text, behind) or _INTERNATIONAL.search(text, behind)
 
-    def _national(self, text: str, match: re.Match[str]) -> Span | None:
-        for start in _starts(match):
+    def _national(self, text: str, begin: int, stop: int) -> Span | None:
+        for start in _starts(text, begin, stop):
             before = preceding(text, start, _WINDOW)
             meant = bool(_PHONE_BEFORE.search(before))
             if not meant and (
                 _OTHER_BEFORE.search(before)
                 or CATALOGUE_BEFORE.search(before)
-                or _is_no_phone(text[start : match.end()])
+                or _is_no_phone(text[start:stop])
             ):
                 continue
-            for end in _ends(match):
+            for end in _ends(text, begin, stop):
                 if end > start and any(_is_national(text[start:end], at, meant) for at in self._regions):
                     return start, end
         return None
@@ -171,29 +184,28 @@ def _trunk(region: str) -> str:
     return (metadata.national_prefix if metadata is not None else None) or ""
 
 
-def _starts(match: re.Match[str]) -> Iterator[int]:
+def _starts(text: str, begin: int, stop: int) -> Iterator[int]:
     """Where the candidate may begin: at its first group of digits, or at a later one behind a space."""
-    yield match.start()
-    if match.group().startswith("("):
+    yield begin
+    if text[begin] == "(":
         # A bracket around more than the number: "(212-736-5000 today)".
-        yield match.start() + 1
-    for number, found in enumerate(_LATER.finditer(match.string, match.start(), match.end())):
+        yield begin + 1
+    for number, found in enumerate(_LATER.finditer(text, begin, stop)):
         if number == _MAX_LEADING:
             return
         yield found.end()
 
 
-def _ends(match: re.Match[str]) -> Iterator[int]:
-    """Where the candidate may end: at its last digit, then at those before it that a space follows.
+def _ends(text: str, begin: int, stop: int) -> Iterator[int]:
+    """Where the candidate may end: at its last digit, then at those before it that a space or slash follows.
 
     No number ends in a group of one digit: that begins something else.
     """
-    text = match.string
-    groups = [group.span() for group in _GROUPS.finditer(text, match.start(), match.end())]
+    groups = [group.span() for group in _GROUPS.finditer(text, begin, stop)]
     ends = [end for start, end in groups if end - start > 1]
-    last = ends.pop() if ends else match.end()
+    last = ends.pop() if ends else stop
     yield last
-    yield from [end for end in reversed(ends) if text[end].isspace()][:_MAX_TRAILING]
+    yield from [end for end in reversed(ends) if text[end] == "/" or text[end].isspace()][:_MAX_TRAILING]
 
 
 def _is_valid(written: str, region: str | None) -> bool:

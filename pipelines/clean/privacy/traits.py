@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pipelines.jit import kernel
 
 AT = 1
-"""An at-sign."""
+"""An at-sign, also as URLs and HTML write it."""
 DOTTED = 2
 """Three dots or more in a run of digits and dots: an IPv4 address is one."""
 COLONS = 4
@@ -26,7 +26,7 @@ TOKEN = 32
 CODED = 64
 """Five digits or more in a run of letters, digits and single separators: national ids."""
 DASHES = 128
-"""Five hyphens and a B: the beginning of a PEM block."""
+"""Four hyphens with B or E behind or Y or K before them: the marks of a PEM block."""
 FOLDABLE = 256
 """Digits of other scripts or full-width forms, which are looked at as their ASCII counterparts."""
 IBAN_START = 512
@@ -72,6 +72,7 @@ def _scan(data: npt.NDArray[np.uint8]) -> int:
     token = token_letters = 0
     code_digits = code_gap = 0
     hyphens = 0
+    marked = 0
     word = 0
     last = older = 0
     for byte in data:
@@ -79,6 +80,11 @@ def _scan(data: npt.NDArray[np.uint8]) -> int:
         lower = byte | 32
         is_letter = 97 <= lower <= 122
         if byte == 64:
+            found |= AT
+        # %40, &#64; and &#x40;
+        if (byte == 48 and last == 52 and (older == 37 or older | 32 == 120)) or (
+            byte == 52 and last == 54 and older == 35
+        ):
             found |= AT
         # Runs of digits and dots.
         if is_digit:
@@ -110,11 +116,11 @@ def _scan(data: npt.NDArray[np.uint8]) -> int:
                 found |= DIGITS
             if digits >= MIN_CARD_DIGITS:
                 found |= LONG_DIGITS
-        elif byte in (32, 40, 41, 43, 45, 46, 47, 0xC2, 0xA0, 0xE2, 0x80):
+        elif byte in (32, 40, 41, 43, 45, 46, 47, 95, 0xC2, 0xA0, 0xE2, 0xE3, 0x80):
             gap += 1
             if gap > 2 * MAX_SEPARATORS:
                 digits = 0
-        elif not (last == 0x80 and (0x90 <= byte <= 0x95 or byte == 0xAF)):
+        elif not (last == 0x80 and (0x82 <= byte <= 0x8A or 0x90 <= byte <= 0x95 or byte == 0xAF)):
             digits = 0
         # Tokens.
         if is_digit or is_letter:
@@ -138,7 +144,9 @@ def _scan(data: npt.NDArray[np.uint8]) -> int:
             code_gap += 1
             if code_gap > 1:
                 code_digits = 0
-        else:
+        elif byte not in (0xC2, 0xA0, 0xE2, 0xE3, 0x80) and not (
+            last == 0x80 and (0x82 <= byte <= 0x8A or 0x90 <= byte <= 0x95 or byte == 0xAF)
+        ):
             code_digits = 0
         # How far a word is of the form of an IBAN's beginning; 5 means that it is none.
         if not (is_digit or is_letter):
@@ -147,12 +155,16 @@ def _scan(data: npt.NDArray[np.uint8]) -> int:
             word = word + 1 if is_letter == (word < 2) else 5
             if word == 4:
                 found |= IBAN_START
-        # Five hyphens, then B.
+        # Four hyphens beside the letters of a mark, with a space between them or none.
         if byte == 45:
+            if hyphens == 0:
+                marked = last in (89, 75) or (last == 32 and older in (89, 75))
             hyphens += 1
-        else:
-            if byte == 66 and hyphens >= 5:
+            if hyphens >= 4 and marked:
                 found |= DASHES
+        elif hyphens >= 4 and (byte in (66, 69)):
+            found |= DASHES
+        elif byte != 32 or last != 45:
             hyphens = 0
         # Arabic digits: two bytes.
         if (last == 0xD9 and 0xA0 <= byte <= 0xA9) or (last == 0xDB and 0xB0 <= byte <= 0xB9):

@@ -100,6 +100,7 @@ PIECES = st.sampled_from(
 @given(st.one_of(st.text(), st.lists(st.one_of(PIECES, st.text(max_size=2)), max_size=20).map("".join)))
 @example("a@b.co@c.de@d.org")
 @example("8.8.8.8 8.8.8.8.jo@example.org")
+@example("< 1.0.0.0")
 def test_nothing_that_matches_is_left(text: str) -> None:
     found = redact(text)
     again = redact(found.text)
@@ -113,7 +114,8 @@ def test_nothing_that_matches_is_left(text: str) -> None:
         except ValueError:
             continue
         before = found.text[: found.text.index(token)]
-        is_version = bool(re.search(r"(version|=)\s*$", before))
+        # "<", ">" and "=" with a space behind them quote, point and assign; these are requirements.
+        is_version = bool(re.search(r"(version|v|[=<>~!]=|~>|[\^~]|\w[<>])\s*$", before))
         groups = [group for group in token.split(":") if group]
         is_slice = address.version == 6 and len(groups) < 3
         is_code = address.version == 6 and address not in ipaddress.ip_network("2000::/3")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.training.tables import random_tokens, write_sequences
-from training.data.layout import join_layouts, read_layout
+from training.data import footers
+from training.data.layout import GROUP, join_layouts, make_layout, read_layout
 from training.data.snapshot import DataFile, Snapshot
 from training.errors import DataError
 
@@ -136,3 +140,58 @@ def test_joined_tables_lie_behind_each_other_and_keep_their_own_ids(tmp_path: Pa
     assert [(Path(part.path).parent.name, part.first_id, part.end - part.start) for part in parts] == [
         ("40", 30, 2), ("40", 32, 8), ("25", 0, 10)
     ]  # fmt: skip
+
+
+def test_tasks_read_many_footers_job_by_job_and_give_the_same_layout(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[list[int]] = []
+
+    def spread(read: Callable[..., Any], parts: Sequence[Sequence[DataFile]]) -> list[Any]:
+        jobs.append([len(part) for part in parts])
+        return [pickle.loads(pickle.dumps(read(part))) for part in parts]
+
+    alone = read_layout(snapshot, spread)
+    assert not jobs
+    monkeypatch.setattr(footers, "FEW_FILES", 1)
+    monkeypatch.setattr(footers, "FILES_OF_JOB", 2)
+    monkeypatch.setattr(footers, "FILES_OF_TASK", 1)
+    spread_out = read_layout(snapshot, spread)
+    assert jobs == [[1, 1], [1]]
+    for field in fields(alone):
+        assert np.array_equal(getattr(alone, field.name), getattr(spread_out, field.name)), field.name
+    Path(snapshot.files[2].path).unlink()
+    with pytest.raises(DataError, match=rf"version 0: {snapshot.files[2].path} cannot be read"):
+        read_layout(snapshot, spread)
+
+
+def test_a_layout_arrives_as_it_was_and_is_small_on_the_way(snapshot: Snapshot) -> None:
+    rows, groups_of_file = 256, 32
+    groups = np.zeros(groups_of_file * 100, GROUP)
+    groups["first"] = np.arange(len(groups)) * rows
+    groups["rows"] = rows
+    groups["number"] = np.arange(len(groups)) % groups_of_file
+    files = tuple(DataFile(f"part-{number}", rows * groups_of_file) for number in range(100))
+    layout = make_layout(replace(snapshot, files=files), np.split(groups, 100))
+    stored = pickle.dumps(layout)
+    assert len(stored) < len(groups)
+    again = pickle.loads(stored)
+    for field in fields(layout):
+        assert np.array_equal(getattr(layout, field.name), getattr(again, field.name)), field.name
+    assert again.slices(8_000, 8_400) == layout.slices(8_000, 8_400)
+
+
+def test_files_whose_ids_interleave_are_in_order_of_the_ids(tmp_path: Path) -> None:
+    snapshot = write_sequences(tmp_path / "t", random_tokens(64, 8, 64), rows_per_group=16, rows_per_file=64)
+    whole = pq.read_table(snapshot.files[0].path)
+    files = []
+    for name, starts in (("a", (32, 0)), ("b", (16, 48))):
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(
+            pa.concat_tables([whole.slice(start, 16) for start in starts]), path, row_group_size=16
+        )
+        files.append(DataFile(str(path), 32))
+    layout = read_layout(replace(snapshot, files=tuple(files)))
+    found = [(Path(part.path).stem, part.row_group) for part in layout.slices(0, 64)]
+    assert found == [("a", 1), ("b", 0), ("a", 0), ("b", 1)]
+    assert layout.fingerprint == read_layout(snapshot).fingerprint

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from training.data.permutation import MAX_SIZE, Permutation, derive_seed, derive_seeds, whole_orders
+from training.data.permutation import MAX_SIZE, Permutation, whole_orders
+from training.seeds import derive_seed, derive_seeds
 
 SEEDS = st.integers(0, 2**80)
 

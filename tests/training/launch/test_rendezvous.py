@@ -7,7 +7,7 @@ import http.client
 import pytest
 
 from training.launch.ranks import assign_ranks
-from training.launch.rendezvous import MAX_BODY_BYTES, RendezvousServer
+from training.launch.rendezvous import MAX_BODY_BYTES, MAX_STORE_BYTES, RendezvousServer
 
 
 def request(
@@ -36,6 +36,19 @@ def test_it_is_no_file_server_and_takes_no_large_bodies() -> None:
         assert request(server.port, "HEAD", "/pyproject.toml")[0] == 405
         too_long = {"Content-Length": str(MAX_BODY_BYTES + 1)}
         assert request(server.port, "PUT", "/global/0", None, **too_long)[0] == 413
+
+
+def test_what_it_stores_is_bounded_names_included() -> None:
+    body = bytes(MAX_BODY_BYTES)
+    fitting = MAX_STORE_BYTES // len(body) - 1
+    with RendezvousServer("127.0.0.1") as server:
+        server.start(assign_ranks(["a:1"]), {"127.0.0.1"})
+        answers = [request(server.port, "PUT", f"/global/{key}", body)[0] for key in range(fitting + 1)]
+        # The last one would fit without the names.
+        assert answers == [200] * fitting + [507]
+        assert request(server.port, "GET", f"/global/{fitting}")[0] == 404
+        assert request(server.port, "GET", "/global/0") == (200, body)
+        assert request(server.port, "PUT", "/global/small", b"address")[0] == 200
 
 
 def test_other_hosts_get_no_answer() -> None:

@@ -13,8 +13,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.support.ranks import ranks_of_this_process
-from training.errors import RankFailedError, TrainingError
-from training.launch import HorovodRunner, launch_local
+from training.errors import NotEnoughSlotsError, RankFailedError, TrainingError
+from training.launch import Elastic, HorovodRunner, launch_local
 
 
 def main(**kwargs: Any) -> Any:
@@ -61,6 +61,31 @@ def test_np_above_zero_runs_barrier_tasks_and_shows_what_is_logged_only(
 
 def test_np_zero_takes_all_slots(spark: SparkSession) -> None:
     assert HorovodRunner(np=0).run(light) == 2
+
+
+def test_what_is_wrong_is_told_in_the_callers_words(spark: SparkSession) -> None:
+    def told(kind: type[TrainingError], np: int, **options: Any) -> str:
+        with pytest.raises(kind) as caught:
+            HorovodRunner(np=np, **options).run(light)
+        return str(caught.value)
+
+    slots = told(NotEnoughSlotsError, 5)
+    assert slots.startswith("np = 5, but local[2] has 2 slots ")
+    assert "give Spark at least 5 slots" in slots
+    assert slots.endswith("or set np to at most 2")
+    elastic = told(NotEnoughSlotsError, 4, elastic=Elastic(3, 4))
+    assert "2 slots left, but elastic needs at least 3" in elastic
+    texts = [slots, elastic]
+    for np in (1, -1):
+        texts += [
+            told(TrainingError, np, threads_per_rank=0),
+            told(TrainingError, np, ports=(7, 3)),
+            told(TrainingError, np, max_restarts=-1),
+        ]
+        assert texts[-3] == "threads_per_rank must be 'auto' or at least 1, not 0"
+        assert texts[-2].startswith("ports must be a first and a last port")
+        assert texts[-1] == "max_restarts must be at least 0, not -1"
+    assert [text for text in texts if "train." in text or "num_ranks" in text] == []
 
 
 def test_wrong_arguments_are_named() -> None:
@@ -114,6 +139,8 @@ def test_a_full_port_range_is_named() -> None:
     assert launch_local(light, 1, ports=(port, port)) == [1]
     with pytest.raises(TrainingError, match=r"between 1 and 65535, not \(7, 3\)"):
         launch_local(light, 1, ports=(7, 3))
+    with pytest.raises(TrainingError, match="threads_per_rank must be 'auto' or at least 1, not -3"):
+        launch_local(light, 1, threads_per_rank=-3)
 
 
 def test_ctrl_c_ends_local_ranks() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -12,11 +13,9 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from conf import DEFAULT_RUN
 from conf.errors import ConfigError
 from conf.model import RunConfig
-
-DEFAULT_RUN = "conf/runs/python-docs.yaml"
-"""The run file of the embedded default, in a checkout and in the installed package alike."""
 
 MAX_RUN_FILE_BYTES = 1_000_000
 
@@ -37,12 +36,26 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunCo
     return validate(tree, origin=str(path) if path is not None else "the defaults")
 
 
+def override(key: str, value: Any) -> str:
+    """A value of a key as the text that `load` takes.
+
+    >>> override("train.steps", 3)
+    'train.steps=3'
+    """
+    text = (
+        yaml.safe_dump(value, default_flow_style=True, width=10**9).removesuffix("\n").removesuffix("\n...")
+    )
+    return f"{key}={text}"
+
+
 def validate(tree: dict[str, Any], origin: str = "configuration") -> RunConfig:
     """The typed configuration of a plain tree; ConfigError names every key that is wrong."""
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
-        problems = "; ".join(_describe(item, tree) for item in error.errors())
+        # A default that goes by other keys has no value where one of these is wrong: that is no mistake.
+        found = [item for item in error.errors() if item["type"] != "default_factory_not_called"]
+        problems = "; ".join(dict.fromkeys(_describe(item, tree) for item in _of_keys(found)))
         raise ConfigError(f"{origin}: {problems}") from None
 
 
@@ -113,6 +126,28 @@ def _is_text_map(parents: list[str]) -> bool:
     return parents == ["spark", "conf"]
 
 
+_UNION = re.compile(r"constrained-|literal\[|int$|str$|float$|tuple\[")
+"""How pydantic names the member of a union that a value was tried as, at the end of its place."""
+
+
+def _of_keys(errors: list[Any]) -> list[Any]:
+    """One error a key: what a union's members say of a value in turn, as `train.num_ranks` has, is one."""
+    found: dict[tuple[Any, ...], Any] = {}
+    for item in errors:
+        place = tuple(item["loc"])
+        if len(place) > 1 and isinstance(place[-1], str) and _UNION.match(place[-1]):
+            place = place[:-1]
+        if place in found:
+            found[place] = {**found[place], "msg": f"{found[place]['msg']}, or {_lower(item['msg'])}"}
+        else:
+            found[place] = {**item, "loc": place}
+    return list(found.values())
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
 def _describe(item: Any, tree: dict[str, Any]) -> str:
     names = [str(part) for part in item["loc"]]
     key = ".".join(names)
@@ -125,7 +160,7 @@ def _describe(item: Any, tree: dict[str, Any]) -> str:
     if isinstance(item.get("input"), (dict, BaseModel)) and item["type"] == "value_error":
         # A law between keys of a section: the message has their values.
         return f"{key}: {message}"
-    return f"{key} = {item.get('input')!r}: {message[0].lower()}{message[1:]}"
+    return f"{key} = {item.get('input')!r}: {_lower(message)}"
 
 
 def _allowed(parents: list[str]) -> list[str]:

@@ -1,0 +1,197 @@
+"""Flags that stand for keys of the configuration: type, choices, default and help are those of the key.
+
+The configuration alone says what a value may be: a flag takes any text, and what is wrong with it is told by
+`conf.load`, as it is for `--set`. A command's flags are made when it is called or its help is shown, since
+`ringlake --help` needs none of them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, get_origin
+
+import typer
+from typer.core import TyperCommand
+
+from pipelines.cli.values import metavar, read
+from pipelines.cli.variadic import repeat_options
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag of a command.
+
+    Attributes:
+        key: The key of the configuration that it sets.
+        name: Its name; empty: the last part of the key.
+    """
+
+    key: str
+    name: str = ""
+
+    @property
+    def option(self) -> str:
+        """The flag as it is written on the command line."""
+        return "--" + (self.name or self.key.rpartition(".")[2].replace("_", "-"))
+
+    @property
+    def parameter(self) -> str:
+        """Its name among the parameters of its command."""
+        return self.key.replace(".", "__")
+
+
+FLAGS: dict[str, tuple[Flag, ...]] = {
+    "ingest": (
+        Flag("ingest.inputs", "input"),
+        Flag("ingest.format"),
+        Flag("ingest.text_field"),
+        Flag("ingest.id_field"),
+        Flag("ingest.target_field"),
+        Flag("ingest.extractor"),
+        Flag("ingest.text_unit"),
+    ),
+    "clean": (
+        Flag("clean.profile"),
+        Flag("clean.languages", "language"),
+        Flag("clean.url_blocklist"),
+        Flag("clean.privacy.phone_regions", "phone-region"),
+        Flag("clean.privacy.national_ids", "national-id"),
+    ),
+    "repeats": (
+        Flag("repeats.unit"),
+        Flag("repeats.min_documents"),
+        Flag("repeats.min_words"),
+        Flag("repeats.keep"),
+    ),
+    "dedup": (
+        Flag("decontaminate.sets", "decontaminate"),
+        Flag("dedup.method"),
+        Flag("dedup.url"),
+        Flag("dedup.unit"),
+        Flag("dedup.ngram"),
+        Flag("dedup.bands"),
+        Flag("dedup.rows"),
+        Flag("dedup.seed"),
+        Flag("dedup.verify_threshold", "verify"),
+        Flag("dedup.keep"),
+        Flag("dedup.history"),
+        Flag("dedup.batch"),
+        Flag("dedup.validation_fraction"),
+    ),
+    "tokenize": (Flag("tokenize.model"), Flag("tokenize.vocab_size"), Flag("tokenize.tokenizer")),
+    "mix": (Flag("mix.token_budget"), Flag("mix.max_repeats")),
+    "features": (Flag("features.unit"), Flag("features.vector_size")),
+    "pack": (Flag("pack.sequence_length"), Flag("pack.method")),
+    "train": (
+        Flag("train.steps"),
+        Flag("train.num_ranks"),
+        Flag("train.global_batch_size"),
+        Flag("train.learning_rate"),
+        Flag("model.pretrained"),
+    ),
+    "generate": (
+        Flag("generate.max_new_tokens"),
+        Flag("generate.temperature"),
+        Flag("generate.top_p"),
+        Flag("generate.seed"),
+    ),
+    "card": (Flag("card.license"), Flag("card.contact")),
+}
+"""The flags of each command that has some."""
+
+
+class FlagCommand(TyperCommand):
+    """A command with the flags of its name in `FLAGS`.
+
+    Its callback takes a list `settings` of texts `KEY=VALUE`: what the flags say, then what `--set` says,
+    which therefore wins. A flag that takes several values takes all words up to the next option, since a
+    shell makes many words of `--input logs/*.jsonl`.
+    """
+
+    _has_flags = False
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """Its flags."""
+        return FLAGS.get(self.name or "", ())
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """All parameters; the flags are made at the first call."""
+        if not self._has_flags:
+            self.params = [*_parameters(self.flags), *self.params]
+            self._has_flags = True
+        return super().get_params(ctx)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments as typer understands them."""
+        names = {flag.parameter for flag in self.flags}
+        several = {
+            option
+            for parameter in self.get_params(ctx)
+            if getattr(parameter, "multiple", False) and parameter.name in names
+            for option in parameter.opts
+        }
+        return super().parse_args(ctx, repeat_options(args, several))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Calls the command with its flags among the `settings`."""
+        given = {flag.key: ctx.params.pop(flag.parameter, None) for flag in self.flags}
+        settings = self.overrides({key: value for key, value in given.items() if value not in (None, (), [])})
+        ctx.params["settings"] = [*settings, *(ctx.params.get("settings") or [])]
+        return super().invoke(ctx)
+
+    def overrides(self, given: dict[str, Any]) -> list[str]:
+        """Values by key as the texts `KEY=VALUE` that `conf.load` takes."""
+        from conf.keys import key
+        from conf.reading import override
+
+        return [override(name, read(key(name), value)) for name, value in given.items()]
+
+
+def _parameters(flags: Sequence[Flag]) -> list[Any]:
+    """The flags as typer's own parameters, made as those of any command."""
+    from conf import DEFAULT_RUN, load
+    from conf.keys import key, shown
+
+    if not flags:
+        return []
+    plain, preset = load(), load(DEFAULT_RUN)
+    made = []
+    for flag in flags:
+        found = key(flag.key)
+        switch = bool in found.members
+        several = any(get_origin(member) is tuple for member in found.members)
+        notes = ["several may follow"] if several else []
+        notes += [f"key: {flag.key}", f"default: {found.default}"]
+        if (here := _at(preset, flag.key)) != _at(plain, flag.key):
+            notes.append(f"in {DEFAULT_RUN}: {shown(here)}")
+        option = typer.Option(
+            f"{flag.option}/--no-{flag.option[2:]}" if switch else flag.option,
+            help=f"{found.meaning} [{'; '.join(notes)}]",
+            metavar=None if switch else metavar(found),
+        )
+        kind: Any = bool if switch else list[str] if several else str
+        made.append(
+            inspect.Parameter(
+                flag.parameter,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[kind | None, option],
+            )
+        )
+
+    def command(**_values: Any) -> None: ...
+
+    command.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in made}
+    app = typer.Typer(add_completion=False)
+    app.command()(command)
+    return list(typer.main.get_command(app).params)
+
+
+def _at(config: Any, key: str) -> Any:
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config

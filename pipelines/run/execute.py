@@ -1,0 +1,58 @@
+"""A run file or one of its stages, run from the command line or a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conf import RunConfig
+from pipelines.errors import InputError
+from pipelines.lake import Lake, RunRecord
+from pipelines.run.console import Console
+from pipelines.run.context import Context
+from pipelines.run.engine import run_stages
+from pipelines.run.registry import STAGES
+
+_FIRST = "ingest"
+"""The stage that makes a lake; every other one wants it to be there."""
+
+
+def execute(
+    config: RunConfig,
+    console: Console,
+    *,
+    run_file: str = "",
+    overrides: Sequence[str] = (),
+    stage: str | None = None,
+    until: str | None = None,
+    force: bool = False,
+) -> list[RunRecord]:
+    """Runs all stages that the configuration has, or one of them, and skips what is up to date.
+
+    Args:
+        config: The configuration.
+        console: Where progress goes.
+        run_file: The run file as the user named it, for messages and the report.
+        overrides: The `--set` texts and flags, likewise.
+        stage: The only stage to run; it runs whether the configuration has it or not.
+        until: The last stage to run.
+        force: Run even what is up to date.
+
+    Returns:
+        The run of each stage that made what is there now.
+
+    Raises:
+        RinglakeError: There is no such stage or lake, or a stage failed.
+    """
+    names = [item.name for item in STAGES]
+    for name in (stage, until):
+        if name is not None and name not in names:
+            raise InputError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
+    context = Context(config, Lake.at(config.lake), console, run_file=run_file, overrides=tuple(overrides))
+    chosen = list(STAGES if until is None else STAGES[: names.index(until) + 1])
+    chosen = [item for item in chosen if item.name == stage or (stage is None and item.enabled(context))]
+    if stage not in (None, _FIRST):
+        context.lake.require()
+    records = run_stages(context, chosen, force=force)
+    if stage is None and until is None:
+        context.console.say(f"done: {context.lake.model.location} and {context.lake.report}")
+    return records

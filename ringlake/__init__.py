@@ -1,0 +1,103 @@
+"""ringlake: text to language models on one Spark cluster. What programs and notebooks may lean on.
+
+    import ringlake
+
+    ringlake.run("my-run.yaml", settings={"lake": "mylake"})       # the whole job, or one stage of it
+    lake = ringlake.open_lake("mylake")
+    lake.table("rejected").to_pandas(where="rule LIKE 'gopher%'")  # or to_arrow, to_batches, to_spark
+    ringlake.Sequences("mylake", batch_size=8)                     # a torch dataset, exact and resumable
+    ringlake.HorovodRunner(np=4).run(train)                        # ranks in a barrier stage
+
+What is named in `__all__` keeps its meaning until the next major release, as semantic versioning has it. All
+else, in this package and in `conf`, `pipelines`, `schemas` and `training`, is internal and may change with
+any release. A name is imported when it is first used: `import ringlake` loads neither Spark nor torch.
+
+Import it before packages of your own that are called `conf`, `pipelines`, `schemas` or `training`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ringlake.names import NameClashError, claim
+
+claim()
+
+if TYPE_CHECKING:
+    from conf import ConfigError
+    from pipelines.errors import RinglakeError
+    from ringlake.jobs import StageRun, run
+    from ringlake.lakes import Lake, Table, open_lake
+    from ringlake.sequences import Sequences
+    from training.errors import TrainingError
+    from training.launch import (
+        Elastic,
+        HorovodRunner,
+        RankInfo,
+        current_rank,
+        emit,
+        launch,
+        launch_local,
+        log_to_driver,
+    )
+
+    __version__: str
+
+_PLACES = {
+    "ConfigError": "conf",
+    "Elastic": "training.launch",
+    "HorovodRunner": "training.launch",
+    "Lake": "ringlake.lakes",
+    "RankInfo": "training.launch",
+    "RinglakeError": "pipelines.errors",
+    "Sequences": "ringlake.sequences",
+    "StageRun": "ringlake.jobs",
+    "Table": "ringlake.lakes",
+    "TrainingError": "training.errors",
+    "current_rank": "training.launch",
+    "emit": "training.launch",
+    "launch": "training.launch",
+    "launch_local": "training.launch",
+    "log_to_driver": "training.launch",
+    "open_lake": "ringlake.lakes",
+    "run": "ringlake.jobs",
+}
+"""Module of each public name."""
+
+__all__ = [
+    "ConfigError",
+    "Elastic",
+    "HorovodRunner",
+    "Lake",
+    "NameClashError",
+    "RankInfo",
+    "RinglakeError",
+    "Sequences",
+    "StageRun",
+    "Table",
+    "TrainingError",
+    "current_rank",
+    "emit",
+    "launch",
+    "launch_local",
+    "log_to_driver",
+    "open_lake",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from training.version import release
+
+        return release()
+    if name not in _PLACES:
+        raise AttributeError(f"module 'ringlake' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

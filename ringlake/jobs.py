@@ -1,0 +1,104 @@
+"""Running a run file, or one stage of it, from a program or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from conf import load
+from conf.reading import override
+
+if TYPE_CHECKING:
+    import os
+
+    from pipelines.lake import RunRecord
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """A run of a stage as the ledger has it: in = out + rejected + quarantined + duplicates.
+
+    Attributes:
+        stage: Name of the stage.
+        state: 'succeeded' or 'failed'.
+        started_at: When it began.
+        seconds: How long it took.
+        unit: What is counted: 'documents', or 'sequences' of training and evaluation.
+        rows_in: What went in.
+        rows_out: What came out.
+        rows_rejected: What a rule rejected.
+        rows_quarantined: What could not be read.
+        rows_duplicate: What a duplicate stayed for.
+        inputs: Version of each table that it read.
+        outputs: Version of each table that it wrote.
+        details: What it measured besides, JSON values.
+        error: Why it failed; None if it did not.
+    """
+
+    stage: str
+    state: str
+    started_at: datetime
+    seconds: float
+    unit: str
+    rows_in: int
+    rows_out: int
+    rows_rejected: int
+    rows_quarantined: int
+    rows_duplicate: int
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+    details: Mapping[str, Any]
+    error: str | None
+
+    @classmethod
+    def of(cls, record: RunRecord) -> StageRun:
+        """A row of the ledger."""
+        return cls(**{name: getattr(record, name) for name in cls.__dataclass_fields__})
+
+
+def run(
+    run_file: str | os.PathLike[str] | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    stage: str | None = None,
+    until: str | None = None,
+    force: bool = False,
+) -> list[StageRun]:
+    """Runs the whole job of a run file, or one stage; what is up to date is not run again.
+
+    An active Spark session is used, and stays; without one `spark.master` of the configuration is started.
+    Progress goes to standard error.
+
+    Args:
+        run_file: The run file; None: only defaults and `settings`.
+        settings: Values by key, over those of the run file: {"lake": "mylake", "train.steps": 100}.
+        stage: Run this stage alone.
+        until: Stop after this stage.
+        force: Run even what is up to date.
+
+    Returns:
+        Of each stage, in order, the run that made what is there now: one of this call, or an earlier one
+        that was up to date.
+
+    Raises:
+        ConfigError: A key or a value is wrong.
+        RinglakeError: A stage failed, or something that it needs is missing.
+    """
+    # Imported late: a wrong key is told before Spark is loaded.
+    from pipelines.run.console import Console
+    from pipelines.run.execute import execute
+
+    texts = [override(key, value) for key, value in (settings or {}).items()]
+    config = load(None if run_file is None else str(run_file), texts)
+    records = execute(
+        config,
+        Console(),
+        run_file="" if run_file is None else str(run_file),
+        overrides=texts,
+        stage=stage,
+        until=until,
+        force=force,
+    )
+    return [StageRun.of(record) for record in records]

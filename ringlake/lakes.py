@@ -1,0 +1,148 @@
+"""A lake and its tables, read without knowing where anything lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipelines.lake import Catalog, Ledger, read_arrow, read_table, stream_arrow
+from pipelines.lake import Lake as Place
+from ringlake.jobs import StageRun
+from schemas import TABLES
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table at one version: what is written later changes nothing of it.
+
+    Attributes:
+        name: Its name.
+        version: Its version in the Delta log.
+        num_rows: Its rows, as the log says.
+        num_bytes: Size of its files.
+        columns: Names of its columns; docs/reference/tables.md has their types and meanings.
+    """
+
+    name: str
+    version: int
+    num_rows: int
+    num_bytes: int
+    columns: tuple[str, ...]
+    _place: Place = field(repr=False)
+
+    def to_arrow(
+        self, columns: Sequence[str] | None = None, *, where: str | None = None, limit: int = 0
+    ) -> pa.Table:
+        """Rows in memory, in no promised order, read without Spark; token ids as lists of numbers.
+
+        Args:
+            columns: The columns wanted; None for all.
+            where: A condition in SQL, as "rule = 'c4.min_sentences' AND value < 3"; None for all rows.
+            limit: Most rows; 0 for all.
+
+        Raises:
+            RinglakeError: The condition is no SQL, or names a column that is none.
+        """
+        return read_arrow(self._place, self.name, columns, where, self.version, limit)
+
+    def to_pandas(
+        self, columns: Sequence[str] | None = None, *, where: str | None = None, limit: int = 0
+    ) -> pd.DataFrame:
+        """The same rows as a pandas DataFrame."""
+        return self.to_arrow(columns, where=where, limit=limit).to_pandas()
+
+    def to_batches(
+        self, columns: Sequence[str] | None = None, *, where: str | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The same rows batch by batch: a table of any size goes through a bounded memory."""
+        return stream_arrow(self._place, self.name, columns, where, self.version)
+
+    def to_spark(self, spark: SparkSession | None = None) -> DataFrame:
+        """The table as a Spark DataFrame.
+
+        Args:
+            spark: The session; None: the active one. It needs the jars of Delta Lake.
+
+        Raises:
+            RuntimeError: There is no active session.
+        """
+        from pyspark.sql import SparkSession
+
+        session = spark or SparkSession.getActiveSession()
+        if session is None:
+            raise RuntimeError(
+                f"there is no active Spark session to read {self.name!r} with; give one, or use to_arrow or "
+                f"to_batches, which need none"
+            )
+        return read_table(session, self._place, self.name, self.version)
+
+
+class Lake:
+    """A lake: the folder in which the tables, the model and everything else of a job lie; see `open_lake`."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    @property
+    def location(self) -> str:
+        """Its path or URL."""
+        return self._place.location
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that it has, in the order of the data flow."""
+        return tuple(Catalog(self._place).names())
+
+    def table(self, name: str, version: int | None = None) -> Table:
+        """A table, pinned to a version.
+
+        Args:
+            name: Its name, one of `tables`.
+            version: None: the current one.
+
+        Raises:
+            RinglakeError: There is no such table or version.
+        """
+        catalog = Catalog(self._place)
+        info = catalog.info(name, version)
+        known = TABLES.get(name)
+        columns = (
+            known.column_names
+            if known is not None
+            else tuple(column.name for column in catalog.delta_table(name, info.version).schema().fields)
+        )
+        return Table(name, info.version, info.rows, info.bytes, tuple(columns), self._place)
+
+    def runs(self) -> tuple[StageRun, ...]:
+        """Every run of a stage that ended, the newest last, with its accounts."""
+        return tuple(StageRun.of(record) for record in Ledger(self._place).records())
+
+    def __repr__(self) -> str:
+        return f"Lake({self.location!r})"
+
+
+def open_lake(location: str | os.PathLike[str]) -> Lake:
+    """The lake at a path or URL.
+
+    Raises:
+        RinglakeError: There is none.
+
+    Example:
+        >>> import ringlake
+        >>> ringlake.open_lake("nowhere")
+        Traceback (most recent call last):
+        ...
+        pipelines.errors.InputError: there is no lake at nowhere...
+    """
+    place = Place.at(location)
+    place.require()
+    return Lake(place)
