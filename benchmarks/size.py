@@ -142,8 +142,8 @@ def run(source: Path, folder: Path, options: argparse.Namespace) -> dict[str, An
 
 
 def _row(record: Any, usage: Usage, num_bytes: int) -> dict[str, Any]:
-    # A tokenizer is trained on a sample of one size, whatever the size of the corpus.
-    fixed = record.details.get("training_seconds", 0.0)
+    # A tokenizer is trained on a sample of one size, and Spark starts once, whatever the size of the corpus.
+    fixed = sum(record.details.get(name, 0.0) for name in ("training_seconds", "spark_start_seconds"))
     processor_seconds = sum(usage.cpu_seconds[record.stage].values())
     return {
         "seconds": record.seconds,

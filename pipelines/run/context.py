@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, SparkSession
@@ -29,6 +30,7 @@ class Context:
         overrides: The `--set` texts and flags, likewise.
         forced: Whether stages are run that are up to date; training then does not take what it finished.
         spark_facts: What is known of the session, once there is one.
+        start_seconds: What its start took, 0 before that.
     """
 
     config: RunConfig
@@ -38,6 +40,7 @@ class Context:
     overrides: tuple[str, ...] = ()
     forced: bool = False
     spark_facts: SparkFacts = field(default_factory=SparkFacts, repr=False)
+    start_seconds: float = 0.0
     _spark: SparkSession | None = field(default=None, repr=False)
     _text_bytes: int = 0
 
@@ -55,12 +58,14 @@ class Context:
     def spark(self) -> SparkSession:
         """The session, started at the first use: a run with nothing to do never starts it."""
         if self._spark is None:
+            began = time.monotonic()
             self.console.say(f"starting Spark on {self.config.spark.master}")
             self._spark = open_session(self.config.spark, self.config.name, self.lake.spark_log)
             self.spark_facts = facts_of(self._spark, self.lake.spark_log)
             fit_shuffles(self._spark, self.config.spark, self._text_bytes)
             for line in shortfalls(self._spark):
                 self.console.say(f"note: {line}")
+            self.start_seconds = round(time.monotonic() - began, 3)
         return self._spark
 
     @property

@@ -90,7 +90,7 @@ def _run(context: Context, stage: Stage) -> RunRecord:
     failure: BaseException | None = None
     left: dict[str, str] = {}
     memory = PeakMemory()
-    before = shuffled_bytes(context.started)
+    before, not_started = shuffled_bytes(context.started), context.started is None
     forget_interrupts()
     with memory, Heartbeat(context.console, stage.name):
         try:
@@ -102,7 +102,11 @@ def _run(context: Context, stage: Stage) -> RunRecord:
         except BaseException as error:  # noqa: BLE001 - recorded, then raised again below
             failure = KeyboardInterrupt() if was_interrupted() else error
     seconds = time.monotonic() - clock
-    shuffled = shuffled_bytes(context.started) - before if failure is None else 0
+    measured: dict[str, Any] = {}
+    if failure is None:
+        measured["shuffled_bytes"] = shuffled_bytes(context.started) - before
+        if not_started and context.started is not None:
+            measured["spark_start_seconds"] = context.start_seconds
     told = _told(context, stage.name, failure)
     tally = outcome.tally if outcome is not None else None
     record = RunRecord(
@@ -124,7 +128,7 @@ def _run(context: Context, stage: Stage) -> RunRecord:
         rows_rejected=tally.rows_rejected if tally else 0,
         rows_quarantined=tally.rows_quarantined if tally else 0,
         rows_duplicate=tally.rows_duplicate if tally else 0,
-        details=_details(outcome, left, shuffled),
+        details=_details(outcome, left, measured),
         error=_reason(failure, told),
     )
     if failure is not None and not isinstance(failure, Exception):
@@ -136,6 +140,7 @@ def _run(context: Context, stage: Stage) -> RunRecord:
     rate = f", {tally.rows_in / seconds:,.0f} {tally.unit}/s" if seconds > 0 and tally.rows_in else ""
     counts = f"{tally} {tally.unit}; " if tally.rows_in else ""
     use = f"peak memory {memory.peak_mb / 1024:.1f} GiB"
+    shuffled = measured["shuffled_bytes"]
     use += f", {shuffled / 2**20:,.0f} MiB shuffled" if shuffled >= 2**20 else ""
     context.console.say(f"    {counts}{seconds:.1f} s{rate}, {use}")
     return record
@@ -155,10 +160,10 @@ def _reason(failure: BaseException | None, told: RinglakeError | None) -> str | 
     return str(told) if isinstance(told, EnvironmentProblem) else explain(failure)
 
 
-def _details(outcome: Outcome | None, left: dict[str, str], shuffled: int) -> dict[str, Any]:
+def _details(outcome: Outcome | None, left: dict[str, str], measured: dict[str, Any]) -> dict[str, Any]:
     if outcome is None:
         return {}
-    return outcome.details | {"shuffled_bytes": shuffled} | ({NOTED: left} if left else {})
+    return outcome.details | measured | ({NOTED: left} if left else {})
 
 
 def _record(context: Context, record: RunRecord, failure: BaseException | None) -> None:
