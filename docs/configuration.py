@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conf.keys import DERIVED, REQUIRED, Key, Part, parts
 from docs.markdown import code, escaped, table
-from pipelines.cli.flags import FLAGS
+from pipelines.stages import STAGES
 
 _INTRODUCTION = """# Configuration
 
@@ -46,9 +46,9 @@ def _default(key: Key) -> str:
 def _flags(key: Key) -> str:
     """The commands' flags that set the key, as the end of its meaning."""
     given = [
-        code(f"{command} {flag.option}")
-        for command, flags in FLAGS.items()
-        for flag in flags
+        code(f"{stage.name} {flag.option}")
+        for stage in STAGES
+        for flag in stage.flags
         if flag.key == key.name
     ]
     return f" Flag: {', '.join(given)}." if given else ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from docs.markdown import code, escaped, table
-from schemas import OPTIONAL, TABLES, Table
+from pipelines.stages import OPTIONAL_TABLES, STAGES
+from schemas import TABLES, Table
 
 _INTRODUCTION = """# Tables
 
 A lake has these Delta tables, each in a folder `LAKE/tables/NAME`; `ringlake show LAKE NAME` shows rows of
 one. `signatures` lies below the folder that `dedup.history` names instead. Types are those of Spark SQL.
-Which stage and which file makes a table, [architecture.md](../architecture.md#tables) says.
+Which file makes a table, [architecture.md](../architecture.md#tables) says.
 
 """
 
@@ -24,7 +25,13 @@ def _section(found: Table) -> str:
     facts = [f"Key: {', '.join(map(code, found.key))}."]
     if found.partition_by:
         facts.append(f"Partitioned by {', '.join(map(code, found.partition_by))}.")
-    if found.name in OPTIONAL:
+    makers = [stage.name for stage in STAGES if found.name in (*stage.writes, *stage.may_write)]
+    readers = [stage.name for stage in STAGES if found.name in (*stage.reads, *stage.may_read)]
+    if makers:
+        facts.append(f"Written by {', '.join(map(code, makers))}.")
+    if readers:
+        facts.append(f"Read by {', '.join(map(code, readers))}.")
+    if found.name in OPTIONAL_TABLES:
         facts.append("Made only where it is configured.")
     types = {field.name: field.dataType.simpleString() for field in found.spark_schema()}
     rows = [

@@ -54,23 +54,6 @@ TABLES: dict[str, Table] = {
     )
 }
 
-OPTIONAL = frozenset(
-    table.name
-    for table in (
-        TRIMMED,
-        EMPTIED,
-        REPEATS,
-        CONTAMINATED,
-        SUPERSEDED,
-        SIGNATURES,
-        MIXED,
-        TERMS,
-        TFIDF,
-        VECTORS,
-    )
-)
-"""Tables of parts of a run that are left out unless they are configured."""
-
 __all__ = [
     "CLEAN",
     "CONTAMINATED",
@@ -79,7 +62,6 @@ __all__ = [
     "DUPLICATES",
     "EMPTIED",
     "MIXED",
-    "OPTIONAL",
     "QUARANTINE",
     "REJECTED",
     "REPEATS",

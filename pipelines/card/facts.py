@@ -7,6 +7,7 @@ from typing import Any
 from conf.corpus import CardConfig
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo, read_sql
+from pipelines.stages import before
 
 REASONS = (
     ("ingest", "quarantine", "reason"),
@@ -33,7 +34,8 @@ def collect_facts(lake: Lake, config: CardConfig, name: str) -> dict[str, Any]:
     """
     lake.require()
     ledger = Ledger(lake)
-    runs = {stage: run for stage in _STAGES if (run := ledger.latest(stage)) is not None}
+    stages = [stage.name for stage in before("sequences")]
+    runs = {stage: run for stage in stages if (run := ledger.latest(stage)) is not None}
     if "dedup" not in runs:
         raise InputError(
             f"the lake {lake.location} has no corpus that a card could describe; make one first: "
@@ -70,16 +72,13 @@ def collect_facts(lake: Lake, config: CardConfig, name: str) -> dict[str, Any]:
     }
 
 
-_STAGES = ("ingest", "clean", "repeats", "dedup", "tokenize", "mix", "pack")
-
-
 def _unused(runs: dict[str, RunRecord]) -> set[str]:
-    """Tables of optional stages that the stage behind them did not read."""
+    """Tables of optional stages that no stage behind them read in its newest run."""
     unused: set[str] = set()
-    if "trimmed" not in runs["dedup"].inputs:
-        unused |= {"trimmed", "emptied", "repeats"}
-    if "pack" not in runs or "mixed" not in runs["pack"].inputs:
-        unused.add("mixed")
+    for stage in before("sequences"):
+        is_read = any(table in run.inputs for run in runs.values() for table in stage.writes)
+        if stage.is_optional and not is_read:
+            unused.update(stage.writes)
     return unused
 
 

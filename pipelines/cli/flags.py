@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, get_origin
 
 import typer
@@ -17,93 +16,11 @@ from typer.core import TyperCommand
 
 from pipelines.cli.values import metavar, read
 from pipelines.cli.variadic import repeat_options
-
-
-@dataclass(frozen=True)
-class Flag:
-    """A flag of a command.
-
-    Attributes:
-        key: The key of the configuration that it sets.
-        name: Its name; empty: the last part of the key.
-    """
-
-    key: str
-    name: str = ""
-
-    @property
-    def option(self) -> str:
-        """The flag as it is written on the command line."""
-        return "--" + (self.name or self.key.rpartition(".")[2].replace("_", "-"))
-
-    @property
-    def parameter(self) -> str:
-        """Its name among the parameters of its command."""
-        return self.key.replace(".", "__")
-
-
-FLAGS: dict[str, tuple[Flag, ...]] = {
-    "ingest": (
-        Flag("ingest.inputs", "input"),
-        Flag("ingest.format"),
-        Flag("ingest.text_field"),
-        Flag("ingest.id_field"),
-        Flag("ingest.target_field"),
-        Flag("ingest.extractor"),
-        Flag("ingest.text_unit"),
-    ),
-    "clean": (
-        Flag("clean.profile"),
-        Flag("clean.languages", "language"),
-        Flag("clean.url_blocklist"),
-        Flag("clean.privacy.phone_regions", "phone-region"),
-        Flag("clean.privacy.national_ids", "national-id"),
-    ),
-    "repeats": (
-        Flag("repeats.unit"),
-        Flag("repeats.min_documents"),
-        Flag("repeats.min_words"),
-        Flag("repeats.keep"),
-    ),
-    "dedup": (
-        Flag("decontaminate.sets", "decontaminate"),
-        Flag("dedup.method"),
-        Flag("dedup.url"),
-        Flag("dedup.unit"),
-        Flag("dedup.ngram"),
-        Flag("dedup.bands"),
-        Flag("dedup.rows"),
-        Flag("dedup.seed"),
-        Flag("dedup.verify_threshold", "verify"),
-        Flag("dedup.keep"),
-        Flag("dedup.history"),
-        Flag("dedup.batch"),
-        Flag("dedup.validation_fraction"),
-    ),
-    "tokenize": (Flag("tokenize.model"), Flag("tokenize.vocab_size"), Flag("tokenize.tokenizer")),
-    "mix": (Flag("mix.token_budget"), Flag("mix.max_repeats")),
-    "features": (Flag("features.unit"), Flag("features.vector_size")),
-    "pack": (Flag("pack.sequence_length"), Flag("pack.method")),
-    "train": (
-        Flag("train.steps"),
-        Flag("train.num_ranks"),
-        Flag("train.global_batch_size"),
-        Flag("train.learning_rate"),
-        Flag("model.pretrained"),
-    ),
-    "generate": (
-        Flag("generate.max_new_tokens"),
-        Flag("generate.temperature"),
-        Flag("generate.top_p"),
-        Flag("generate.seed"),
-    ),
-    "card": (Flag("card.license"), Flag("card.contact")),
-}
-"""The flags of each command that has some."""
+from pipelines.stages import BY_NAME, Flag
 
 
 class FlagCommand(TyperCommand):
-    """A command with the flags of its name in `FLAGS`.
+    """The command of a stage, with the flags of its declaration.
 
     Its callback takes a list `settings` of texts `KEY=VALUE`: what the flags say, then what `--set` says,
     which therefore wins. A flag that takes several values takes all words up to the next option, since a
@@ -115,7 +32,8 @@ class FlagCommand(TyperCommand):
     @property
     def flags(self) -> tuple[Flag, ...]:
         """Its flags."""
-        return FLAGS.get(self.name or "", ())
+        stage = BY_NAME.get(self.name or "")
+        return () if stage is None else stage.flags
 
     def get_params(self, ctx: Any) -> list[Any]:
         """All parameters; the flags are made at the first call."""

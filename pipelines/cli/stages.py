@@ -9,6 +9,7 @@ import typer
 
 from conf import DEFAULT_RUN
 from pipelines.cli.flags import FlagCommand
+from pipelines.stages import STAGES
 
 LakeOption = Annotated[str, typer.Option("--lake", help="Folder of the lake.", metavar="PATH")]
 RunOption = Annotated[str, typer.Option("--run", help="Run file with the defaults.", metavar="RUN.yaml")]
@@ -30,56 +31,15 @@ ExplainOption = Annotated[
 TraceOption = Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")]
 
 
-SHORT = {
-    "ingest": "Files to documents, quarantine and sources.",
-    "clean": "Documents to clean and rejected.",
-    "repeats": "Clean to trimmed: drop what many documents share.",
-    "dedup": "Clean to corpus and duplicates; split.",
-    "tokenize": "Corpus to tokens; trains the tokenizer.",
-    "mix": "Tokens to mixed: how often each document is packed.",
-    "features": "Words, TF-IDF and vectors of the corpus.",
-    "pack": "Tokens to shuffled sequences.",
-    "train": "Sequences to a model, in a barrier stage.",
-    "evaluate": "Score the model beside two baselines.",
-    "report": "Draw report.html.",
-    "card": "Write card.md and dataset_card.json.",
-}
-
-HELP = {
-    "ingest": "Read files into the tables documents, quarantine and sources.\n\n"
-    "Each input is read as its extension says, unless --format or a run file of your own says otherwise.\n\n"
-    "Example: ringlake ingest --input 'logs/*.jsonl.gz' notes/ --lake lake",
-    "clean": "Repair and judge the documents: tables clean and rejected.\n\n"
-    "A rejected document keeps the rule, the value measured and the threshold. Profiles: {profiles}.\n\n"
-    "Example: ringlake clean --profile gopher-quality --explain page.txt",
-    "repeats": "Drop lines or paragraphs that many documents share: tables trimmed, emptied and repeats.\n\n"
-    "dedup reads trimmed where the configuration has repeats.unit.\n\n"
-    "Example: ringlake repeats --unit line --lake lake && "
-    "ringlake dedup --set repeats.unit=line --lake lake",
-    "dedup": "Remove duplicates and split train from validation: tables corpus and duplicates.\n\n"
-    "With --decontaminate FILE..., survivors that overlap an evaluation set go to table contaminated.\n\n"
-    "With --history, also those of earlier batches, and the table superseded.\n\n"
-    "Example: ringlake dedup --lake lakes/monday --history lakes/history",
-    "tokenize": "Train a byte-level tokenizer on the training split and encode the corpus: table tokens.",
-    "mix": "Choose how often each document is packed, by the groups of the run file: table mixed.\n\n"
-    "pack reads mixed where the configuration has mix.groups.",
-    "features": "Count the words of the corpus without stop words, weigh them, and train vectors of words "
-    "or of tokens: tables terms, tfidf and vectors.\n\nVectors of tokens can start a model's embeddings: "
-    "--set model.embeddings=features.",
-    "pack": "Pack tokens into shuffled fixed-length sequences: table sequences.",
-    "train": "Train the model in a barrier stage of this Spark application, from the last checkpoint on.",
-    "evaluate": "Score the model beside a unigram and a bigram baseline: evaluation.json.",
-    "report": "Draw the self-contained report.html of the lake.",
-    "card": "Write the dataset card of the lake: card.md and dataset_card.json.",
-}
-
-
 def register(app: typer.Typer) -> None:
     """Adds `run` and one command a stage."""
     app.command(name="run", short_help="The whole job: raw files to model and report.")(_run)
-    for name, text in SHORT.items():
-        command = _clean_command() if name == "clean" else _stage_command(name)
-        app.command(name=name, cls=_StageCommand, help=HELP[name], short_help=text)(command)
+    for stage in STAGES:
+        if stage.help:
+            command = _clean_command() if stage.name == "clean" else _stage_command(stage.name)
+            app.command(name=stage.name, cls=_StageCommand, help=stage.help, short_help=stage.summary)(
+                command
+            )
 
 
 def _run(

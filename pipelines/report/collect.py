@@ -11,10 +11,11 @@ from conf import RunConfig
 from conf.urls import without_secrets
 from pipelines.lake import Lake, Ledger, RunRecord
 from pipelines.report import clusters, content, flow, learning, overlaps, removed
-from pipelines.report.facts import STAGES, Facts, TableState
+from pipelines.report.facts import Facts, TableState
 from pipelines.report.origin import origin
 from pipelines.report.summary import Tables
 from pipelines.run.artefacts import NOTED, files_identity, is_left
+from pipelines.stages import STAGES
 from schemas import TABLES
 from training.storage import File
 
@@ -44,7 +45,11 @@ def collect(
         written_at=datetime.now(UTC),
         steps=flow.steps(tables, sums, runs, duplicates, tokens, contamination, repeats),
         runs=runs,
-        missing=tuple(stage for stage in STAGES if stage not in newest),
+        missing=tuple(
+            stage.name
+            for stage in STAGES
+            if stage.is_reported and not stage.is_optional and stage.name not in newest
+        ),
         failures=flow.failures(records),
         tables=_table_states(tables),
         origin=origin(spark, config, newest, run_file, overrides),

@@ -5,18 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-ORDER = (
-    *("ingest", "clean", "repeats", "dedup", "tokenize", "mix", "pack", "features"),
-    *("train", "evaluate", "generate"),
-)
-"""The stages that a report tells of, in the order of the data flow."""
-
-OPTIONAL_STAGES = frozenset({"repeats", "mix", "features"})
-"""Those that a run may leave out."""
-
-STAGES = tuple(stage for stage in ORDER if stage not in OPTIONAL_STAGES)
-"""Those of every run."""
-
 
 @dataclass(frozen=True)
 class Loss:

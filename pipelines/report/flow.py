@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pipelines.lake import RunRecord
 from pipelines.report.content import Summaries
 from pipelines.report.facts import (
-    ORDER,
     Contamination,
     Duplicates,
     Loss,
@@ -17,6 +16,7 @@ from pipelines.report.facts import (
     Tokens,
 )
 from pipelines.report.summary import Summary, Tables
+from pipelines.stages import STAGES
 
 
 def newest(records: Sequence[RunRecord], state: str = "succeeded") -> dict[str, RunRecord]:
@@ -39,7 +39,9 @@ def stage_runs(records: Sequence[RunRecord], versions: Mapping[str, int]) -> tup
         if stage in succeeded and place[run.run_id] > place[succeeded[stage].run_id]
     }
     return tuple(
-        _stage_run(succeeded[stage], later.get(stage), versions) for stage in ORDER if stage in succeeded
+        _stage_run(succeeded[stage.name], later.get(stage.name), versions)
+        for stage in STAGES
+        if stage.is_reported and stage.name in succeeded
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from conf import RunConfig
 from pipelines.errors import InputError
 from pipelines.granted import shortfalls
-from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo, read_table
+from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo
 from pipelines.run.console import Console
 from pipelines.run.shortage import SparkFacts
 from pipelines.run.snapshots import take_snapshot
@@ -84,18 +84,12 @@ class Context:
         """Exit status of the driver's JVM that this process started; None while it lives."""
         return None if self._spark is None else jvm_status(self._spark)
 
-    def input(self, name: str) -> DataFrame:
-        """A table at its current version, pinned; InputError if it is missing or has no rows."""
-        info = self.filled(name)
-        return read_table(self.spark, self.lake, name, info.version)
-
-    def filled(self, name: str) -> TableInfo:
-        """What the log says of a table that must have rows."""
-        info = self.catalog.info(name)
+    def must_have_rows(self, info: TableInfo) -> TableInfo:
+        """A table as the log has it; InputError if it has no rows."""
         if not info.rows:
             place = self.lake.location
             raise InputError(
-                f"table {name!r} (version {info.version}) of the lake {place} has no rows, so "
+                f"table {info.name!r} (version {info.version}) of the lake {place} has no rows, so "
                 f"there is nothing to go on with; see what became of them: ringlake status {place}"
             )
         return info

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from conf import RunConfig
 from pipelines.errors import EnvironmentProblem, RinglakeError
 from pipelines.interrupt import forget_interrupts, was_interrupted
 from pipelines.lake import RunRecord
 from pipelines.run.artefacts import NOTED, is_left
+from pipelines.run.binding import Besides, Given, Provenance, binding_of
+from pipelines.run.carry_out import Outcome, carry_out
 from pipelines.run.context import Context
 from pipelines.run.failure import explain, in_our_words
 from pipelines.run.heartbeat import Heartbeat
@@ -19,10 +23,10 @@ from pipelines.run.keys import config_json, digest, run_key, shown_config
 from pipelines.run.libraries import versions
 from pipelines.run.memory import PeakMemory
 from pipelines.run.shuffles import shuffled_bytes
-from pipelines.run.stage import Outcome, Stage
 from pipelines.run.stage_code import stage_code
 from pipelines.run.version import code_version
 from pipelines.sizing import STORED_TO_TEXT
+from pipelines.stages import Stage
 
 
 def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -> list[RunRecord]:
@@ -45,13 +49,67 @@ def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -
     with context.lake.locked():
         for number, stage in enumerate(stages, start=1):
             title = f"[{number}/{len(stages)}] {stage.name}"
-            if not force and (done := up_to_date(context, stage)):
+            prepared = prepare(context, stage) if _can_read(context, stage) else None
+            done = None if force or prepared is None else _done(prepared)
+            if done is not None:
                 context.console.say(f"{title}: up to date ({_versions(done.outputs) or 'nothing changed'})")
                 records.append(done)
                 continue
             context.console.say(f"{title}: {stage.purpose}")
-            records.append(_run(context, stage))
+            # Of a table that is missing it tells.
+            records.append(_run(prepared or prepare(context, stage)))
     return records
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A stage with all that its key depends on, each part looked at once.
+
+    Attributes:
+        given: What it is given.
+        besides: What it reads besides tables, with its fingerprint.
+        config: Its sections, see `config_json`.
+        key: Its key: another one as soon as anything that decides its result is another.
+    """
+
+    given: Given[Any]
+    besides: Besides[Any]
+    config: str
+    key: str
+
+
+def prepare(context: Context, stage: Stage) -> Prepared:
+    """Looks at what a stage reads.
+
+    Raises:
+        InputError: A table that it reads is missing, or what it reads besides cannot be read.
+    """
+    tables = {name: context.catalog.info(name) for name in stage.reads_of(context.config)}
+    besides = binding_of(stage).besides(context)
+    config = config_json(stage.config(context.config))
+    inputs = {name: table.version for name, table in tables.items()}
+    key = stage_key(stage, context.config, inputs, besides.fingerprint)
+    provenance = Provenance(stage.name, key, inputs, digest(config), code_version())
+    return Prepared(Given(stage, context, tables, besides.value, provenance), besides, config, key)
+
+
+def stage_key(stage: Stage, config: RunConfig, inputs: Mapping[str, int], fingerprint: str) -> str:
+    """The key of a stage with a configuration.
+
+    Args:
+        stage: Its declaration.
+        config: The whole configuration; its own sections count.
+        inputs: Version of each table that it reads.
+        fingerprint: Hash of what it reads besides.
+    """
+    return run_key(
+        stage.name,
+        config_json(stage.config(config)),
+        inputs,
+        fingerprint,
+        stage_code(stage),
+        versions(stage.libraries(config)),
+    )
 
 
 def up_to_date(context: Context, stage: Stage) -> RunRecord | None:
@@ -60,32 +118,32 @@ def up_to_date(context: Context, stage: Stage) -> RunRecord | None:
     It need not run if its newest successful run had the same configuration, inputs, code and libraries, and
     what that run left is still the current version of each table, and on disk as that run left it.
     """
+    return _done(prepare(context, stage)) if _can_read(context, stage) else None
+
+
+def _can_read(context: Context, stage: Stage) -> bool:
+    return all(context.catalog.exists(name) for name in stage.reads_of(context.config))
+
+
+def _done(prepared: Prepared) -> RunRecord | None:
+    stage, context = prepared.given.stage, prepared.given.context
     record = context.ledger.latest(stage.name)
-    if record is None or any(not context.catalog.exists(name) for name in stage.reads(context)):
-        return None
-    if record.run_key != stage_key(context, stage, _input_versions(context, stage)):
+    if record is None or record.run_key != prepared.key:
         return None
     if any(context.catalog.version(name) != version for name, version in record.outputs.items()):
         return None
-    if not is_left(record.details.get(NOTED), stage.artefacts(context, record.details)):
+    if not is_left(record.details.get(NOTED), binding_of(stage).left(context, record.details)):
         return None
     return record
 
 
-def _run(context: Context, stage: Stage) -> RunRecord:
+def _run(prepared: Prepared) -> RunRecord:
+    given, besides = prepared.given, prepared.besides
+    context, stage, provenance = given.context, given.stage, given.provenance
     started, clock = datetime.now(UTC), time.monotonic()
-    tables = [context.catalog.info(name) for name in stage.reads(context)]
-    inputs = {table.name: table.version for table in tables}
-    context.fit(STORED_TO_TEXT * sum(table.bytes for table in tables))
-    config = config_json(stage.config(context))
-    key = stage_key(context, stage, inputs)
-    metadata = {
-        "stage": stage.name,
-        "run_key": key,
-        "inputs": inputs,
-        "config_hash": digest(config),
-        "code_version": code_version(),
-    }
+    if besides.told:
+        context.console.say(f"    {besides.told}")
+    context.fit(besides.num_bytes + STORED_TO_TEXT * sum(table.bytes for table in given.tables.values()))
     outcome: Outcome | None = None
     failure: BaseException | None = None
     left: dict[str, str] = {}
@@ -94,9 +152,9 @@ def _run(context: Context, stage: Stage) -> RunRecord:
     forget_interrupts()
     with memory, Heartbeat(context.console, stage.name):
         try:
-            outcome = stage.execute(context, metadata)
+            outcome = carry_out(given)
             outcome.tally.check(stage.name)
-            left = stage.artefacts(context, outcome.details)
+            left = binding_of(stage).left(context, outcome.details)
             if outcome.refusal is not None:
                 raise outcome.refusal
         except BaseException as error:  # noqa: BLE001 - recorded, then raised again below
@@ -113,15 +171,15 @@ def _run(context: Context, stage: Stage) -> RunRecord:
         run_id=uuid.uuid4().hex,
         stage=stage.name,
         state="failed" if failure is not None else "succeeded",
-        run_key=key,
-        config_hash=digest(config),
-        config=shown_config(config),
-        code_version=code_version(),
+        run_key=provenance.run_key,
+        config_hash=provenance.config_hash,
+        config=shown_config(prepared.config),
+        code_version=provenance.code_version,
         started_at=started,
         seconds=round(seconds, 3),
         peak_memory_mb=round(memory.peak_mb, 1),
-        inputs=inputs,
-        outputs=outcome.outputs if outcome is not None else {},
+        inputs=dict(provenance.inputs),
+        outputs=dict(outcome.outputs) if outcome is not None else {},
         unit=tally.unit if tally else "documents",
         rows_in=tally.rows_in if tally else 0,
         rows_out=tally.rows_out if tally else 0,
@@ -163,7 +221,7 @@ def _reason(failure: BaseException | None, told: RinglakeError | None) -> str | 
 def _details(outcome: Outcome | None, left: dict[str, str], measured: dict[str, Any]) -> dict[str, Any]:
     if outcome is None:
         return {}
-    return outcome.details | measured | ({NOTED: left} if left else {})
+    return {**outcome.details, **measured, **({NOTED: left} if left else {})}
 
 
 def _record(context: Context, record: RunRecord, failure: BaseException | None) -> None:
@@ -184,22 +242,6 @@ def _record(context: Context, record: RunRecord, failure: BaseException | None) 
             f"{told}. The stage was finished, but its run could not be recorded in {where}; the same command "
             "repeats the stage"
         ) from error
-
-
-def _input_versions(context: Context, stage: Stage) -> dict[str, int]:
-    return {name: context.catalog.info(name).version for name in stage.reads(context)}
-
-
-def stage_key(context: Context, stage: Stage, inputs: dict[str, int]) -> str:
-    """The key of a stage: another one as soon as anything that decides its result is another."""
-    return run_key(
-        stage.name,
-        config_json(stage.config(context)),
-        inputs,
-        stage.fingerprint(context),
-        stage_code(stage),
-        versions(stage.libraries(context)),
-    )
 
 
 def _versions(outputs: dict[str, int]) -> str:

@@ -10,7 +10,7 @@ from pipelines.lake import Lake, RunRecord
 from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
-from pipelines.run.registry import STAGES
+from pipelines.stages import STAGES
 
 _FIRST = "ingest"
 """The stage that makes a lake; every other one wants it to be there."""
@@ -49,7 +49,7 @@ def execute(
             raise InputError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
     context = Context(config, Lake.at(config.lake), console, run_file=run_file, overrides=tuple(overrides))
     chosen = list(STAGES if until is None else STAGES[: names.index(until) + 1])
-    chosen = [item for item in chosen if item.name == stage or (stage is None and item.enabled(context))]
+    chosen = [item for item in chosen if item.name == stage or (stage is None and item.is_enabled(config))]
     if stage not in (None, _FIRST):
         context.lake.require()
     records = run_stages(context, chosen, force=force)

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from functools import cache
 
-from pipelines.run.stage import Stage
+from pipelines.run.binding import binding_of
 from pipelines.sources import PACKAGES, closure, installed, source_digest
+from pipelines.stages import Stage
 from training.version import code_files, release
+
+_BINDINGS = "pipelines/bindings/"
 
 
 def stage_code(stage: Stage) -> str:
     """`RELEASE+src.HASH` of the sources of a stage: see `stage_files`."""
-    return _version(stage.code, (stage.execute.__module__, *stage.bound_in))
+    return _version(stage.code, binding_of(stage).run.__module__)
+
+
+def files_of(stage: Stage) -> frozenset[str]:
+    """The files that decide what a stage makes."""
+    return stage_files(stage.code, binding_of(stage).run.__module__)
 
 
 @cache
-def stage_files(code: tuple[str, ...], bound_in: tuple[str, ...]) -> frozenset[str]:
+def stage_files(code: tuple[str, ...], bound_in: str) -> frozenset[str]:
     """Files that decide what a stage makes.
 
     Args:
         code: Modules that do its work: they count with all that they import, and with the pages, styles and
             lists beside them that they, or such a file, name.
-        bound_in: Modules that tie it to its tables: their own files count.
+        bound_in: Module of its binding: its own file counts, and those of the bindings that it imports.
     """
     work = closure(code, installed)
     named: set[str] = set()
@@ -36,11 +44,20 @@ def stage_files(code: tuple[str, ...], bound_in: tuple[str, ...]) -> frozenset[s
             and any(file.rpartition("/")[2].encode() in content for content in contents)
         }
         named |= new
-    return work | named | {f"{module.replace('.', '/')}.py" for module in bound_in}
+    return work | named | _bindings(bound_in)
+
+
+def _bindings(module: str) -> frozenset[str]:
+    """Files of a binding and of all of its folder that it imports."""
+    file = f"{module.replace('.', '/')}.py"
+    if installed(file) is None:
+        # That of a test or of another package, which is no part of ringlake.
+        return frozenset({file})
+    return closure([module], lambda name: installed(name) if name.startswith(_BINDINGS) else None)
 
 
 @cache
-def _version(code: tuple[str, ...], bound_in: tuple[str, ...]) -> str:
+def _version(code: tuple[str, ...], bound_in: str) -> str:
     return f"{release()}+src.{source_digest(stage_files(code, bound_in), installed)}"
 
 

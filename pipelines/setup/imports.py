@@ -10,7 +10,7 @@ from pipelines.setup.progress import Progress
 from pipelines.setup.target import Target
 
 MODULES = (
-    *("pipelines.run.registry", "pipelines.report.build", "pipelines.evaluate.baselines"),
+    *("pipelines.run.loaded", "pipelines.report.build", "pipelines.evaluate.baselines"),
     *("training.loop", "training.evaluate", "training.generate", "training.launch.rendezvous"),
     *("transformers.models.llama.modeling_llama", "torch._dynamo", "pyspark.worker"),
 )

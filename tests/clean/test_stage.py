@@ -15,10 +15,11 @@ from pipelines.clean.judge import BLANK
 from pipelines.clean.profiles import PROFILES
 from pipelines.clean.stage import clean
 from pipelines.lake import Lake
+from pipelines.run.binding import binding_of
 from pipelines.run.console import Console
 from pipelines.run.context import Context
-from pipelines.run.data_stages import DATA_STAGES
 from pipelines.stage import StageOutput
+from pipelines.stages import BY_NAME
 from schemas import DOCUMENTS, TABLES
 from tests.support.corpus import docstrings
 
@@ -152,13 +153,13 @@ def test_lists_languages_and_pairs_reach_the_tasks(spark: SparkSession, tmp_path
 
 
 def test_a_changed_list_gives_the_stage_another_key(tmp_path: Path) -> None:
-    (stage,) = (stage for stage in DATA_STAGES if stage.name == "clean")
     place = tmp_path / "urls"
 
     def key(content: str) -> str:
         place.write_text(content, encoding="utf-8")
         config = RunConfig(clean=CleanConfig(url_blocklist=(str(place),)))
-        return stage.fingerprint(Context(config, Lake.at(str(tmp_path / "lake")), Console()))
+        context = Context(config, Lake.at(str(tmp_path / "lake")), Console())
+        return binding_of(BY_NAME["clean"]).besides(context).fingerprint
 
     assert key("a.example\n") == key("a.example\n") != key("b.example\n")
 

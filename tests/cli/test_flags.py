@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 from conf import ConfigError, RunConfig, load
 from conf.keys import key
 from pipelines.cli import stages
-from pipelines.cli.flags import FLAGS, Flag
 from pipelines.cli.main import app
 from pipelines.cli.values import metavar, read
+from pipelines.stages import STAGES, Flag
 from tests.support.cli import ringlake
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-EACH = [(command, flag) for command, flags in FLAGS.items() for flag in flags]
+EACH = [(stage.name, flag) for stage in STAGES for flag in stage.flags]
 
 
 @pytest.fixture

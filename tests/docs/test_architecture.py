@@ -6,8 +6,8 @@ import ast
 import re
 from pathlib import Path
 
-from pipelines.run.registry import STAGES
-from schemas import OPTIONAL, TABLES
+from pipelines.stages import OPTIONAL_TABLES, STAGES
+from schemas import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,14 +23,14 @@ def test_every_table_has_one_row_in_the_order_of_the_schemas() -> None:
 
 
 def test_the_stages_are_those_that_have_registered_the_tables() -> None:
-    registered = {table: stage.name for stage in STAGES for table in stage.outputs}
+    registered = {table: stage.name for stage in STAGES for table in stage.writes}
     for name, stage, _, _ in ROWS:
         if name in registered:
             assert stage == f"`{registered[name]}`", name
     # The rest is written where a part of a stage is configured, and the ledger by every stage.
     conditional = {name: stage for name, stage, _, _ in ROWS if name not in registered}
     assert conditional.pop("runs") == "every stage that ended"
-    assert set(conditional) <= OPTIONAL
+    assert set(conditional) <= OPTIONAL_TABLES
     assert {stage.partition(",")[0] for stage in conditional.values()} == {"`dedup`"}
 
 

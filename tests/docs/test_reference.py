@@ -9,7 +9,7 @@ import pytest
 from conf.keys import all_keys
 from docs.markdown import code, escaped, table
 from docs.pages import FOLDER, pages, stale
-from pipelines.cli.flags import FLAGS
+from pipelines.stages import STAGES
 from schemas import TABLES
 
 MADE = pages()
@@ -36,10 +36,10 @@ def test_every_column_key_and_flag_has_its_row() -> None:
             assert f"\n| `{column.name}` | " in section, f"{name}.{column.name}"
     for key in all_keys():
         assert MADE["configuration.md"].count(f"\n| `{key.name}` | ") == 1, key.name
-    for command, flags in FLAGS.items():
-        section = MADE["commands.md"].partition(f"\n## {command}\n")[2].partition("\n## ")[0]
-        for flag in flags:
-            assert f"\n| `{flag.option} " in section, (command, flag)
+    for stage in STAGES:
+        section = MADE["commands.md"].partition(f"\n## {stage.name}\n")[2].partition("\n## ")[0]
+        for flag in stage.flags:
+            assert f"\n| `{flag.option} " in section, (stage.name, flag)
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -12,19 +12,20 @@ import pytest
 
 from conf import RunConfig
 from conf.learn import GenerateConfig, ModelConfig, TrainConfig
+from pipelines.bindings.model import own_model
+from pipelines.bindings.tokenizers import tokenizer_folder
+from pipelines.bindings.train import Start, identity
 from pipelines.errors import InputError, PermanentFailureError, StageFailedError
 from pipelines.lake import Lake
 from pipelines.run.accounting import Tally
+from pipelines.run.binding import Binding, Given, Made, binding_of
 from pipelines.run.console import Console
 from pipelines.run.context import Context
-from pipelines.run.data_stages import DATA_STAGES, tokenizer_folder
 from pipelines.run.engine import run_stages, up_to_date
-from pipelines.run.learn_stages import LEARN_STAGES, _identity, _own_model
-from pipelines.run.stage import Outcome, Stage
+from pipelines.stages import BY_NAME, Stage
 from training.data.snapshot import DataFile, Snapshot
 from training.made import write_made
 
-STAGES = {stage.name: stage for stage in (*DATA_STAGES, *LEARN_STAGES)}
 HASH = "ab" * 32
 
 
@@ -38,13 +39,13 @@ def context(tmp_path: Path) -> Context:
 def doing(name: str, work: Callable[[Context], None], details: dict[str, str] | None = None) -> Stage:
     """A stage as it is, but for its tables, and with quick work in place of its own."""
 
-    def execute(context: Context, _metadata: object) -> Outcome:
-        work(context)
-        return Outcome({}, Tally(0, 0), dict(details or {}))
+    def run(given: Given[None]) -> Made:
+        work(given.context)
+        return Made(tally=Tally(0, 0), details=dict(details or {}))
 
-    return replace(
-        STAGES[name], inputs=(), outputs=(), instead=None, execute=execute, fingerprint=lambda _context: ""
-    )
+    stage = BY_NAME[name]
+    binding = Binding.of_tables(run, binding_of(stage).left)
+    return replace(stage, reads=(), reads_with=None, writes=(), binding=binding)
 
 
 def exporting(weights: bytes) -> Callable[[Context], None]:
@@ -61,20 +62,20 @@ def test_a_model_of_a_training_that_was_killed_before_its_row_is_no_ones(context
     train = doing("train", exporting(b"of the run in the ledger"))
     run_stages(context, [train])
     assert up_to_date(context, train)
-    assert _own_model(context) == context.lake.model
+    assert own_model(context) == context.lake.model
 
     # A later training, as long in bytes, put its model into place and was killed before it was recorded.
     exporting(b"of another run, not told")(context)
     assert up_to_date(context, train) is None
     with pytest.raises(InputError, match=r"not the model of the newest training run.*ringlake train"):
-        _own_model(context)
+        own_model(context)
     for name in ("evaluate", "generate"):
         with pytest.raises(InputError, match="not the model of the newest training run"):
-            run_stages(context, [doing(name, _own_model)])
+            run_stages(context, [doing(name, own_model)])
 
     run_stages(context, [train])
     assert len([run for run in context.ledger.records() if run.stage == "train"]) == 2
-    assert _own_model(context) == context.lake.model
+    assert own_model(context) == context.lake.model
 
 
 @pytest.mark.parametrize("harm", ["cut", "remove", "unlist"])
@@ -88,11 +89,11 @@ def test_a_damaged_model_is_trained_again(context: Context, harm: str) -> None:
         (folder / ("model.safetensors" if harm == "remove" else "ringlake.json")).unlink()
     assert up_to_date(context, train) is None
     with pytest.raises(InputError, match="the folder was changed"):
-        _own_model(context)
+        own_model(context)
 
 
 def write_tokenizer(context: Context) -> None:
-    folder = tokenizer_folder(context, HASH).local_path
+    folder = tokenizer_folder(context.lake, HASH).local_path
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         (folder / name).write_text("{}")
@@ -103,7 +104,7 @@ def test_a_tokenizer_that_is_lost_is_made_again(context: Context, lost: str) -> 
     stage = doing("tokenize", write_tokenizer, {"tokenizer_hash": HASH})
     run_stages(context, [stage])
     assert up_to_date(context, stage)
-    folder = tokenizer_folder(context, HASH)
+    folder = tokenizer_folder(context.lake, HASH)
     if lost == "the folder":
         folder.remove()
     elif lost == "a file":
@@ -157,6 +158,6 @@ def test_what_a_training_belongs_to_names_no_secret_of_the_lake() -> None:
     files = (DataFile("s3://me:secret1@bucket/lake/tables/sequences/a.parquet", 3),)
     snapshot = Snapshot("s3://me:secret1@bucket/lake/tables/sequences", 2, "train", files, 8, 99, HASH, 2)
     model = ModelConfig(pretrained="https://me:secret1@example.org/model?token=secret1")
-    identity = json.dumps(_identity(model, TrainConfig(), {}, [snapshot]))
-    assert "s3://bucket/lake/tables/sequences" in identity
-    assert "secret1" not in identity
+    told = json.dumps(identity(Start(model, {}, ()), TrainConfig(), [snapshot]))
+    assert "s3://bucket/lake/tables/sequences" in told
+    assert "secret1" not in told

@@ -13,16 +13,17 @@ import pytest
 from conf import load
 from pipelines.errors import InputError
 from pipelines.lake import Lake
+from pipelines.run.binding import binding_of
 from pipelines.run.console import Console
 from pipelines.run.context import Context
-from pipelines.run.registry import STAGES
+from pipelines.stages import STAGES
 from tests.training.tiny import make_tokenizer
 
 
 def fingerprint(stage: str, lake: Path, *overrides: str) -> str:
     config = load(overrides=[f"lake={lake}", *overrides])
     chosen = next(item for item in STAGES if item.name == stage)
-    return chosen.fingerprint(Context(config, Lake.at(lake), Console()))
+    return binding_of(chosen).besides(Context(config, Lake.at(lake), Console())).fingerprint
 
 
 def model_folder(place: Path) -> Path:

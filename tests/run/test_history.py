@@ -13,7 +13,7 @@ from pipelines.lake import Catalog, Lake, write_table
 from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
-from pipelines.run.registry import STAGES
+from pipelines.stages import STAGES
 from tests.dedup.support import clean_frame, doc_id
 from tests.support.tables import rows
 

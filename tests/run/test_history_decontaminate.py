@@ -15,7 +15,7 @@ from pipelines.lake import Lake, write_table
 from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
-from pipelines.run.registry import STAGES
+from pipelines.stages import STAGES
 from tests.decontaminate.support import ngrams, words, write_jsonl
 from tests.dedup.support import clean_frame, random_words
 from tests.support.tables import rows

@@ -9,11 +9,11 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from conf import load
+from pipelines.bindings.history import history_identity
 from pipelines.lake import Lake
 from pipelines.run.artefacts import GONE
 from pipelines.run.console import Console
 from pipelines.run.context import Context
-from pipelines.run.history import history_identity
 from schemas import SIGNATURES
 
 

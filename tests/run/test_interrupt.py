@@ -14,24 +14,27 @@ from conf.model import RunConfig
 from pipelines.errors import StageFailedError
 from pipelines.interrupt import end_jobs_on_interrupt
 from pipelines.lake import Lake
+from pipelines.run.binding import Binding, Given, Made
 from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
-from pipelines.run.stage import Outcome, Stage
+from pipelines.stages import Stage
 
 
 def stage(execute: Any) -> Stage:
-    return Stage("clean", "be interrupted", ("clean",), (), (), execute, code=())
+    return Stage(
+        name="clean", summary="", purpose="be interrupted", binding=Binding.of_tables(execute), code=()
+    )
 
 
-def interrupted_with_a_failing_clean_up(_context: Context, _metadata: Any) -> Outcome:
+def interrupted_with_a_failing_clean_up(_given: Given[None]) -> Made:
     try:
         os.kill(os.getpid(), signal.SIGINT)
     finally:
         raise ConnectionError("the answer from the JVM is empty")
 
 
-def fails(_context: Context, _metadata: Any) -> Outcome:
+def fails(_given: Given[None]) -> Made:
     raise ConnectionError("the answer from the JVM is empty")
 
 

@@ -11,10 +11,11 @@ from conf import load
 from pipelines.clean import language
 from pipelines.lake import Lake
 from pipelines.run import libraries
+from pipelines.run.binding import binding_of
 from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import stage_key
-from pipelines.run.registry import STAGES
+from pipelines.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +28,12 @@ def keys(folder: Path, *overrides: str) -> dict[str, str]:
     context = Context(load(overrides=sets), Lake.at(folder), Console())
     names = ("ingest", "clean", "repeats", "dedup", "tokenize", "mix", "pack", "features")
     return {
-        stage.name: stage_key(context, stage, dict.fromkeys(stage.inputs, 0))
+        stage.name: stage_key(
+            stage,
+            context.config,
+            dict.fromkeys(stage.reads_of(context.config), 0),
+            binding_of(stage).besides(context).fingerprint,
+        )
         for stage in STAGES
         if stage.name in names
     }

@@ -15,13 +15,13 @@ from pyspark.sql import SparkSession
 
 from conf import RunConfig, load
 from conf.data import CleanConfig
+from pipelines.bindings.evaluation_sets import cleaned_with
 from pipelines.errors import InputError
 from pipelines.lake import Lake, Ledger
 from pipelines.run.console import Console
 from pipelines.run.context import Context
-from pipelines.run.engine import run_stages
-from pipelines.run.optional_stages import cleaned_with
-from pipelines.run.registry import STAGES
+from pipelines.run.engine import prepare, run_stages
+from pipelines.stages import BY_NAME, STAGES
 from tests.support.cli import SMALL_RUN, ringlake
 from tests.support.tables import rows
 
@@ -68,7 +68,7 @@ ALL = ("ingest", "clean", "repeats", "dedup", "tokenize", "mix", "pack", "report
 def _run(config: RunConfig, *names: str) -> str:
     stream = io.StringIO()
     context = Context(config, Lake.at(config.lake), Console(stream))
-    run_stages(context, [stage for stage in STAGES if stage.name in names and stage.enabled(context)])
+    run_stages(context, [stage for stage in STAGES if stage.name in names and stage.is_enabled(config)])
     return stream.getvalue()
 
 
@@ -112,7 +112,8 @@ def test_evaluation_texts_go_the_way_that_the_documents_went(made: Path, tmp_pat
     def used(lake: Path, **changes: Any) -> tuple[CleanConfig, str]:
         stream = io.StringIO()
         config = _config(tmp_path, clean={"profile": "c4", "privacy": {"email": "off"}}, **changes)
-        return cleaned_with(Context(config, Lake.at(lake), Console(stream))), stream.getvalue()
+        context = Context(config, Lake.at(lake), Console(stream))
+        return cleaned_with(prepare(context, BY_NAME["dedup"]).given), stream.getvalue()
 
     # What this run says of cleaning is not what made the tables that it reads: the ledger knows that.
     for section in ({}, {"repeats": {}}):

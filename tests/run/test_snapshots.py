@@ -18,10 +18,12 @@ from pyspark.sql import functions as F
 from conf.model import RunConfig
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, write_table
+from pipelines.run.carry_out import carry_out
 from pipelines.run.console import Console
 from pipelines.run.context import Context
-from pipelines.run.learn_stages import LEARN_STAGES
+from pipelines.run.engine import prepare
 from pipelines.run.snapshots import take_snapshot
+from pipelines.stages import BY_NAME
 from schemas import SEQUENCES
 from tests.support.token_ids import stored
 from tests.training.tables import random_tokens
@@ -191,7 +193,7 @@ def test_an_interrupted_training_does_not_start_anew_on_another_version(
         match=rf"interrupted at step 4 of 20, .*: {lake.table('sequences')} was at version 0, now it is at "
         r"version 1\. .*delete that folder",
     ):
-        LEARN_STAGES[0].execute(context, {})
+        carry_out(prepare(context, BY_NAME["train"]).given)
     # Neither a finished training nor other settings are in the way of a new one.
     wanted = settings_identity(MODEL, config) | {"table": first.table, "version": 1}
     folder = lake.checkpoints.child("interrupted")

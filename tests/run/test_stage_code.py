@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.run.registry import STAGES
-from pipelines.run.stage import Stage
-from pipelines.run.stage_code import stage_code, stage_files
+from pipelines.run.stage_code import files_of, stage_code
 from pipelines.sources import closure, source_digest
+from pipelines.stages import STAGES
 from training.version import code_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,10 +84,6 @@ def test_the_digest_is_of_names_and_contents() -> None:
     assert one != source_digest(files, (TREE | {"pipelines/up.py": b"x = 1"}).get)
 
 
-def files_of(stage: Stage) -> frozenset[str]:
-    return stage_files(stage.code, (stage.execute.__module__, *stage.bound_in))
-
-
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
@@ -105,6 +100,11 @@ def files_of(stage: Stage) -> frozenset[str]:
         ("pipelines/pack/order.py", {"pack"}),
         ("training/optim.py", {"train", "evaluate"}),
         ("training/generate.py", {"generate"}),
+        ("pipelines/bindings/pack.py", {"pack"}),
+        ("pipelines/bindings/history.py", {"dedup"}),
+        ("pipelines/bindings/embeddings.py", {"features", "train"}),
+        # What both say of stages follows from their declarations.
+        ("pipelines/stages/pack.py", {"report", "card"}),
         ("pipelines/cli/main.py", set()),
         ("pipelines/run/engine.py", set()),
         ("conf/data.py", set()),

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.lake import Lake, read_arrow
-from schemas import OPTIONAL, TABLES
+from pipelines.stages import OPTIONAL_TABLES
+from schemas import TABLES
 
-DATA_TABLES = tuple(name for name in TABLES if name != "runs" and name not in OPTIONAL)
+DATA_TABLES = tuple(name for name in TABLES if name != "runs" and name not in OPTIONAL_TABLES)
 """The tables of every lake whose rows depend on input and configuration alone."""
 
 

@@ -20,7 +20,7 @@ from pipelines.lake import Lake
 from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
-from pipelines.run.registry import STAGES
+from pipelines.stages import STAGES
 from pipelines.tokenize import audit as audit_module
 from pipelines.tokenize import stage
 from pipelines.tokenize.audit import FIRST_BYTES, STRIDE, Audit, DifferentIdsError, compare, difference_in

@@ -1,0 +1,49 @@
+"""The model of a lake, as the stages after training read it, and what the runs before them were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pipelines.errors import InputError
+from pipelines.lake import Lake
+from pipelines.run.artefacts import NOTED, files_identity, is_left, model_identity
+from pipelines.run.binding import Besides
+from pipelines.run.context import Context
+from pipelines.run.keys import digest
+from pipelines.stages import STAGES
+from training.storage import File, Folder
+
+
+def trained(context: Context) -> Besides[None]:
+    """The training run whose model is read, and the model that is there."""
+    record = context.ledger.latest("train")
+    return Besides(None, digest(record.run_id if record else "", model_identity(context.lake.model)))
+
+
+def own_model(context: Context) -> Folder:
+    """The lake's model; InputError unless it is the one of the newest training run in the ledger."""
+    model, record = context.lake.model, context.last("train")
+    if not is_left(record.details.get(NOTED), {"model": model_identity(model)}):
+        raise InputError(
+            f"{model.location} is not the model of the newest training run in the ledger (that training was "
+            f"killed before it was recorded, or the folder was changed); train again with the same run file, "
+            f"which goes on from the last checkpoint: ringlake train --lake {context.lake.location}"
+        )
+    return model
+
+
+def latest_runs(context: Context) -> str:
+    """Hash of the newest successful runs of all stages that the report tells of."""
+    told = {stage.name for stage in STAGES if stage.is_reported}
+    newest = {
+        record.stage: record.run_id
+        for record in context.ledger.records()
+        if record.state == "succeeded" and record.stage in told
+    }
+    return digest(newest)
+
+
+def leaves(files: Callable[[Lake], list[File]]) -> Callable[[Context, Mapping[str, Any]], dict[str, str]]:
+    """Identity of some files of the lake, for `Binding.left`."""
+    return lambda context, _details: files_identity(context.lake, files(context.lake))

@@ -1,0 +1,79 @@
+"""Pack: reads what it wrote once more, and compares tokens and documents with what went in."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from pipelines.bindings.versions import check_made_of, note_unread
+from pipelines.errors import AccountingError, InputError
+from pipelines.lake import read_table
+from pipelines.mix.stage import with_copies
+from pipelines.pack.stage import pack, packed_totals, write_settings
+from pipelines.run.accounting import Tally
+from pipelines.run.binding import Binding, Finished, Given, Made, Written
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_TOKENS_MADE = ("tokenizer_hash", "vocab_size", "eod_id", "token_bytes")
+"""What tokenizing notes with the commit of `tokens`, and packing with that of `sequences`."""
+
+
+def _pack(given: Given[None]) -> Made:
+    tokens = _tokens(given)
+    source, config = given.tables["tokens"], given.config.pack
+    if "token_bytes" not in source.metadata:
+        place = given.context.lake.location
+        raise InputError(
+            f"table 'tokens' (version {source.version}) of the lake {place} is of another "
+            f"release, whose token ids are stored in another way; tokenize again: "
+            f"ringlake tokenize --lake {place}"
+        )
+    made = {name: source.metadata[name] for name in _TOKENS_MADE}
+    output = pack(tokens, config, made["eod_id"], made["vocab_size"])
+    # Of a large corpus files and row groups are larger than configured.
+    sizes = {name: output.details[name] for name in ("rows_per_group", "rows_per_file")}
+    config = config.model_copy(update=sizes)
+    made |= {"sequence_length": config.sequence_length, "rows_per_group": config.rows_per_group}
+    return Made.of(
+        output,
+        noted=made,
+        settings=write_settings(config),
+        finish=partial(_compare, given, tokens, made),
+    )
+
+
+def _tokens(given: Given[None]) -> DataFrame:
+    """The rows to pack: those of `tokens`, each as often as `mixed` says if there is a mixture.
+
+    Raises:
+        InputError: `mixed` was made of another version of `tokens`.
+    """
+    tokens = given.frame("tokens")
+    if "mixed" not in given.tables:
+        note_unread(given, "mixed", "tokens", "mix.groups")
+        return tokens
+    check_made_of(given, "mixed", "tokens", "mix again with the same run file: ringlake mix")
+    return with_copies(tokens, given.frame("mixed"))
+
+
+def _compare(given: Given[None], tokens: DataFrame, made: dict[str, int], written: Written) -> Finished:
+    """The accounts: documents in copies; AccountingError unless every token is in a sequence."""
+    version = written.versions["sequences"]
+    documents, packed = packed_totals(read_table(given.spark, given.context.lake, "sequences", version))
+    totals = tokens.agg(F.sum("num_tokens") + F.count("*")).first()
+    assert totals is not None
+    if packed != totals[0]:
+        raise AccountingError(
+            f"pack: {totals[0]} tokens (end-of-document tokens included) went in, {packed} came out; "
+            "the run is not recorded as done. Please report this with the run file"
+        )
+    rows_in = tokens.count() if "mixed" in given.tables else given.tables["tokens"].rows
+    details = {**made, "tokens": packed, "sequences": written.rows["sequences"]}
+    return Finished(details, Tally(rows_in=rows_in, rows_out=documents))
+
+
+BINDING = Binding.of_tables(_pack)

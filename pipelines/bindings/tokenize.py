@@ -1,0 +1,113 @@
+"""Tokenize: trains or adopts a tokenizer, then encodes; by the other library where gigatoken's ids differ."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from conf.data import TokenizeConfig
+from pipelines.bindings.tokenizers import tokenizer_files, tokenizer_folder
+from pipelines.errors import EnvironmentProblem, InputError
+from pipelines.run.binding import Besides, Binding, Given, Made
+from pipelines.run.context import Context
+from pipelines.tokenize.audit import difference_in, special_in
+from pipelines.tokenize.choice import without_gigatoken
+from pipelines.tokenize.existing import files_hash
+from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
+from pipelines.tokenize.train import train_tokenizer
+from schemas.token_ids import token_bytes
+from training.scratch import scratch_folder
+from training.storage import Folder
+
+_WORKER_DIED = "Python worker exited unexpectedly"
+"""What Spark says where a worker was killed by a signal, as by a fault in native code."""
+
+
+def _adopted(context: Context) -> Besides[None]:
+    return Besides(None, files_hash(context.config.tokenize.tokenizer))
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    """What is encoded, and by what.
+
+    Attributes:
+        corpus: Its texts.
+        tokenizer_json: The tokenizer's file.
+        made: What is noted of the tokenizer with the commit of `tokens`.
+        training_seconds: How long it took to train.
+    """
+
+    corpus: DataFrame
+    tokenizer_json: Path
+    made: Mapping[str, Any]
+    training_seconds: float
+
+
+def _tokenize(given: Given[None]) -> Made:
+    corpus, config = given.frame("corpus"), given.config.tokenize
+    draft = given.hold(scratch_folder("ringlake-tokenizer-"))
+    began = time.monotonic()
+    info = train_tokenizer(corpus, config, draft / "new", given.say)
+    seconds = round(time.monotonic() - began, 3)
+    folder = tokenizer_folder(given.context.lake, info.sha256)
+    if tokenizer_files(folder) != tokenizer_files(Folder(str(info.folder))):
+        # A folder of which a file was lost or changed is no better than none.
+        folder.replace_by(info.folder)
+    made = {
+        "tokenizer_hash": info.sha256,
+        "vocab_size": info.vocab_size,
+        "eod_id": info.eod_id,
+        "token_bytes": token_bytes(info.vocab_size),
+    }
+    return _encode(given, _Encoding(corpus, info.folder / "tokenizer.json", made, seconds), config)
+
+
+def _encode(given: Given[None], encoding: _Encoding, config: TokenizeConfig) -> Made:
+    output = tokenize(encoding.corpus, encoding.tokenizer_json, config, given.say)
+    details = {**output.details, **encoding.made, "training_seconds": encoding.training_seconds}
+    return Made.of(
+        replace(output, details=details),
+        noted=encoding.made,
+        settings=WRITE_SETTINGS,
+        instead=partial(_encode_again, given, encoding, config, output.details["engine"]),
+    )
+
+
+def _encode_again(
+    given: Given[None], encoding: _Encoding, config: TokenizeConfig, engine: str, error: Exception
+) -> Made:
+    """All of it by `tokenizers` where gigatoken proves to give other ids."""
+    special = special_in(error)
+    if special is not None:
+        raise InputError(
+            f"tokenize: the tokenizer cannot be used: {special}; name another one in "
+            f"tokenize.tokenizer, or other tokenize.special_tokens"
+        ) from error
+    if engine != "gigatoken":
+        raise error
+    difference = difference_in(error)
+    if difference is None and _WORKER_DIED in str(error):
+        raise EnvironmentProblem(
+            "tokenize: a Python worker died while gigatoken encoded, most likely for want of memory; "
+            "use fewer slots (spark.master=local[N]), or encode with the other library: "
+            "--set tokenize.engine=tokenizers"
+        ) from error
+    if difference is None:
+        raise error
+    return _encode(given, encoding, without_gigatoken(config, difference, given.say))
+
+
+def _left(context: Context, details: Mapping[str, Any]) -> dict[str, str]:
+    """Identity of the tokenizer's folder, without which nothing trains on the tokens."""
+    folder = tokenizer_folder(context.lake, str(details.get("tokenizer_hash")))
+    return {f"tokenizers/{name}": identity for name, identity in tokenizer_files(folder).items()}
+
+
+BINDING = Binding(_tokenize, _adopted, _left)
