@@ -16,7 +16,7 @@ from tests.support.cli import command, ringlake, status
 from tests.support.ended import end_when
 from tests.support.tables import content_hash, rows
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.rare, pytest.mark.timeout(900)]
 
 TABLES = ("corpus", "duplicates", "superseded")
 

@@ -13,16 +13,17 @@ from tests.support.cli import command, ringlake, status
 from tests.support.ended import end_when
 from tests.support.tables import DATA_TABLES, content_hash
 
-# Six starts of the whole job, on a machine that may be slow.
+# Three or four starts of the whole job, on a machine that may be slow.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-MOMENTS = (
+Moments = tuple[tuple[str, signal.Signals], ...]
+
+MOMENTS: Moments = (("commit corpus", signal.SIGINT), ("step 16/24", signal.SIGKILL))
+MORE: Moments = (
     ("commit documents", signal.SIGKILL),
-    ("commit corpus", signal.SIGINT),
     ("[5/9] pack", signal.SIGKILL),
     ("step 4/24", signal.SIGINT),
-    ("step 16/24", signal.SIGKILL),
 )
 
 
@@ -33,12 +34,16 @@ def _reached(moment: str, log: Path, lake: Path) -> bool:
     return moment in log.read_text(errors="replace")
 
 
+@pytest.mark.parametrize(
+    "moments",
+    [pytest.param(MOMENTS, id="few"), pytest.param(MORE, id="more", marks=pytest.mark.rare)],
+)
 def test_ended_at_many_moments_the_tables_equal_an_undisturbed_run(
-    small_job: SmallJob, tmp_path: Path
+    small_job: SmallJob, tmp_path: Path, moments: Moments
 ) -> None:
     calm, hit = small_job.lake, tmp_path / "hit"
     args = command("run", small_job.run_file, "--set", f"lake={hit}")
-    for number, (moment, how) in enumerate(MOMENTS):
+    for number, (moment, how) in enumerate(moments):
         log = tmp_path / f"log{number}"
         end_when(args, log, moment, how, partial(_reached, moment, log, hit))
     ringlake("run", small_job.run_file, "--set", f"lake={hit}")
