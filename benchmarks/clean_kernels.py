@@ -28,9 +28,9 @@ from pipelines.clean.judge import CHUNK_BYTES, Judge
 from pipelines.clean.language import identify
 from pipelines.clean.privacy.redactor import Redactor
 from pipelines.clean.profiles import PROFILES
-from pipelines.clean.repair import repair_all
 from pipelines.clean.rules import RULES
 from pipelines.clean.stats import BatchStats
+from pipelines.text.repair import repair_all
 
 PAPERS = ("gopher", "c4", "c4-t5", "fineweb-c4", "fineweb")
 """Prefixes of the rules of the full chain."""

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import get_args
 
 from conf.data import IngestConfig
+from pipelines.files.record import Document
 from pipelines.ingest import discover
 from pipelines.ingest.read_file import Quarantined, read_file
-from pipelines.ingest.record import Document
 
 _TOKEN = re.compile(r"\w+")
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from benchmarks import corpus, peers, side_by_side
 from conf.data import CleanConfig, PrivacyConfig
-from pipelines.clean.privacy.kinds import KINDS
 from pipelines.clean.profiles import PROFILES
+from pipelines.text.personal_data import KINDS
 from schemas.documents import DOCUMENTS
 
 PEER_SCRIPT = "peer_filters.py"

@@ -14,24 +14,24 @@ import pyarrow as pa
 
 from conf.corpus import DecontaminateConfig
 from conf.data import CleanConfig, IngestConfig, PrivacyConfig
-from pipelines.clean.characters import encode
 from pipelines.clean.judge import Judge
 from pipelines.clean.language import identify
 from pipelines.clean.lists import LineList, UrlBlocklist, WordBlocklist
 from pipelines.clean.lists.urls import split_url
 from pipelines.clean.privacy import redactor
 from pipelines.clean.profiles import PROFILES
-from pipelines.clean.repair import repair, repair_all
 from pipelines.clean.resources import Resources
 from pipelines.clean.rules import RULES, STEPS
 from pipelines.clean.stats import BatchStats
 from pipelines.clean.words import SPLITTERS, split
-from pipelines.dedup.characters import character_classes
 from pipelines.dedup.minhash import MinHash, lowered, similarities
-from pipelines.dedup.shingles import ngram_hashes, text_hashes
+from pipelines.files.record import FileFault
 from pipelines.ingest.readers import READERS
-from pipelines.ingest.record import FileFault
 from pipelines.repeats.units import excerpts_of, units_of, without
+from pipelines.text.characters import character_classes
+from pipelines.text.code_points import encode
+from pipelines.text.repair import repair, repair_all
+from pipelines.text.shingles import ngram_hashes, text_hashes
 
 Step = Callable[[str], object]
 

@@ -10,6 +10,7 @@ from pyspark import StorageLevel
 
 from conf.data import CleanConfig
 from pipelines.bindings.versions import made_of
+from pipelines.clean.forms import CleanedForms
 from pipelines.clean.language import model_hash
 from pipelines.decontaminate.items import files_hash
 from pipelines.decontaminate.stage import decontaminate
@@ -46,9 +47,9 @@ def without_evaluation_texts(given: Given[None], output: StageOutput, documents:
         more = decontaminate(
             output.tables["corpus"],
             given.config.decontaminate,
+            CleanedForms(cleaned_with(given)),
             documents,
             given.say,
-            cleaned_with(given),
         )
     except BaseException:
         release(*output.shared)

@@ -12,7 +12,7 @@ from conf.corpus import CardConfig
 from pipelines.card.facts import collect_facts
 from pipelines.lake import Lake
 from pipelines.lake.paths import write_json
-from pipelines.report import text
+from pipelines.text import display
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|&~$^:@-])")
 
@@ -48,8 +48,8 @@ def render(facts: dict[str, Any]) -> str:
     if facts["description"]:
         parts += [escaped(facts["description"], limit=None), ""]
     totals = facts["totals"]
-    size = f"{text.count(totals['documents'])} documents, {text.size(totals['bytes'])} of text"
-    tokens = f", {text.count(totals['tokens'])} tokens" if totals["tokens"] is not None else ""
+    size = f"{display.count(totals['documents'])} documents, {display.size(totals['bytes'])} of text"
+    tokens = f", {display.count(totals['tokens'])} tokens" if totals["tokens"] is not None else ""
     parts += [
         f"{size}{tokens}. Licence: {_known(facts['license'])}. Contact: {_known(facts['contact'])}.",
         "",
@@ -61,7 +61,9 @@ def render(facts: dict[str, Any]) -> str:
     parts += ["## What was removed", "", *_removed(facts["removed"]), ""]
     parts += ["## Personal data", "", *_personal_data(facts["personal_data"]), ""]
     parts += ["## How it was made", "", *_making(facts), ""]
-    rows = [[name, str(info["version"]), text.count(info["rows"])] for name, info in facts["tables"].items()]
+    rows = [
+        [name, str(info["version"]), display.count(info["rows"])] for name, info in facts["tables"].items()
+    ]
     parts += ["## Tables", "", *_table(["table", "version", "rows"], rows), ""]
     parts.append(f"Made by ringlake {escaped(facts['code_version'])}.")
     return "\n".join(parts) + "\n"
@@ -69,10 +71,10 @@ def render(facts: dict[str, Any]) -> str:
 
 def escaped(value: object, limit: int | None = MAX_CELL) -> str:
     """A text on one line whose characters all mean themselves in Markdown, those that hide made visible."""
-    shown = text.plain(value)
-    if limit is not None and len(shown) > limit:
-        shown = shown[:limit] + "…"
-    return _MARKDOWN.sub(r"\\\1", shown)
+    line = display.plain(value)
+    if limit is not None and len(line) > limit:
+        line = line[:limit] + "…"
+    return _MARKDOWN.sub(r"\\\1", line)
 
 
 def size_category(documents: int) -> str:
@@ -88,7 +90,7 @@ def size_category(documents: int) -> str:
 def _front_matter(facts: dict[str, Any]) -> str:
     codes = [row["name"] for row in facts["languages"]["rows"]]
     matter: dict[str, Any] = {
-        "pretty_name": text.plain(facts["name"]),
+        "pretty_name": display.plain(facts["name"]),
         "language": [code for code in codes if re.fullmatch(r"[a-z]{2,3}", code) and code != "und"],
         "size_categories": [size_category(facts["totals"]["documents"])],
         "task_categories": ["text-generation"],
@@ -98,7 +100,7 @@ def _front_matter(facts: dict[str, Any]) -> str:
         if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", identifier):
             matter["license"] = identifier
         else:
-            matter |= {"license": "other", "license_name": text.plain(facts["license"])}
+            matter |= {"license": "other", "license_name": display.plain(facts["license"])}
     return str(yaml.safe_dump(matter, allow_unicode=True, sort_keys=False, width=10**6))
 
 
@@ -110,15 +112,15 @@ def _groups(groups: dict[str, Any]) -> list[str]:
     rows = [
         [
             escaped(row["name"]),
-            text.count(row["documents"]),
-            text.size(row["bytes"]),
-            text.count(row["tokens"]),
+            display.count(row["documents"]),
+            display.size(row["bytes"]),
+            display.count(row["tokens"]),
         ]
         for row in groups["rows"]
     ]
     lines = _table(["name", "documents", "text", "tokens"], rows)
     if more := groups["groups"] - len(rows):
-        lines += ["", f"And {text.count(more)} smaller ones."]
+        lines += ["", f"And {display.count(more)} smaller ones."]
     return lines
 
 
@@ -126,7 +128,7 @@ def _removed(removed: Sequence[dict[str, Any]]) -> list[str]:
     if not removed:
         return ["Nothing."]
     rows = [
-        [row["stage"], f"`{row['table']}`", escaped(row["reason"]), text.count(row["rows"])]
+        [row["stage"], f"`{row['table']}`", escaped(row["reason"]), display.count(row["rows"])]
         for row in removed
     ]
     return _table(["stage", "table", "reason", "documents"], rows)
@@ -136,7 +138,9 @@ def _personal_data(found: dict[str, int]) -> list[str]:
     if not found:
         return ["Not looked for."]
     lines = ["Replaced by placeholders, in the documents that passed cleaning:", ""]
-    return lines + _table(["kind", "places"], [[escaped(kind), text.count(n)] for kind, n in found.items()])
+    return lines + _table(
+        ["kind", "places"], [[escaped(kind), display.count(n)] for kind, n in found.items()]
+    )
 
 
 def _making(facts: dict[str, Any]) -> list[str]:

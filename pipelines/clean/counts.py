@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.clean.characters import ALPHA, SYMBOL, Bytes, Characters, Codes, Index
 from pipelines.clean.words import Words
 from pipelines.jit import kernel
+from pipelines.text.code_points import ALPHA, SYMBOL, Bytes, Characters, Codes, Index
 
 STOP_WORDS = frozenset(("the", "be", "to", "of", "and", "that", "have", "with"))
 """Gopher's: Rae et al. 2021, arXiv 2112.11446, A1.1."""

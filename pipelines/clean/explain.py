@@ -11,10 +11,10 @@ import pyarrow as pa
 from conf.data import CleanConfig
 from pipelines.clean.judge import Judge, Kept, dropped_lines
 from pipelines.clean.language import identify
-from pipelines.clean.privacy.kinds import KINDS, PLACEHOLDERS
 from pipelines.clean.privacy.redactor import Redactor
 from pipelines.clean.rules import Rule
 from pipelines.clean.stats import BatchStats
+from pipelines.text.personal_data import KINDS, PLACEHOLDERS
 
 CONTEXT_CHARACTERS = 24
 MAX_PLACES = 3

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.clean.characters import Bytes, Index
 from pipelines.clean.fasttext_predict import F32, I32, LEFT, RIGHT, U64, empty_table, hash_bytes, predict
+from pipelines.text.code_points import Bytes, Index
 
 _MAGIC, _VERSION = 793712314, 12
 _HIERARCHICAL_SOFTMAX = 1

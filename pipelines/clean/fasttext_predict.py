@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.clean.characters import Bytes, Index
 from pipelines.jit import kernel
+from pipelines.text.code_points import Bytes, Index
 from training.seeds import GOLDEN
 
 F32 = npt.NDArray[np.float32]

@@ -11,18 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.data import CleanConfig
-from pipelines.blank import blanks
-from pipelines.clean.characters import Index, buffers
 from pipelines.clean.counts import STOP_WORDS
 from pipelines.clean.language import Languages, identify
 from pipelines.clean.plans import resolve_all
-from pipelines.clean.privacy.kinds import KINDS, rule_name
 from pipelines.clean.privacy.redactor import Redactor
 from pipelines.clean.profiles import LANGUAGE_PREFIX, Plan
-from pipelines.clean.repair import repair, repair_all
 from pipelines.clean.resources import Resources
 from pipelines.clean.rules import Rule
 from pipelines.clean.stats import BatchStats, Values
+from pipelines.text.blank import blanks
+from pipelines.text.code_points import Index, buffers
+from pipelines.text.personal_data import KINDS, rule_name
+from pipelines.text.repair import repair, repair_all
 
 # Texts that are measured together: enough to spread the cost of a call, few enough to stay in the cache.
 CHUNK_BYTES = 2**20

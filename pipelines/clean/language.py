@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.clean.characters import Bytes, Index, buffers
 from pipelines.clean.fasttext_model import Model, load_model
 from pipelines.jit import kernel
+from pipelines.text.code_points import Bytes, Index, buffers
 
 UNDETERMINED = "und"
 

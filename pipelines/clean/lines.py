@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.clean.characters import BREAK, SPACE, TERMINAL, Bytes, Characters, Codes, Index
 from pipelines.jit import kernel
+from pipelines.text.code_points import BREAK, SPACE, TERMINAL, Bytes, Characters, Codes, Index
 from training.seeds import GOLDEN
 
 SHORT_LINE_CHARS = 30

@@ -18,9 +18,9 @@ import secrets
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.clean.characters import Characters, Codes, Index
 from pipelines.clean.words import Words
 from pipelines.jit import kernel
+from pipelines.text.code_points import Characters, Codes, Index
 from training.seeds import GOLDEN
 
 TOP_SIZES = (2, 3, 4)

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.clean.characters import (
+from pipelines.jit import kernel
+from pipelines.text.code_points import (
     BREAK,
     DECIMAL,
     SPACE,
@@ -26,7 +27,6 @@ from pipelines.clean.characters import (
     Index,
     encode,
 )
-from pipelines.jit import kernel
 
 MAX_WORD_CHARS = 1000
 

@@ -9,7 +9,6 @@ from functools import cached_property
 
 from conf.data import CleanConfig, LanguageConfig
 from conf.errors import ConfigError
-from pipelines.clean.privacy.kinds import KINDS, rule_name
 from pipelines.clean.rules import (
     RULES,
     STEPS,
@@ -21,6 +20,7 @@ from pipelines.clean.rules import (
     gopher_repetition,
 )
 from pipelines.clean.words import DEFAULT_SPLITTER, SPLITTERS
+from pipelines.text.personal_data import KINDS, rule_name
 
 LANGUAGE_PREFIX = "language."
 

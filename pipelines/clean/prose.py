@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.clean.characters import DECIMAL, SPACE, WORD, Bytes, Characters, Codes, Index
 from pipelines.clean.lines import Lines
 from pipelines.jit import kernel
+from pipelines.text.code_points import DECIMAL, SPACE, WORD, Bytes, Characters, Codes, Index
 
 _MIN_LINE_WORDS = 2
 _UNDERSCORE = ord("_")

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.clean.characters import Characters, Index, decode
 from pipelines.clean.counts import STOP_WORDS, CharacterCounts, WordCounts, count_characters, count_words
 from pipelines.clean.language import Languages
 from pipelines.clean.lines import Lines, count_lines
@@ -19,6 +18,7 @@ from pipelines.clean.pages import PageLines, read_lines
 from pipelines.clean.prose import Prose, find_prose
 from pipelines.clean.resources import EMPTY, Resources
 from pipelines.clean.words import DEFAULT_SPLITTER, Words, split
+from pipelines.text.code_points import Characters, Index, decode
 
 Values = npt.NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.clean.characters import SPACE, UNSPACED, WORD, Bytes, Characters, Index
 from pipelines.jit import kernel
+from pipelines.text.code_points import SPACE, UNSPACED, WORD, Bytes, Characters, Index
 
 DEFAULT_SPLITTER = "word_or_punct+icu"
 

@@ -11,13 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from conf.corpus import DecontaminateConfig
-from conf.data import CleanConfig
 from pipelines.decontaminate.alike import PLACEHOLDER_WORDS, Forms, documents_alike, placeholders_in
 from pipelines.decontaminate.items import read_items, set_names
-from pipelines.dedup.characters import LONE, TABLE_SIZE, WORD, character_classes
-from pipelines.dedup.minhash import lowered
-from pipelines.dedup.shingles import U64, find_ngrams, ngram_hashes, text_hashes
 from pipelines.errors import InputError
+from pipelines.text.characters import LONE, TABLE_SIZE, WORD, character_classes
+from pipelines.text.lowered import lowered
+from pipelines.text.shingles import U64, find_ngrams, ngram_hashes, text_hashes
 
 EXAMPLE_CHARS = 400
 
@@ -90,7 +89,7 @@ class Hit:
     hashes: U64
 
 
-def build_index(config: DecontaminateConfig, cleaned: CleanConfig | None = None) -> tuple[Index, Counts]:
+def build_index(config: DecontaminateConfig, forms: Forms) -> tuple[Index, Counts]:
     """Reads all sets.
 
     A text of an item (a field, a SQuAD question) gives its word n-grams. A shorter one of at least
@@ -99,14 +98,12 @@ def build_index(config: DecontaminateConfig, cleaned: CleanConfig | None = None)
 
     Args:
         config: Names the sets.
-        cleaned: What the corpus was cleaned with; None: not known, so that documents are repaired here and
-            evaluation texts are looked for as the defaults redact them.
+        forms: Says in which forms an evaluation text may be in the corpus.
 
     Raises:
         InputError: A set cannot be read, or they have more than `config.max_ngrams` n-grams together.
     """
     names = set_names(config)
-    forms = Forms(cleaned)
     ids: list[str] = []
     item_sets: list[int] = []
     parts: dict[int, list[tuple[U64, I64]]] = {}
@@ -137,8 +134,7 @@ def build_index(config: DecontaminateConfig, cleaned: CleanConfig | None = None)
         for n in lengths
     ]
     sets = np.asarray(item_sets, dtype=np.int32)
-    repaired = cleaned is not None and forms.repaired
-    index = _joined(tuple(names), pa.array(ids, pa.string()), sets, lengths, pairs, repaired)
+    index = _joined(tuple(names), pa.array(ids, pa.string()), sets, lengths, pairs, forms.repaired)
     hashes = np.concatenate([np.empty(0, np.uint64), *(hashes for hashes, _ in pairs)])
     items_of = np.concatenate([np.empty(0, np.int64), *(of for _, of in pairs)])
     order = np.argsort(hashes, kind="stable")

@@ -10,9 +10,9 @@ from typing import Any
 
 from conf.corpus import DecontaminateConfig, EvalSet
 from pipelines.errors import InputError
-from pipelines.ingest.decompress import actual_compression, compression_of_name, verify
-from pipelines.ingest.record import FileFault, repair
-from pipelines.ingest.stored import Stored
+from pipelines.files.decompress import actual_compression, compression_of_name, verify
+from pipelines.files.record import FileFault, repair
+from pipelines.files.stored import Stored
 
 Item = tuple[str, list[str]]
 """An item of an evaluation set: its id and its texts."""

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from conf.corpus import DecontaminateConfig
-from conf.data import CleanConfig
+from pipelines.decontaminate.alike import Forms
 from pipelines.decontaminate.index import Counts, Index, build_index, search
 from pipelines.stage import Say, StageOutput, release
 from pipelines.worker import Kernel, lasting
@@ -34,9 +34,9 @@ _SLICE_ROWS = 512
 def decontaminate(
     corpus: DataFrame,
     config: DecontaminateConfig,
+    forms: Forms,
     documents: DataFrame | None = None,
     say: Say = lambda _line: None,
-    cleaned: CleanConfig | None = None,
 ) -> StageOutput:
     """Takes every document out that shares enough word n-grams with an evaluation set.
 
@@ -48,16 +48,16 @@ def decontaminate(
     Args:
         corpus: Table `corpus`, or what is about to become it.
         config: The section `decontaminate`, with at least one set.
+        forms: Says in which forms an evaluation text may be in `corpus`.
         documents: Where the texts are searched, the documents of `corpus` and perhaps others; None: in
             `corpus`. Naming the frame that `corpus` was chosen from saves computing the corpus twice.
         say: Prints progress.
-        cleaned: What `corpus` was cleaned with; None: not known.
 
     Raises:
         InputError: An evaluation set cannot be read or is too large.
     """
     searched = corpus if documents is None else documents
-    index, counts = build_index(config, cleaned)
+    index, counts = build_index(config, forms)
     num_items, num_sets = len(index.item_ids), len(index.names)
     say(f"    {num_items:,} items of {num_sets} evaluation sets, {len(index.hashes):,} n-grams")
     shipped = searched.sparkSession.sparkContext.broadcast(index)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql.types import ArrayType, LongType, StructField, StructType
 
-from pipelines.dedup.characters import character_classes
-from pipelines.dedup.shingles import U64, band_keys, jaccard
+from pipelines.text.characters import character_classes
+from pipelines.text.lowered import lowered
+from pipelines.text.shingles import U64, band_keys, jaccard
 from pipelines.worker import Kernel, lasting
 from training.seeds import derive_seed
 
@@ -69,14 +69,6 @@ def similarities(
 ) -> npt.NDArray[np.float64]:
     """Jaccard similarity of the shingle sets of each text and the other one in its row."""
     return jaccard(*lowered(texts), *lowered(others), character_classes(), ngram, unit == "characters")
-
-
-def lowered(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The lower-cased texts' bytes and offsets, as the kernels take them; a null counts as empty."""
-    array = pc.utf8_lower(texts.cast(pa.large_string()))
-    _, offsets, data = array.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-    return np.frombuffer(data or b"", dtype=np.uint8), bounds
 
 
 def with_keys(documents: DataFrame, family: MinHash) -> DataFrame:

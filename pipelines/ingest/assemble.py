@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from pipelines.files.record import Document, Fault
 from pipelines.ingest.read_file import empty_detail
-from pipelines.ingest.record import Document, Fault
 from pipelines.tagged import text_bytes, untag
 from schemas.documents import DOCUMENTS
 from schemas.quarantine import QUARANTINE

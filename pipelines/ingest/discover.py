@@ -21,9 +21,9 @@ from pathlib import Path
 from conf.data import IngestConfig
 from conf.urls import without_secrets
 from pipelines.errors import InputError
+from pipelines.files.stored import Compression, Stored
 from pipelines.ingest import installation
 from pipelines.ingest.readers import UNKNOWN, format_of, known_formats
-from pipelines.ingest.stored import Compression, Stored
 from pipelines.lake import find_external
 from training.hadoop import use_shipped_configuration
 from training.listing import Listed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pipelines.ingest.record import Fault
+from pipelines.files.record import Fault
 
 MAX_LISTED = 10_000
 """Faults of a file, of a part of a large one, or of a task's rows of a Delta table, that get a row each: as

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from conf.data import IngestConfig
-from pipelines.ingest.decompress import actual_compression, verify
+from pipelines.files.decompress import actual_compression, verify
+from pipelines.files.record import Document, Fault, FileFault, Skipped
+from pipelines.files.stored import Compression, StorageError
 from pipelines.ingest.discover import InputFile, unknown_format_detail
 from pipelines.ingest.many_faults import Faults
 from pipelines.ingest.parts import Part, PartStream, open_part
 from pipelines.ingest.readers import READERS, Reader
-from pipelines.ingest.record import Document, Fault, FileFault, Skipped
-from pipelines.ingest.stored import Compression, StorageError
 
 _HEAD_BYTES = 4096
 

@@ -8,16 +8,16 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from conf.data import IngestConfig
-from pipelines.ingest.decompress import compression_of_name
-from pipelines.ingest.python_docs import read_metadata, read_page, read_python
-from pipelines.ingest.read_csv import read_csv, read_tsv
-from pipelines.ingest.read_html import read_html
-from pipelines.ingest.read_jsonl import read_jsonl
-from pipelines.ingest.read_parquet import read_parquet
-from pipelines.ingest.read_text import read_text
-from pipelines.ingest.read_warc import read_warc, read_wet
-from pipelines.ingest.record import Document, Fault, Skipped
-from pipelines.ingest.stored import Compression
+from pipelines.files.decompress import compression_of_name
+from pipelines.files.record import Document, Fault, Skipped
+from pipelines.files.stored import Compression
+from pipelines.ingest.formats.python_docs import read_metadata, read_page, read_python
+from pipelines.ingest.formats.read_csv import read_csv, read_tsv
+from pipelines.ingest.formats.read_html import read_html
+from pipelines.ingest.formats.read_jsonl import read_jsonl
+from pipelines.ingest.formats.read_parquet import read_parquet
+from pipelines.ingest.formats.read_text import read_text
+from pipelines.ingest.formats.read_warc import read_warc, read_wet
 
 Read = Callable[[BinaryIO, str, IngestConfig], Iterator[Document | Fault | Skipped]]
 

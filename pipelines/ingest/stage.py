@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from conf.data import IngestConfig
+from pipelines.files.record import Document, document_id, utf8_length
 from pipelines.ingest import installation
 from pipelines.ingest.assemble import (
     FAULTS,
@@ -21,12 +22,11 @@ from pipelines.ingest.assemble import (
     fault_row,
     row_bytes,
 )
-from pipelines.ingest.delta_table import numbered, read_tables
 from pipelines.ingest.discover import DELTA, InputFile, discover, fingerprint, split_version
+from pipelines.ingest.formats.delta_table import numbered, read_tables
 from pipelines.ingest.parts import Part, parts_of
 from pipelines.ingest.read_file import Quarantined, Summary, read_part
 from pipelines.ingest.readers import READERS
-from pipelines.ingest.record import Document, document_id, utf8_length
 from pipelines.stage import StageOutput
 from pipelines.tagged import TaggedRows, tagged_spark_schema
 from pipelines.worker import lasting

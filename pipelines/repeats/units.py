@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.characters import character_classes
-from pipelines.dedup.minhash import lowered
-from pipelines.dedup.shingles import U64, text_hashes
 from pipelines.jit import kernel
+from pipelines.text.characters import character_classes
+from pipelines.text.lowered import lowered
+from pipelines.text.shingles import U64, text_hashes
 
 Bytes = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]

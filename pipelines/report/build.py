@@ -11,10 +11,11 @@ from pyspark.sql import SparkSession
 
 from conf import RunConfig
 from pipelines.lake import Lake
-from pipelines.report import charts, exchange_charts, text
+from pipelines.report import charts, exchange_charts
 from pipelines.report.collect import collect
 from pipelines.report.facts import Facts
 from pipelines.report.removed import MAX_QUARANTINE_ROWS
+from pipelines.text import display
 
 PACKAGE = "pipelines.report"
 TEMPLATE = "template.html.jinja"
@@ -46,20 +47,20 @@ def render(facts: Facts, excerpt_chars: int) -> str:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., str]] = {
-        "visible": text.visible,
-        "name": text.name,
-        "excerpt": lambda value: text.visible(value, excerpt_chars),
-        "plain": text.plain,
-        "count": text.count,
-        "short": text.short,
-        "size": text.size,
-        "duration": text.duration,
-        "decimal": text.decimal,
-        "measure": text.measure,
+        "visible": display.visible,
+        "name": display.name,
+        "excerpt": lambda value: display.visible(value, excerpt_chars),
+        "plain": display.plain,
+        "count": display.count,
+        "short": display.short,
+        "size": display.size,
+        "duration": display.duration,
+        "decimal": display.decimal,
+        "measure": display.measure,
     }
     environment.filters |= filters
     environment.globals |= {
-        "share": text.share,
+        "share": display.share,
         "show_command": lambda *args: _show_command(facts.lake, *args),
     }
     page = environment.get_template(TEMPLATE)
@@ -91,7 +92,7 @@ def _show_command(lake: str, table: str, where: str | None = None) -> str:
     words = ["ringlake", "show", lake, table, "--limit", "0"]
     if where is not None:
         words += ["--where", where]
-    return text.shell(words)
+    return display.shell(words)
 
 
 def _source(name: str) -> str:

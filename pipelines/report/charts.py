@@ -9,9 +9,9 @@ import altair as alt
 import pandas as pd
 from markupsafe import Markup
 
-from pipelines.report import text
 from pipelines.report.facts import Curve, Evaluation, Languages, Lengths, Training
 from pipelines.report.svg import draw
+from pipelines.text import display
 
 WIDTHS = {"wide": 900, "narrow": 340}
 """Width in CSS pixels of each drawing; the style sheet shows the one that fits without shrinking its text."""
@@ -94,7 +94,7 @@ def rate_chart(training: Training) -> Markup:
     mean = sum(curve.values) / len(curve.values)
     return both_widths(
         "rate",
-        f"Training throughput by step, {text.short(mean)} tokens a second on average",
+        f"Training throughput by step, {display.short(mean)} tokens a second on average",
         lambda width: _area(curve, width, "tokens/s", FIRST, counts(4)),
     )
 
@@ -143,7 +143,7 @@ def length_chart(lengths: tuple[Lengths, ...]) -> Markup:
         return chart.encode(x=x, y=y, color=colour).properties(width=width, height=220)
 
     middle = "; ".join(
-        f"{item.table}: half between {text.size(item.quantiles[1])} and {text.size(item.quantiles[3])}"
+        f"{item.table}: half between {display.size(item.quantiles[1])} and {display.size(item.quantiles[3])}"
         for item in lengths
     )
     return both_widths("lengths", f"Histogram of document lengths in bytes. {middle}", make)
@@ -152,7 +152,7 @@ def length_chart(lengths: tuple[Lengths, ...]) -> Markup:
 def language_chart(languages: Languages) -> Markup:
     """Documents judged and kept for each language, on a logarithmic scale since one language often rules."""
     shown = [row for row in languages.shown if row.judged]
-    codes = [text.plain(row.code) for row in shown]
+    codes = [display.plain(row.code) for row in shown]
     rows = [
         {"code": code, "what": "judged", "documents": row.judged}
         for code, row in zip(codes, shown, strict=True)
@@ -195,8 +195,8 @@ def language_chart(languages: Languages) -> Markup:
     first = shown[0]
     return both_widths(
         "languages",
-        f"Documents judged and kept for each of {len(shown)} languages; most are {text.plain(first.code)}, "
-        f"{first.judged} judged",
+        f"Documents judged and kept for each of {len(shown)} languages; most are "
+        f"{display.plain(first.code)}, {first.judged} judged",
         make,
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pipelines.clean.privacy.kinds import KINDS
 from pipelines.report.facts import Language, Languages, Lengths, Repairs, SourceGroup, Sources, Split, Tokens
 from pipelines.report.summary import Summary, Tables, summarize
+from pipelines.text.personal_data import KINDS
 
 MAX_LANGUAGES = 15
 """Languages shown by name; the others are added up in one row that says how many they are."""

@@ -9,9 +9,9 @@ import altair as alt
 import pandas as pd
 from markupsafe import Markup
 
-from pipelines.report import text
 from pipelines.report.charts import FAINT, FIRST, SECOND, both_widths, counts, frame, thinned
 from pipelines.report.facts import Curve, Spending, Staleness, Traffic
+from pipelines.text import display
 
 BYTES_LABEL = "replace(format(datum.value, '~s'), regexp('([kMGTPE]?)$'), ' $1B')"
 """Labels of bytes: 1 kB, 10 MB."""
@@ -56,9 +56,9 @@ def bytes_chart(traffic: Traffic) -> Markup:
             layers.append(points.mark_point(color=SECOND, filled=True, opacity=1, size=36).encode(x=x, y=y))
         return alt.layer(*layers).properties(width=width, height=240)
 
-    description = f"Training loss by bytes sent, on a logarithmic axis: {text.size(traffic.total)} in all"
+    description = f"Training loss by bytes sent, on a logarithmic axis: {display.size(traffic.total)} in all"
     if traffic.ring_loss:
-        description += f"; a ring would have sent {text.size(traffic.ring_total)}"
+        description += f"; a ring would have sent {display.size(traffic.ring_total)}"
     return both_widths("bytes", description, make)
 
 

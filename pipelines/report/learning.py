@@ -9,10 +9,10 @@ from typing import Any
 from conf.urls import without_secrets
 from pipelines.lake import Lake, RunRecord
 from pipelines.lake.paths import read_json
-from pipelines.report import text
 from pipelines.report.exchange import staleness, traffic
 from pipelines.report.facts import Curve, Evaluation, Sample, Score, Training
 from pipelines.report.points import curve, finite
+from pipelines.text import display
 from training.metrics import METRICS_FILE, read_metrics
 from training.storage import Folder
 
@@ -20,22 +20,22 @@ MAX_METRICS_BYTES = 256 * 2**20
 """Largest metrics file that is read: a million steps with ten values each take about half of it."""
 
 FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
-    "parameters": ("parameters", lambda value: text.count(int(value))),
-    "steps": ("steps", lambda value: text.count(int(value))),
-    "epochs": ("epochs", lambda value: text.decimal(value, 2)),
-    "sequences_used": ("sequences", lambda value: text.count(int(value))),
-    "tokens": ("tokens", lambda value: text.count(int(value))),
-    "num_ranks": ("ranks", lambda value: text.count(int(value))),
-    "seconds": ("time in steps", text.duration),
-    "tokens_per_second": ("tokens a second", lambda value: text.count(round(value))),
-    "data_wait_share": ("waiting for data", lambda value: text.share(value, 1)),
-    "communication_share": ("communicating", lambda value: text.share(value, 1)),
-    "tflops": ("model TFLOP/s", lambda value: text.decimal(value, 3)),
-    "loss": ("training loss", text.decimal),
-    "validation_loss": ("validation loss", text.decimal),
-    "best_validation_loss": ("best validation loss", text.decimal),
-    "best_step": ("best step", lambda value: text.count(int(value))),
-    "resumed_from": ("resumed from step", lambda value: text.count(int(value))),
+    "parameters": ("parameters", lambda value: display.count(int(value))),
+    "steps": ("steps", lambda value: display.count(int(value))),
+    "epochs": ("epochs", lambda value: display.decimal(value, 2)),
+    "sequences_used": ("sequences", lambda value: display.count(int(value))),
+    "tokens": ("tokens", lambda value: display.count(int(value))),
+    "num_ranks": ("ranks", lambda value: display.count(int(value))),
+    "seconds": ("time in steps", display.duration),
+    "tokens_per_second": ("tokens a second", lambda value: display.count(round(value))),
+    "data_wait_share": ("waiting for data", lambda value: display.share(value, 1)),
+    "communication_share": ("communicating", lambda value: display.share(value, 1)),
+    "tflops": ("model TFLOP/s", lambda value: display.decimal(value, 3)),
+    "loss": ("training loss", display.decimal),
+    "validation_loss": ("validation loss", display.decimal),
+    "best_validation_loss": ("best validation loss", display.decimal),
+    "best_step": ("best step", lambda value: display.count(int(value))),
+    "resumed_from": ("resumed from step", lambda value: display.count(int(value))),
 }
 """What the details of a training run hold (see `training.stage.TrainResult`), with label and form."""
 
@@ -129,7 +129,7 @@ def _mixture(tables: Any) -> tuple[tuple[str, str], ...]:
         sequences, passes, weight = (finite(table.get(key)) for key in ("sequences", "passes", "weight"))
         if sequences is None or passes is None or weight is None:
             continue
-        taken = f"{text.count(int(sequences))} sequences, {text.decimal(passes, 2)} passes"
+        taken = f"{display.count(int(sequences))} sequences, {display.decimal(passes, 2)} passes"
         rows.append(
             (f"of {table.get('table')}, version {table.get('version')}", f"{taken}, weight {weight:g}")
         )

@@ -16,9 +16,9 @@ from pyspark.sql import SparkSession
 from conf import RunConfig
 from conf.urls import values_without_secrets, without_secrets
 from pipelines.lake import RunRecord
-from pipelines.report import text
 from pipelines.report.facts import Origin
 from pipelines.run.version import code_version
+from pipelines.text import display
 
 PACKAGES = (
     "delta-spark",
@@ -65,7 +65,7 @@ def origin(
     return Origin(
         versions=_versions(spark),
         machine=_machine(config),
-        command=text.shell(words),
+        command=display.shell(words),
         as_run=as_run and bool(run_file),
         configuration=yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=96),
     )
@@ -105,6 +105,6 @@ def _machine(config: RunConfig) -> tuple[tuple[str, str], ...]:
     return (
         ("system", f"{platform.system()} {platform.machine()}"),
         ("driver's cores", str(os.cpu_count())),
-        ("driver's memory", text.size(psutil.virtual_memory().total)),
+        ("driver's memory", display.size(psutil.virtual_memory().total)),
         ("spark master", config.spark.master),
     )

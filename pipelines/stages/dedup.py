@@ -34,7 +34,7 @@ DEDUP = Stage(
         Flag("dedup.validation_fraction"),
     ),
     binding="pipelines.bindings.dedup",
-    code=("pipelines.dedup.stage", "pipelines.decontaminate.stage"),
+    code=("pipelines.dedup.stage", "pipelines.decontaminate.stage", "pipelines.clean.forms"),
     # The texts of evaluation sets are made like the documents.
     libraries=lambda config: CLEANING if config.decontaminate.sets else COMPARING,
 )

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from icu4py.breakers import WordBreaker
 
-from pipelines.clean.punctuation import SYMBOLS, TERMINAL_PUNCTUATION
-from pipelines.dedup.characters import LONE_RANGES
+from pipelines.text.characters import LONE_RANGES
+from pipelines.text.punctuation import SYMBOLS, TERMINAL_PUNCTUATION
 
 _Value = TypeVar("_Value")
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.clean.characters import LINE_BREAKS, TABLE_SIZE, character_kinds, decode, encode
 from pipelines.clean.rules import RULES, STEPS
 from pipelines.clean.stats import BatchStats
 from pipelines.clean.words import SPLITTERS
+from pipelines.text.code_points import LINE_BREAKS, TABLE_SIZE, character_kinds, decode, encode
 from tests.clean import oracle
 from tests.support.corpus import docstrings
 

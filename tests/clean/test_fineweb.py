@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.clean.punctuation import SYMBOLS, TERMINAL_PUNCTUATION
 from pipelines.clean.rules import RULES
+from pipelines.text.punctuation import SYMBOLS, TERMINAL_PUNCTUATION
 from tests.clean.support import measure, passes
 
 

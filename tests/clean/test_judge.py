@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.data import CleanConfig, PrivacyConfig
-from pipelines.blank import is_blank
 from pipelines.clean.judge import BLANK, Judge, Kept, Refused
 from pipelines.clean.profiles import PROFILES
 from pipelines.clean.rules import RULES, STEPS
 from pipelines.clean.words import SPLITTERS
+from pipelines.text.blank import is_blank
 from tests.clean.support import stats_of
 
 JUDGES = {name: Judge(CleanConfig(profile=name)) for name in PROFILES}

@@ -13,9 +13,9 @@ from ftfy.badness import is_bad
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.clean import repair as repair_module
-from pipelines.clean.characters import decode
-from pipelines.clean.repair import (
+from pipelines.text import repair as repair_module
+from pipelines.text.code_points import decode
+from pipelines.text.repair import (
     _MOJIBAKE_ONLY,
     _fix_encoding,
     _fix_line,

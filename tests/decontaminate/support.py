@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.corpus import DecontaminateConfig
-from pipelines.dedup.characters import LONE, TABLE_SIZE, WORD, character_classes
+from pipelines.text.characters import LONE, TABLE_SIZE, WORD, character_classes
 
 
 def words(text: str) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from conf.corpus import DecontaminateConfig
 from conf.data import CleanConfig, PrivacyConfig
+from pipelines.clean.forms import CleanedForms
 from pipelines.clean.judge import Judge, Kept
 from pipelines.decontaminate.index import build_index, search
 from tests.decontaminate.support import write_jsonl
@@ -37,7 +38,7 @@ def found(tmp_path: Path, item: str, document: str, clean: dict[str, Any]) -> bo
     cleaned = CleanConfig(**clean)
     kept = Judge(cleaned).judge(document)
     assert isinstance(kept, Kept)
-    index, _ = build_index(config, cleaned)
+    index, _ = build_index(config, CleanedForms(cleaned))
     return bool(search(pa.array([kept.text, "nothing of it is here"]), index, config))
 
 
@@ -85,7 +86,7 @@ def test_placeholders_alone_are_no_overlap(tmp_path: Path) -> None:
 def test_where_cleaning_is_not_known_documents_are_repaired_and_both_forms_looked_for(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "set.jsonl", [{"id": 1, "t": TEXT}, {"id": 2, "t": MAIL}])
     config = DecontaminateConfig.model_validate({"sets": [path]})
-    index, _ = build_index(config)
+    index, _ = build_index(config, CleanedForms())
     redacted = MAIL.replace("jo@example.org", "[EMAIL]").replace("+44 20 7930 4832", "[PHONE]")
     hits = search(pa.array([*FORMS.values(), MAIL, redacted, None]), index, config)
     assert [hit.row for hit in hits] == [0, 1, 2, 3, 4, 5]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conf.corpus import DecontaminateConfig, EvalSet
+from pipelines.clean.forms import CleanedForms
 from pipelines.decontaminate.index import build_index
 from pipelines.decontaminate.items import files_hash, read_items
 from pipelines.errors import InputError
@@ -86,9 +87,11 @@ def test_missing_files_equal_names_and_too_many_ngrams(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(" ".join(f"w{n}" for n in range(30)))
     with pytest.raises(InputError, match="max_ngrams = 10"):
-        build_index(DecontaminateConfig.model_validate({"sets": [str(path)], "max_ngrams": 10}))
+        build_index(
+            DecontaminateConfig.model_validate({"sets": [str(path)], "max_ngrams": 10}), CleanedForms()
+        )
     with pytest.raises(InputError, match=r"called 'a\.txt'"):
-        build_index(DecontaminateConfig.model_validate({"sets": [str(path), str(path)]}))
+        build_index(DecontaminateConfig.model_validate({"sets": [str(path), str(path)]}), CleanedForms())
     with pytest.raises(InputError, match="cannot be read"):
         files_hash(DecontaminateConfig.model_validate({"sets": [str(tmp_path / "none.txt")]}))
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.corpus import DecontaminateConfig
+from pipelines.clean.forms import CleanedForms
 from pipelines.decontaminate.index import Hit, build_index, search, words_between
 from tests.decontaminate.support import overlap, wanted, words, write_jsonl
 
@@ -24,7 +25,7 @@ def find(
     with tempfile.TemporaryDirectory() as folder:
         path = write_jsonl(Path(folder, "set.jsonl"), [{"id": n, "t": item} for n, item in enumerate(items)])
         config = DecontaminateConfig.model_validate({"sets": [path], **options})
-        index, _ = build_index(config)
+        index, _ = build_index(config, CleanedForms())
     return search(pa.array(documents, pa.string()), index, config), config
 
 

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.corpus import DecontaminateConfig
 from conf.data import DedupConfig
+from pipelines.clean.forms import CleanedForms
 from pipelines.decontaminate.stage import decontaminate
 from pipelines.dedup.stage import dedup
 from schemas import CONTAMINATED, CORPUS
@@ -49,7 +50,7 @@ def test_survivors_that_overlap_leave_and_every_set_is_told_of(spark: SparkSessi
     clean = clean_frame(spark, given, partitions=3)
     first = dedup(clean, DedupConfig(method="exact", validation_fraction=0.5))
     before = {row["doc_id"] for row in collect(first.tables["corpus"])}
-    output = decontaminate(first.tables["corpus"], config, clean)
+    output = decontaminate(first.tables["corpus"], config, CleanedForms(), clean)
     assert tuple(output.tables["corpus"].columns) == CORPUS.column_names
     assert tuple(output.tables["contaminated"].columns) == CONTAMINATED.column_names
     gone = {row["source_id"]: row for row in collect(output.tables["contaminated"])}
@@ -89,7 +90,7 @@ def test_survivors_that_overlap_leave_and_every_set_is_told_of(spark: SparkSessi
 def test_the_other_side_of_a_pair_is_searched(spark: SparkSession, tmp_path: Path) -> None:
     columns = "doc_id string, source string, source_id string, num_bytes long, text string, target string"
     rows = [("a", "f", "a", 1, FILLER, QUESTION), ("b", "f", "b", 1, FILLER, None)]
-    output = decontaminate(spark.createDataFrame(rows, columns), settings(tmp_path))
+    output = decontaminate(spark.createDataFrame(rows, columns), settings(tmp_path), CleanedForms())
     assert [row["doc_id"] for row in collect(output.tables["corpus"])] == ["b"]
     for frame in output.shared:
         frame.unpersist()

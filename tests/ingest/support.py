@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from conf.data import IngestConfig
+from pipelines.files.record import Document
 from pipelines.ingest.discover import discover
 from pipelines.ingest.read_file import Quarantined, Summary, read_file
-from pipelines.ingest.record import Document
 
 
 @dataclass(frozen=True)

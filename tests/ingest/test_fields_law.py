@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.data import IngestConfig
-from pipelines.blank import is_blank
-from pipelines.ingest.fields import Place, to_document, value_as_text
-from pipelines.ingest.read_jsonl import _DECODER, _parse
-from pipelines.ingest.record import Document, repair, utf8_length
+from pipelines.files.record import Document, repair, utf8_length
+from pipelines.ingest.formats.fields import Place, to_document, value_as_text
+from pipelines.ingest.formats.read_jsonl import _DECODER, _parse
+from pipelines.text.blank import is_blank
 
 TEXTS = st.text(st.characters(codec=None), max_size=8)
 VALUES = st.one_of(

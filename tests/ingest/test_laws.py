@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.blank import is_blank
+from pipelines.text.blank import is_blank
 from tests.ingest.support import read_bytes
 
 any_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from conf.data import IngestConfig
+from pipelines.files.record import Document
+from pipelines.files.stored import StorageError
 from pipelines.ingest import discover, ingest
 from pipelines.ingest.discover import InputFile
 from pipelines.ingest.parts import Part, parts_of
 from pipelines.ingest.read_file import Quarantined, Summary, read_file, read_part
-from pipelines.ingest.record import Document
-from pipelines.ingest.stored import StorageError
 from tests.ingest.test_stage import collect
 
 any_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

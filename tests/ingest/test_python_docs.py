@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.files.record import Document
 from pipelines.ingest import installation
-from pipelines.ingest.python_docs import module_name
-from pipelines.ingest.record import Document
+from pipelines.ingest.formats.python_docs import module_name
 from tests.ingest.support import Outcome, read_bytes
 
 MODULE = '''"""Module.

@@ -11,9 +11,9 @@ import brotli
 import pyarrow as pa
 import pytest
 
-from pipelines.blank import blanks, is_blank
-from pipelines.ingest.arrow_values import column_values
-from pipelines.ingest.html_encoding import decode_page
+from pipelines.ingest.formats.arrow_values import column_values
+from pipelines.ingest.formats.html_encoding import decode_page
+from pipelines.text.blank import blanks, is_blank
 from tests.ingest.support import read_bytes
 from tests.ingest.webs import http, page, parquet, record
 

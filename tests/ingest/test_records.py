@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.ingest.record import document_id, excerpt, repair
+from pipelines.files.record import document_id, excerpt, repair
 from tests.ingest.support import read_bytes
 
 

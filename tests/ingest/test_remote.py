@@ -15,10 +15,10 @@ from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 from conf.data import IngestConfig
 from pipelines.errors import InputError
+from pipelines.files.stored import StorageError
 from pipelines.ingest import discover, fingerprint
 from pipelines.ingest.parts import Part
 from pipelines.ingest.read_file import Quarantined, Summary, read_file, read_part
-from pipelines.ingest.stored import StorageError
 from pipelines.run.keys import config_json, shown_config
 from tests.ingest.zoo import CASES
 

@@ -14,9 +14,9 @@ from pyspark.sql import SparkSession
 
 import pipelines.ingest.stage as stage
 from conf.data import IngestConfig
+from pipelines.files.record import document_id
 from pipelines.ingest import InputFile, ingest
 from pipelines.ingest.parts import Part
-from pipelines.ingest.record import document_id
 from pipelines.stage import StageOutput
 from schemas import TABLES
 from tests.ingest.zoo import CASES, write_zoo

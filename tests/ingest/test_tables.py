@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from conf.data import IngestConfig
-from pipelines.ingest.parquet_pages import largest_page
+from pipelines.ingest.formats.parquet_pages import largest_page
 from tests.ingest.support import Outcome, read_bytes
 from tests.ingest.webs import parquet
 

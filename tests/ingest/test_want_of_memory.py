@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.ingest.stored import Stored
+from pipelines.files.stored import Stored
 from tests.ingest.support import read, read_bytes
 
 MIB = 2**20

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from conf.data import IngestConfig
-from pipelines.ingest.html_encoding import decode_page
-from pipelines.ingest.html_text import depth_bound, main_text
-from pipelines.ingest.record import Fault
-from pipelines.ingest.warc_digests import digest_matches
+from pipelines.files.record import Fault
+from pipelines.ingest.formats.html_encoding import decode_page
+from pipelines.ingest.formats.html_text import depth_bound, main_text
+from pipelines.ingest.formats.warc_digests import digest_matches
 from tests.ingest.support import read_bytes
 from tests.ingest.webs import SENTENCES, http, members, page, record, responses, sha1
 from tests.ingest.zoo import lz4, zstd

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.clean.repair import repair
-from pipelines.normal_form import LONG_RUN, has_long_run, nfc
+from pipelines.text.normal_form import LONG_RUN, has_long_run, nfc
+from pipelines.text.repair import repair
 
 MARKS = "\u0301\u0323\u0334\u0345\u05b0\u0e38\u3099\u0f71\u0f72\u0f73\u0344\u302a\U0001d165"
 STARTERS = "ae\u1ebf\u1100\u1161\u11a8\uac00\u0915\u09c7\u09be\u0dd9\u0dcf"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pipelines.normal_form import nfc
+from pipelines.text.normal_form import nfc
 
 _WORD = re.compile(r"\w+")
 

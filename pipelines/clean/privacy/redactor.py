@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from conf.data import PrivacyConfig
 from conf.errors import ConfigError
-from pipelines.clean.characters import buffers
 from pipelines.clean.privacy.api_key import ApiKey
 from pipelines.clean.privacy.credit_card import CreditCard
 from pipelines.clean.privacy.detector import Detector, Span
@@ -22,7 +21,6 @@ from pipelines.clean.privacy.email import Email
 from pipelines.clean.privacy.fold import fold, fold_separators
 from pipelines.clean.privacy.iban import Iban
 from pipelines.clean.privacy.ip_address import Ipv4Address, Ipv6Address
-from pipelines.clean.privacy.kinds import KINDS, PLACEHOLDERS
 from pipelines.clean.privacy.national_id import NationalId
 from pipelines.clean.privacy.phone import Phone
 from pipelines.clean.privacy.private_key import PrivateKey
@@ -34,6 +32,8 @@ from pipelines.clean.privacy.traits import (
     traits,
     traits_of,
 )
+from pipelines.text.code_points import buffers
+from pipelines.text.personal_data import KINDS, PLACEHOLDERS
 
 # A placeholder can uncover what touched the data it stands for, so that a line is looked at again until
 # nothing is found. Lines found so far needed three looks. From this one on, what is found takes its

@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.clean.characters import Index
 from pipelines.clean.pages import Pages, choose_lines, join_lines
 from pipelines.clean.rules.rule import Rule, Step
 from pipelines.clean.stats import BatchStats, Values
+from pipelines.text.code_points import Index
 
 _PAPER = "C4, Raffel et al. 2020, JMLR 21(140), section 2.2"
 _CODE = "C4's released code, c4_utils.py of TensorFlow Datasets"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conf.data import PrivacyConfig
-from pipelines.clean.privacy.kinds import KINDS, PLACEHOLDERS
 from pipelines.clean.privacy.redactor import Redactor
+from pipelines.text.personal_data import KINDS, PLACEHOLDERS
 
 TEXTS = Path(__file__).with_name("texts.txt")
 CONFIG = PrivacyConfig(

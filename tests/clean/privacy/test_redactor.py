@@ -16,9 +16,9 @@ from conf import ConfigError, load
 from conf.data import CleanConfig, PrivacyConfig
 from pipelines.clean.judge import BLANK, Judge, Kept, Refused
 from pipelines.clean.privacy.fold import fold
-from pipelines.clean.privacy.kinds import KINDS, PLACEHOLDERS
 from pipelines.clean.privacy.redactor import Redactor
 from pipelines.clean.privacy.traits import FOLDABLE, traits
+from pipelines.text.personal_data import KINDS, PLACEHOLDERS
 
 CONFIG = PrivacyConfig(
     phone_regions=("US", "DE", "CN"), national_ids=("us.ssn", "es.nif", "cn.ric", "gb.nhs")

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.clean.privacy import redactor
-from pipelines.clean.privacy.kinds import KINDS
 from pipelines.clean.privacy.redactor import Redacted, Redactor
+from pipelines.text.personal_data import KINDS
 from tests.clean.privacy.measure import CONFIG, Case, cases, main
 
 REDACTOR = Redactor(CONFIG)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.clean.punctuation import SYMBOLS, TERMINAL_PUNCTUATION
-from pipelines.dedup.characters import LONE_RANGES
 from pipelines.jit import kernel
+from pipelines.text.characters import LONE_RANGES
+from pipelines.text.punctuation import SYMBOLS, TERMINAL_PUNCTUATION
 
 Bytes = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.uint32]

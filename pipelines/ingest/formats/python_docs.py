@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from conf.data import IngestConfig
-from pipelines.blank import is_blank
-from pipelines.ingest.decompress import too_large
-from pipelines.ingest.lines import BOM
-from pipelines.ingest.python_source import PythonSource, parse, without_collector
-from pipelines.ingest.record import Document, Fault, FileFault, excerpt, repair
-from pipelines.ingest.utf8 import decode
+from pipelines.files.decompress import too_large
+from pipelines.files.lines import BOM
+from pipelines.files.record import Document, Fault, FileFault, excerpt, repair
+from pipelines.files.utf8 import decode
+from pipelines.ingest.formats.python_source import PythonSource, parse, without_collector
+from pipelines.text.blank import is_blank
 
 TOPICS_SOURCE = "pydoc_data/topics.py"
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.ingest.record import Fault, FileFault, excerpt
+from pipelines.files.record import Fault, FileFault, excerpt
 
 # The drafts from 0.12 on have the same header and block.
 _VERSION = re.compile(rb"WARC/(?:1\.[0-9]|0\.[0-9]{1,2})[ \t]*\r?\n")

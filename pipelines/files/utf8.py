@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 
-from pipelines.ingest.lines import Line
-from pipelines.ingest.record import Fault, FileFault, excerpt
+from pipelines.files.lines import Line
+from pipelines.files.record import Fault, FileFault, excerpt
 
 # UTF-32's little-endian mark begins with UTF-16's, its big-endian one with two NULs that text may have.
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

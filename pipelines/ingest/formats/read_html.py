@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from conf.data import IngestConfig
-from pipelines.ingest.decompress import too_large
-from pipelines.ingest.html_encoding import decode_page
-from pipelines.ingest.html_text import main_text
-from pipelines.ingest.record import Document, Fault, FileFault, repair
+from pipelines.files.decompress import too_large
+from pipelines.files.record import Document, Fault, FileFault, repair
+from pipelines.ingest.formats.html_encoding import decode_page
+from pipelines.ingest.formats.html_text import main_text
 
 
 def read_html(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:

@@ -15,15 +15,15 @@ from typing import BinaryIO
 from fastwarc.warc import HeaderMap
 
 from conf.data import IngestConfig
-from pipelines.blank import is_blank
-from pipelines.ingest.decompress import too_large
-from pipelines.ingest.gzip_members import open_members
-from pipelines.ingest.http_body import BodyError, decoded_body
-from pipelines.ingest.read_html import page_document
-from pipelines.ingest.record import Document, Fault, Skipped, excerpt, repair
-from pipelines.ingest.utf8 import decode
-from pipelines.ingest.warc_digests import digest_matches
-from pipelines.ingest.warc_records import WarcRecord, read_records
+from pipelines.files.decompress import too_large
+from pipelines.files.gzip_members import open_members
+from pipelines.files.record import Document, Fault, Skipped, excerpt, repair
+from pipelines.files.utf8 import decode
+from pipelines.ingest.formats.http_body import BodyError, decoded_body
+from pipelines.ingest.formats.read_html import page_document
+from pipelines.ingest.formats.warc_digests import digest_matches
+from pipelines.ingest.formats.warc_records import WarcRecord, read_records
+from pipelines.text.blank import is_blank
 
 Judge = Callable[[WarcRecord, IngestConfig], Document | Fault | Skipped]
 

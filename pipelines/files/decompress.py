@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 import re
 
-from pipelines.ingest.record import Fault, FileFault, excerpt
-from pipelines.ingest.stored import Compression, Stored
+from pipelines.files.record import Fault, FileFault, excerpt
+from pipelines.files.stored import Compression, Stored
 
 EXTENSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 EXTENSIONS |= {".xz": "xz", ".lz4": "lz4"}

@@ -10,7 +10,7 @@ import io
 import lzma
 from typing import Any, BinaryIO
 
-from pipelines.ingest.record import Fault, FileFault
+from pipelines.files.record import Fault, FileFault
 
 MAX_MEMORY = 128 * 2**20
 """Most bytes that a decoder may hold: twice the 65 MiB that `xz -9`, the largest preset, asks for (xz(1))."""

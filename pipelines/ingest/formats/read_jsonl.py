@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from conf.data import IngestConfig
-from pipelines.ingest.decompress import too_large
-from pipelines.ingest.fields import Place, json_type, to_document
-from pipelines.ingest.lines import Line, read_lines
-from pipelines.ingest.record import Document, Fault, FileFault, excerpt
-from pipelines.ingest.utf8 import decode, refuse_utf16
+from pipelines.files.decompress import too_large
+from pipelines.files.lines import Line, read_lines
+from pipelines.files.record import Document, Fault, FileFault, excerpt
+from pipelines.files.utf8 import decode, refuse_utf16
+from pipelines.ingest.formats.fields import Place, json_type, to_document
 
 # A character of two UTF-8 bytes can be written as a six-byte escape, and other fields need room too.
 _ESCAPE_FACTOR = 3

@@ -16,12 +16,12 @@ from functools import cache
 from typing import BinaryIO
 
 from conf.data import IngestConfig
-from pipelines.ingest.decompress import too_large
-from pipelines.ingest.fields import Place, fault_at, missing, to_document
-from pipelines.ingest.lines import Line, read_lines
-from pipelines.ingest.read_jsonl import max_line_bytes
-from pipelines.ingest.record import Document, Fault, FileFault
-from pipelines.ingest.utf8 import decode, refuse_utf16
+from pipelines.files.decompress import too_large
+from pipelines.files.lines import Line, read_lines
+from pipelines.files.record import Document, Fault, FileFault
+from pipelines.files.utf8 import decode, refuse_utf16
+from pipelines.ingest.formats.fields import Place, fault_at, missing, to_document
+from pipelines.ingest.formats.read_jsonl import max_line_bytes
 
 # The possessive quantifiers keep both linear on any bytes.
 _UP_TO_CLOSING_QUOTE = re.compile(rb'(?:[^"]++|"")*+"')

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ftfy.badness import is_bad
 
-from pipelines.clean.characters import SPACE, TABLE_SIZE, Bytes, Characters, Codes, Index, decode
 from pipelines.jit import kernel
-from pipelines.normal_form import nfc
+from pipelines.text.code_points import SPACE, TABLE_SIZE, Bytes, Characters, Codes, Index, decode
+from pipelines.text.normal_form import nfc
 
 # Only what undoes an encoding fault; the other fixes of ftfy are changes of style.
 _MOJIBAKE_ONLY = ftfy.TextFixerConfig(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from pipelines.ingest.record import Fault, FileFault, excerpt
+from pipelines.files.record import Fault, FileFault, excerpt
 
 _UTF_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.data import IngestConfig
-from pipelines.blank import is_blank
-from pipelines.ingest.decompress import too_large
-from pipelines.ingest.record import Document, Fault, excerpt, repair, utf8_length
+from pipelines.files.decompress import too_large
+from pipelines.files.record import Document, Fault, excerpt, repair, utf8_length
+from pipelines.text.blank import is_blank
 
 
 @dataclass(frozen=True, slots=True)

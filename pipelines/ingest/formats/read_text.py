@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from conf.data import IngestConfig
-from pipelines.blank import is_blank
-from pipelines.ingest.decompress import too_large
-from pipelines.ingest.fields import blank
-from pipelines.ingest.lines import BOM, Line, read_lines
-from pipelines.ingest.record import Document, Fault, FileFault, excerpt, repair
-from pipelines.ingest.utf8 import decode, refuse_utf16
+from pipelines.files.decompress import too_large
+from pipelines.files.lines import BOM, Line, read_lines
+from pipelines.files.record import Document, Fault, FileFault, excerpt, repair
+from pipelines.files.utf8 import decode, refuse_utf16
+from pipelines.ingest.formats.fields import blank
+from pipelines.text.blank import is_blank
 
 # The look-behind keeps it linear on long runs of carriage returns.
 _CR_BEFORE_BREAK = re.compile(r"(?<!\r)\r+(?=\n|\Z)")

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from conf.data import IngestConfig
-from pipelines.ingest.decompress import expansion_fault
-from pipelines.ingest.record import Fault, FileFault
+from pipelines.files.decompress import expansion_fault
+from pipelines.files.record import Fault, FileFault
 
 _READ_BYTES = 2**18
 _BLOCK = 2**20

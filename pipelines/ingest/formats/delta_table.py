@@ -17,13 +17,13 @@ import xxhash
 
 from conf.data import IngestConfig
 from pipelines.errors import InputError
-from pipelines.ingest.arrow_values import column_values
+from pipelines.files.decompress import expansion_fault
+from pipelines.files.record import Document, Fault, excerpt, utf8_length
 from pipelines.ingest.assemble import FAULTS, FOUND, PARTS, ROW_BYTES, document_row, fault_row, row_bytes
-from pipelines.ingest.decompress import expansion_fault
 from pipelines.ingest.discover import InputFile, split_version
-from pipelines.ingest.fields import Place, missing, not_string, to_document
+from pipelines.ingest.formats.arrow_values import column_values
+from pipelines.ingest.formats.fields import Place, missing, not_string, to_document
 from pipelines.ingest.many_faults import Faults
-from pipelines.ingest.record import Document, Fault, excerpt, utf8_length
 from pipelines.lake import read_external
 from pipelines.tagged import TaggedRows, tagged_spark_schema
 from pipelines.worker import lasting

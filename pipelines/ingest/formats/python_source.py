@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
-from pipelines.ingest.lines import BOM
-from pipelines.ingest.record import Fault, FileFault, excerpt
-from pipelines.normal_form import has_long_run
+from pipelines.files.lines import BOM
+from pipelines.files.record import Fault, FileFault, excerpt
+from pipelines.text.normal_form import has_long_run
 
 MAX_TOKENS = 400_000
 """Words, numbers, strings and marks of a file. A tree takes up to 1.6 kB for each. The 150 largest modules of

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from conf.urls import without_secrets
 from pipelines.errors import RinglakeError
-from pipelines.ingest.record import Fault, FileFault
-from pipelines.ingest.xz_stream import XzStream
+from pipelines.files.record import Fault, FileFault
+from pipelines.files.xz_stream import XzStream
 from training.hadoop import use_shipped_configuration
 from training.storage import Folder
 

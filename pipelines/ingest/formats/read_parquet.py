@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from conf.data import IngestConfig
-from pipelines.ingest.arrow_values import column_values, is_string
-from pipelines.ingest.decompress import expansion_fault, raise_if_short, too_large
-from pipelines.ingest.fields import Place, missing, not_string, to_document
-from pipelines.ingest.parquet_pages import PageError, largest_page
-from pipelines.ingest.record import Document, Fault, FileFault, excerpt
-from pipelines.ingest.stored import StorageError
+from pipelines.files.decompress import expansion_fault, raise_if_short, too_large
+from pipelines.files.record import Document, Fault, FileFault, excerpt
+from pipelines.files.stored import StorageError
+from pipelines.ingest.formats.arrow_values import column_values, is_string
+from pipelines.ingest.formats.fields import Place, missing, not_string, to_document
+from pipelines.ingest.formats.parquet_pages import PageError, largest_page
 
 _BATCH_BYTES = 32 * 2**20
 _MAX_BATCH_ROWS = 1024

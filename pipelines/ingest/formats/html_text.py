@@ -11,10 +11,10 @@ from collections.abc import Callable
 from functools import cache
 
 from conf.data import IngestConfig
-from pipelines.blank import is_blank
-from pipelines.ingest.decompress import too_large
-from pipelines.ingest.record import Fault, excerpt
-from pipelines.normal_form import nfc
+from pipelines.files.decompress import too_large
+from pipelines.files.record import Fault, excerpt
+from pipelines.text.blank import is_blank
+from pipelines.text.normal_form import nfc
 
 # Which tags a parser leaves open does not depend on these: they are void, or closed by what follows.
 _NEVER_NESTED = frozenset(

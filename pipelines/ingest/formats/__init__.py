@@ -1,0 +1,1 @@
+"""The formats that ingest reads; `pipelines.ingest.readers` has them by name."""
