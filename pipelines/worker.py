@@ -32,7 +32,7 @@ MEMORY_VARIABLE = "RINGLAKE_WORKER_MEMORY"
 """Environment of a worker: bytes of address space that it may have while it computes."""
 
 
-def lasting(kernel: Kernel) -> Kernel:
+def in_warm_worker(kernel: Kernel) -> Kernel:
     """A function for `mapInArrow` that keeps to its memory and leaves its worker ready for the next task."""
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -17,7 +17,7 @@ from conf.data import CleanConfig
 from pipelines.clean.judge import Judge
 from pipelines.clean.language import identify
 from pipelines.clean.privacy.redactor import Redactor
-from pipelines.clean.profiles import Plan
+from pipelines.clean.profiles import ProfilePlan
 from pipelines.clean.resources import Resources
 from pipelines.clean.rules import Rule
 from pipelines.clean.stats import BatchStats
@@ -64,7 +64,7 @@ class CleanedForms:
         columns = [without_unseen(repair_all(text)[0]).to_pylist() for text in forms]
         return [list(dict.fromkeys(row)) for row in zip(*columns, strict=True)]
 
-    def _after_steps(self, plan: Plan, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    def _after_steps(self, plan: ProfilePlan, texts: pa.LargeStringArray) -> pa.LargeStringArray:
         stats = BatchStats(
             texts, plan.splitter, identify(texts), plan.languages, frozenset(), None, self._resources
         )

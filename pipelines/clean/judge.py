@@ -15,7 +15,7 @@ from pipelines.clean.counts import STOP_WORDS
 from pipelines.clean.language import Languages, identify
 from pipelines.clean.plans import resolve_all
 from pipelines.clean.privacy.redactor import Redactor
-from pipelines.clean.profiles import LANGUAGE_PREFIX, Plan
+from pipelines.clean.profiles import LANGUAGE_PREFIX, ProfilePlan
 from pipelines.clean.resources import Resources
 from pipelines.clean.rules import Rule
 from pipelines.clean.stats import BatchStats, Values
@@ -89,7 +89,7 @@ class Decisions:
     """
 
     rows: Index
-    plan: Plan
+    plan: ProfilePlan
     languages: Languages
     stay: npt.NDArray[np.bool_]
     refused: list[Refused]
@@ -122,7 +122,7 @@ class Judge:
             InputError: A list cannot be read.
         """
         self.plans = resolve_all(config)
-        self.plan: Plan = self.plans.default
+        self.plan: ProfilePlan = self.plans.default
         self.redactor = Redactor(config.privacy)
         self._rejects = [kind for kind in self.redactor.kinds if getattr(config.privacy, kind) == "reject"]
         self.resources = Resources.load(config) if resources is None else resources
@@ -182,9 +182,9 @@ class Judge:
         """The repaired text and the characters that went, unless the run wants no repair."""
         return repair(text) if self.plans.repair else (text, 0)
 
-    def _groups(self, codes: npt.NDArray[np.str_]) -> Iterator[tuple[Plan, frozenset[str], Index]]:
+    def _groups(self, codes: npt.NDArray[np.str_]) -> Iterator[tuple[ProfilePlan, frozenset[str], Index]]:
         """The documents of each plan and each list of stop words, in their order."""
-        groups: dict[tuple[int, frozenset[str]], tuple[Plan, list[Index]]] = {}
+        groups: dict[tuple[int, frozenset[str]], tuple[ProfilePlan, list[Index]]] = {}
         found, which = np.unique(codes, return_inverse=True)
         for number, code in enumerate(found.tolist()):
             plan = self.plans.of(code)
@@ -194,7 +194,7 @@ class Judge:
             yield plan, stop_words, np.sort(np.concatenate(parts))
 
     def _decide(
-        self, rows: Index, plan: Plan, stats: BatchStats, targets: pa.Array | None, num_repairs: Index
+        self, rows: Index, plan: ProfilePlan, stats: BatchStats, targets: pa.Array | None, num_repairs: Index
     ) -> Decisions:
         failed, values, texts, num_words, measures = measure(plan, stats)
         refused: dict[int, Refused] = {}
@@ -257,7 +257,7 @@ class Judge:
         return pc.if_else(targets.is_valid(), texts, None), num_repairs, pii
 
 
-def measure(plan: Plan, stats: BatchStats) -> tuple[Index, Values, pa.LargeStringArray, Index, Values]:
+def measure(plan: ProfilePlan, stats: BatchStats) -> tuple[Index, Values, pa.LargeStringArray, Index, Values]:
     """Measures every rule of a plan on some texts.
 
     A document that failed is measured on until a step changes the text of those that are left, or until

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from conf.data import CleanConfig
 from conf.errors import ConfigError
-from pipelines.clean.profiles import Plan, repairs, resolve
+from pipelines.clean.profiles import ProfilePlan, repairs, resolve
 from pipelines.clean.resources import ALL_LANGUAGES
 
 _CODE = re.compile(r"[a-z]{2,3}")
@@ -24,11 +24,11 @@ class Plans:
         repair: Whether texts are repaired before anything else.
     """
 
-    default: Plan
-    by_language: Mapping[str, Plan] = field(default_factory=dict)
+    default: ProfilePlan
+    by_language: Mapping[str, ProfilePlan] = field(default_factory=dict)
     repair: bool = True
 
-    def of(self, language: str) -> Plan:
+    def of(self, language: str) -> ProfilePlan:
         """The plan for documents in a language."""
         return self.by_language.get(language, self.default)
 

@@ -47,7 +47,7 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ProfilePlan:
     """A profile with the settings of a run applied: what cleaning does with documents of one language.
 
     Attributes:
@@ -117,7 +117,7 @@ PROFILES: dict[str, Profile] = {
 }
 
 
-def resolve(config: CleanConfig, language: str | None = None) -> Plan:
+def resolve(config: CleanConfig, language: str | None = None) -> ProfilePlan:
     """What a configuration asks for: of a language with settings of its own, or of all others.
 
     `rules` replace the profile's list; the name of a profile among them stands for its list. Wanted
@@ -154,7 +154,7 @@ def resolve(config: CleanConfig, language: str | None = None) -> Plan:
         )
     items = _items(names, key)
     wanted = _languages(config) or (frozenset({language}) if language else profile.languages)
-    return Plan(items, _thresholds(items, config, own, key), splitter, wanted)
+    return ProfilePlan(items, _thresholds(items, config, own, key), splitter, wanted)
 
 
 def repairs(config: CleanConfig) -> bool:

@@ -16,7 +16,7 @@ from pipelines.clean.resources import Resources
 from pipelines.stage import StageOutput
 from pipelines.tagged import tagged_batches, tagged_spark_schema, untag
 from pipelines.text.personal_data import KINDS
-from pipelines.worker import Kernel, lasting
+from pipelines.worker import Kernel, in_warm_worker
 from schemas.clean import CLEAN
 from schemas.rejected import REJECTED
 
@@ -82,7 +82,7 @@ def _cleaner(config: CleanConfig, resources: Broadcast[Resources]) -> Kernel:
                 yield from tagged_batches(TABLES, CLEAN, _clean_columns(kept, found))
                 yield from tagged_batches(TABLES, REJECTED, _rejected_columns(rejected, found))
 
-    return lasting(run)
+    return in_warm_worker(run)
 
 
 def _clean_columns(batch: pa.RecordBatch, found: Decisions) -> list[pa.Array]:

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.clean.c4_lines import PageLines, read_lines
 from pipelines.clean.counts import STOP_WORDS, CharacterCounts, WordCounts, count_characters, count_words
 from pipelines.clean.language import Languages
 from pipelines.clean.lines import Lines, count_lines
 from pipelines.clean.ngrams import repetition
-from pipelines.clean.pages import PageLines, read_lines
 from pipelines.clean.prose import Prose, find_prose
 from pipelines.clean.resources import EMPTY, Resources
 from pipelines.clean.words import DEFAULT_SPLITTER, Words, split

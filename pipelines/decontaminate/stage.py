@@ -16,7 +16,7 @@ from conf.corpus import DecontaminateConfig
 from pipelines.decontaminate.alike import Forms
 from pipelines.decontaminate.index import Counts, Index, build_index, search
 from pipelines.stage import Say, StageOutput, release
-from pipelines.worker import Kernel, lasting
+from pipelines.worker import Kernel, in_warm_worker
 from schemas import CONTAMINATED
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def decontaminate(
     shipped = searched.sparkSession.sparkContext.broadcast(index)
     found = (
         _text_columns(searched)
-        .mapInArrow(lasting(_searcher(shipped, config)), from_arrow_schema(_FOUND))
+        .mapInArrow(in_warm_worker(_searcher(shipped, config)), from_arrow_schema(_FOUND))
         .join(corpus.select("doc_id"), "doc_id", "left_semi")
         .persist(StorageLevel.MEMORY_AND_DISK)
     )

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from pipelines.dedup import forest
 from pipelines.dedup.survivors import EXACT, URL, connecting
-from pipelines.worker import Kernel, lasting
+from pipelines.worker import Kernel, in_warm_worker
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -75,7 +75,7 @@ def _cluster_batches(keep: str, connected: str) -> Kernel:
         if rows:
             yield from clusters(pa.Table.from_batches(rows), keep, connected).to_batches(10_000)
 
-    return lasting(convert)
+    return in_warm_worker(convert)
 
 
 def clusters(rows: pa.Table, keep: str, connected: str) -> pa.Table:

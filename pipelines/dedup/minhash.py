@@ -19,7 +19,7 @@ from pyspark.sql.types import ArrayType, LongType, StructField, StructType
 from pipelines.text.characters import character_classes
 from pipelines.text.lowered import lowered
 from pipelines.text.shingles import U64, band_keys, jaccard
-from pipelines.worker import Kernel, lasting
+from pipelines.worker import Kernel, in_warm_worker
 from training.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -97,4 +97,4 @@ def _key_batches(family: MinHash) -> Kernel:
             columns = [batch[name] for name in names]
             yield pa.RecordBatch.from_arrays([*columns, lists], names=[*names, "keys"])
 
-    return lasting(convert)
+    return in_warm_worker(convert)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from pipelines.dedup.minhash import Unit, similarities
-from pipelines.worker import Kernel, lasting
+from pipelines.worker import Kernel, in_warm_worker
 from schemas import DUPLICATES
 
 if TYPE_CHECKING:
@@ -142,4 +142,4 @@ def _with_similarity(ngram: int, unit: Unit) -> Kernel:
             columns = [similarity if name == "similarity" else batch[name] for name in schema.names]
             yield pa.RecordBatch.from_arrays(columns, names=schema.names)
 
-    return lasting(convert)
+    return in_warm_worker(convert)

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from pipelines.dedup.minhash import Unit, similarities
 from pipelines.stage import Say
-from pipelines.worker import Kernel, lasting
+from pipelines.worker import Kernel, in_warm_worker
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -117,4 +117,4 @@ def _check(ngram: int, unit: Unit, threshold: float) -> Kernel:
             similar = similarities(batch["text"], batch["hub_text"], ngram, unit) >= threshold
             yield batch.select(["node", "hub"]).filter(pa.array(similar))
 
-    return lasting(convert)
+    return in_warm_worker(convert)

@@ -29,7 +29,7 @@ from pipelines.ingest.read_file import Quarantined, Summary, read_part
 from pipelines.ingest.readers import READERS
 from pipelines.stage import StageOutput
 from pipelines.tagged import TaggedRows, tagged_spark_schema
-from pipelines.worker import lasting
+from pipelines.worker import in_warm_worker
 from schemas.documents import DOCUMENTS
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def ingest(spark: SparkSession, config: IngestConfig, files: list[InputFile] | N
         parts = [part for file in found for part in parts_of(file, config)]
         bins = bin_by_size(parts, _num_tasks(parts, spark.sparkContext.defaultParallelism))
         tagged = _parts_dataframe(spark, bins).mapInArrow(
-            lasting(_reader(config)), tagged_spark_schema(FOUND)
+            in_warm_worker(_reader(config)), tagged_spark_schema(FOUND)
         )
         tables = assemble(tagged)
     return StageOutput(tables=tables, shared=(tagged,), details=details)

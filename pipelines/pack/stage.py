@@ -16,7 +16,7 @@ from pipelines.pack.best_fit import place
 from pipelines.pack.fragments import Documents, Fragments, arrange, cut, join, read_documents
 from pipelines.pack.order import Ints, Streams, by_bucket, in_buckets, measure, offsets
 from pipelines.stage import STATISTICS_OF, StageOutput
-from pipelines.worker import Kernel, lasting
+from pipelines.worker import Kernel, in_warm_worker
 from schemas import SEQUENCES
 from schemas.token_ids import token_bytes
 from training.data.permutation import Permutation
@@ -85,11 +85,11 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
     columns = tokens.select("split", "doc_id", "copy", "input_ids")
     fragments = (
         in_buckets(columns, config.seed, bits, counts)
-        .mapInArrow(lasting(cutter), from_arrow_schema(_FRAGMENTS))
+        .mapInArrow(in_warm_worker(cutter), from_arrow_schema(_FRAGMENTS))
         .repartitionById(num_files, F.col("file"))
     )
     sequences = fragments.sortWithinPartitions("sequence_id", "at").mapInArrow(
-        lasting(_joiner(length, form)), SEQUENCES.spark_schema()
+        in_warm_worker(_joiner(length, form)), SEQUENCES.spark_schema()
     )
     padding = {split: counts[split] * length - total for split, total in streams.tokens.items()}
     return StageOutput(
@@ -174,7 +174,7 @@ def _plan_best_fit(
 
     columns = tokens.select("split", "doc_id", "copy", "num_tokens")
     counted = in_buckets(columns, config.seed, streams.bucket_bits, streams.tokens).mapInArrow(
-        lasting(count), "split string, bucket int, sequences long"
+        in_warm_worker(count), "split string, bucket int, sequences long"
     )
     found = by_bucket([tuple(row) for row in counted.collect()], streams.bucket_bits)
     return {split: int(found[split].sum()) for split in streams.tokens}, offsets(found)

@@ -21,7 +21,7 @@ from pipelines.repeats.units import Units, excerpts_of, units_of, without
 from pipelines.stage import Say, StageOutput, release
 from pipelines.tagged import MAX_BATCH_ROWS
 from pipelines.text.shingles import U64
-from pipelines.worker import Kernel, lasting
+from pipelines.worker import Kernel, in_warm_worker
 from schemas import CLEAN, EMPTIED, REPEATS, TRIMMED
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def repeats(clean: DataFrame, config: RepeatsConfig, say: Say = lambda _line: No
         raise
     shipped = clean.sparkSession.sparkContext.broadcast(repeated)
     judged = clean.select(*CLEAN.column_names).mapInArrow(
-        lasting(_trimmer(shipped, config)), _judged_schema()
+        in_warm_worker(_trimmer(shipped, config)), _judged_schema()
     )
     too_short = (F.col("num_dropped") > 0) & (F.col("words_left") < config.min_document_words)
     excerpts = judged.select(F.inline("found")).withColumnRenamed("unit_hash", "hash")
@@ -120,7 +120,7 @@ def _counted(clean: DataFrame, config: RepeatsConfig) -> DataFrame:
     single = clean.where(F.col("target").isNull()).select("doc_id", "text")
     first = F.min(F.struct("doc_id", "occurrences")).alias("first")
     return (
-        single.mapInArrow(lasting(_unit_counter(config)), _UNITS)
+        single.mapInArrow(in_warm_worker(_unit_counter(config)), _UNITS)
         .groupBy("unit_hash")
         .agg(F.count("*").alias("num_documents"), F.sum("occurrences").alias("num_occurrences"), first)
         .where(F.col("num_documents") >= config.min_documents)

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 from markupsafe import Markup
 
-from pipelines.report.facts import Curve, Evaluation, Languages, Lengths, Training
+from pipelines.report.facts import Curve, LanguageCounts, Lengths, Scores, Training
 from pipelines.report.svg import draw
 from pipelines.text import display
 
@@ -51,7 +51,7 @@ def thinned(curve: Curve, most: int = MAX_POINTS) -> tuple[Curve, int]:
     return Curve(steps, values), group
 
 
-def loss_chart(training: Training, evaluation: Evaluation | None) -> Markup:
+def loss_chart(training: Training, evaluation: Scores | None) -> Markup:
     """Training and validation loss, with the loss of the baselines as lines to stay below."""
     train, _ = thinned(training.loss)
     levels = [
@@ -149,7 +149,7 @@ def length_chart(lengths: tuple[Lengths, ...]) -> Markup:
     return both_widths("lengths", f"Histogram of document lengths in bytes. {middle}", make)
 
 
-def language_chart(languages: Languages) -> Markup:
+def language_chart(languages: LanguageCounts) -> Markup:
     """Documents judged and kept for each language, on a logarithmic scale since one language often rules."""
     shown = [row for row in languages.shown if row.judged]
     codes = [display.plain(row.code) for row in shown]

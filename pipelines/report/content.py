@@ -5,7 +5,16 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pipelines.report.facts import Language, Languages, Lengths, Repairs, SourceGroup, Sources, Split, Tokens
+from pipelines.report.facts import (
+    Language,
+    LanguageCounts,
+    Lengths,
+    Repairs,
+    SourceGroup,
+    SourceGroups,
+    Split,
+    Tokens,
+)
 from pipelines.report.summary import Summary, Tables, summarize
 from pipelines.text.personal_data import KINDS
 
@@ -33,7 +42,7 @@ def summaries(tables: Tables) -> Summaries:
     }
 
 
-def sources(tables: Tables) -> Sources | None:
+def sources(tables: Tables) -> SourceGroups | None:
     """Input files by reader, compression and outcome."""
     if "sources" not in tables:
         return None
@@ -48,10 +57,10 @@ def sources(tables: Tables) -> Sources | None:
         .orderBy(F.desc("files"), "format", "compression", "state")
         .collect()
     )
-    return Sources(tuple(SourceGroup(**row.asDict()) for row in rows))
+    return SourceGroups(tuple(SourceGroup(**row.asDict()) for row in rows))
 
 
-def languages(sums: Summaries) -> Languages | None:
+def languages(sums: Summaries) -> LanguageCounts | None:
     """Languages by documents judged, what of them is in the corpus, and the sum of the rare ones."""
     if "clean" not in sums:
         return None
@@ -78,7 +87,7 @@ def languages(sums: Summaries) -> Languages | None:
         kept=None if kept is None else sum(row.kept or 0 for row in others),
         kept_bytes=None if kept is None else sum(row.kept_bytes or 0 for row in others),
     )
-    return Languages(tuple(shown), rest if others else None, len(others))
+    return LanguageCounts(tuple(shown), rest if others else None, len(others))
 
 
 def lengths(sums: Summaries) -> tuple[Lengths, ...]:

@@ -16,7 +16,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Step:
+class FunnelStep:
     """One step of the funnel: what a table holds; None where it is not known or does not apply."""
 
     name: str
@@ -28,7 +28,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class StageRun:
+class StageAccounts:
     """The newest run of a stage, as the ledger has it.
 
     Attributes:
@@ -104,7 +104,7 @@ class SourceGroup:
 
 
 @dataclass(frozen=True)
-class Sources:
+class SourceGroups:
     """The input files by reader and by what became of them."""
 
     rows: tuple[SourceGroup, ...]
@@ -122,7 +122,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RuleRejections:
     """What one quality rule rejected; `quantiles`: minimum, quartiles and maximum of the measured value."""
 
     name: str
@@ -141,7 +141,7 @@ class Rejections:
     judged: int
     total: int
     num_bytes: int
-    rules: tuple[Rule, ...]
+    rules: tuple[RuleRejections, ...]
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class Duplicates:
 
 
 @dataclass(frozen=True)
-class EvalSet:
+class EvalSetOverlap:
     """What one evaluation set shares with the survivors of deduplication."""
 
     name: str
@@ -238,7 +238,7 @@ class Contamination:
     ngram: int
     documents: int
     num_bytes: int
-    sets: tuple[EvalSet, ...]
+    sets: tuple[EvalSetOverlap, ...]
     rows: tuple[Overlapping, ...]
 
 
@@ -278,7 +278,7 @@ class Language:
 
 
 @dataclass(frozen=True)
-class Languages:
+class LanguageCounts:
     """The languages shown, most frequent first, and the sum of the others."""
 
     shown: tuple[Language, ...]
@@ -401,7 +401,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Score:
+class ModelScore:
     """One row of the evaluation; bits per byte and loss (nats a token)."""
 
     name: str
@@ -411,15 +411,15 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Scores:
     """The model beside its baselines on the validation split."""
 
-    scores: tuple[Score, ...]
+    scores: tuple[ModelScore, ...]
     below_bigram: float | None
     targets: int | None
     num_bytes: int | None
 
-    def score(self, name: str) -> Score | None:
+    def score(self, name: str) -> ModelScore | None:
         """The score of that name, None if it was not measured."""
         return next((score for score in self.scores if score.name == name), None)
 
@@ -466,27 +466,27 @@ class Facts:
     name: str
     lake: str
     written_at: datetime
-    steps: tuple[Step, ...]
-    runs: tuple[StageRun, ...]
+    steps: tuple[FunnelStep, ...]
+    runs: tuple[StageAccounts, ...]
     missing: tuple[str, ...]
     tables: tuple[TableState, ...]
     origin: Origin
-    sources: Sources | None = None
+    sources: SourceGroups | None = None
     quarantine: Quarantine | None = None
     rejections: Rejections | None = None
     repairs: Repairs | None = None
     duplicates: Duplicates | None = None
     contamination: Contamination | None = None
     repeats: Repeats | None = None
-    languages: Languages | None = None
+    languages: LanguageCounts | None = None
     lengths: tuple[Lengths, ...] = ()
     tokens: Tokens | None = None
     training: Training | None = None
-    evaluation: Evaluation | None = None
+    evaluation: Scores | None = None
     samples: tuple[Sample, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
 
-    def step(self, name: str) -> Step | None:
+    def step(self, name: str) -> FunnelStep | None:
         """The step of the funnel with that name, None if the lake has not come so far."""
         return next((step for step in self.steps if step.name == name), None)
 

@@ -9,10 +9,10 @@ from pipelines.report.content import Summaries
 from pipelines.report.facts import (
     Contamination,
     Duplicates,
+    FunnelStep,
     Loss,
     Repeats,
-    StageRun,
-    Step,
+    StageAccounts,
     Tokens,
 )
 from pipelines.report.summary import Summary, Tables
@@ -24,7 +24,7 @@ def newest(records: Sequence[RunRecord], state: str = "succeeded") -> dict[str, 
     return {record.stage: record for record in records if record.state == state}
 
 
-def stage_runs(records: Sequence[RunRecord], versions: Mapping[str, int]) -> tuple[StageRun, ...]:
+def stage_runs(records: Sequence[RunRecord], versions: Mapping[str, int]) -> tuple[StageAccounts, ...]:
     """The newest successful run of each stage, and what has happened to its inputs since.
 
     Args:
@@ -45,13 +45,13 @@ def stage_runs(records: Sequence[RunRecord], versions: Mapping[str, int]) -> tup
     )
 
 
-def _stage_run(run: RunRecord, failure: RunRecord | None, versions: Mapping[str, int]) -> StageRun:
+def _stage_run(run: RunRecord, failure: RunRecord | None, versions: Mapping[str, int]) -> StageAccounts:
     stale = tuple(
         f"read {name} version {version}, which is at version {versions.get(name, 'none')} now"
         for name, version in sorted(run.inputs.items())
         if versions.get(name) != version
     )
-    return StageRun(
+    return StageAccounts(
         stage=run.stage,
         unit=run.unit,
         rows_in=run.rows_in,
@@ -83,19 +83,19 @@ def failures(records: Sequence[RunRecord]) -> tuple[tuple[str, str], ...]:
 def steps(
     tables: Tables,
     sums: Summaries,
-    runs: Sequence[StageRun],
+    runs: Sequence[StageAccounts],
     duplicates: Duplicates | None,
     tokens: Tokens | None,
     contamination: Contamination | None = None,
     repeats: Repeats | None = None,
-) -> tuple[Step, ...]:
+) -> tuple[FunnelStep, ...]:
     """The funnel, as far as the lake has come."""
     by_stage = {run.stage: run for run in runs}
-    result: list[Step] = []
+    result: list[FunnelStep] = []
     if "documents" in sums:
         found = by_stage["ingest"].rows_in if "ingest" in by_stage else None
         if found is not None:
-            result.append(Step("records", "found in the input files", found))
+            result.append(FunnelStep("records", "found in the input files", found))
         unread = by_stage["ingest"].quarantined if "ingest" in by_stage else 0
         lost = _losses("quarantined", unread, None)
         result.append(_step("documents", "could be read", sums["documents"], lost))
@@ -113,18 +113,20 @@ def steps(
         result.append(_step("corpus", "are unlike all others", sums["corpus"], lost))
     if tokens is not None:
         rows = tables.rows("tokens")
-        result.append(Step("tokens", "are encoded", rows, tokens.num_bytes, tokens.total))
+        result.append(FunnelStep("tokens", "are encoded", rows, tokens.num_bytes, tokens.total))
         if tokens.splits and "pack" in by_stage:
             packed = sum(split.tokens for split in tokens.splits)
             documents = by_stage["pack"].rows_out
             result.append(
-                Step("sequences", "are packed, an end-of-document token after each", documents, None, packed)
+                FunnelStep(
+                    "sequences", "are packed, an end-of-document token after each", documents, None, packed
+                )
             )
     return tuple(result)
 
 
-def _step(name: str, meaning: str, summary: Summary, lost: tuple[Loss, ...]) -> Step:
-    return Step(name, meaning, summary.rows, summary.sums["num_bytes"], None, lost)
+def _step(name: str, meaning: str, summary: Summary, lost: tuple[Loss, ...]) -> FunnelStep:
+    return FunnelStep(name, meaning, summary.rows, summary.sums["num_bytes"], None, lost)
 
 
 def _losses(label: str, documents: int, num_bytes: int | None) -> tuple[Loss, ...]:

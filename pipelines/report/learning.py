@@ -10,7 +10,7 @@ from conf.urls import without_secrets
 from pipelines.lake import Lake, RunRecord
 from pipelines.lake.paths import read_json
 from pipelines.report.exchange import staleness, traffic
-from pipelines.report.facts import Curve, Evaluation, Sample, Score, Training
+from pipelines.report.facts import Curve, ModelScore, Sample, Scores, Training
 from pipelines.report.points import curve, finite
 from pipelines.text import display
 from training.metrics import METRICS_FILE, read_metrics
@@ -61,7 +61,7 @@ def training(lake: Lake, run: RunRecord | None) -> Training | None:
     )
 
 
-def evaluation(lake: Lake) -> Evaluation | None:
+def evaluation(lake: Lake) -> Scores | None:
     """The scores of evaluation.json."""
     if not lake.evaluation.exists():
         return None
@@ -72,8 +72,8 @@ def evaluation(lake: Lake) -> Evaluation | None:
         if isinstance(row, dict):
             loss = finite(row.get("loss"))
             perplexity = math.exp(loss) if loss is not None and loss < 700 else None
-            scores.append(Score(name, finite(row.get("bits_per_byte")), loss, perplexity))
-    return Evaluation(
+            scores.append(ModelScore(name, finite(row.get("bits_per_byte")), loss, perplexity))
+    return Scores(
         scores=tuple(scores),
         below_bigram=finite(value.get("below_bigram")),
         targets=finite(value.get("targets"), int),

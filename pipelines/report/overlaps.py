@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import functions as F
 
 from pipelines.lake import RunRecord
-from pipelines.report.facts import Contamination, EvalSet, Overlapping, RepeatedUnit, Repeats
+from pipelines.report.facts import Contamination, EvalSetOverlap, Overlapping, RepeatedUnit, Repeats
 from pipelines.report.summary import Tables
 
 ROWS = 20
@@ -27,13 +27,13 @@ def contamination(tables: Tables, dedup: RunRecord | None, chars: int) -> Contam
     found = dedup.details["decontamination"]
     most = frame.orderBy(F.desc("num_ngrams"), "doc_id").limit(ROWS)
     rows = most.withColumn("example", F.substring("example", 1, chars)).collect()
-    names = EvalSet.__dataclass_fields__.keys() - {"name"}
+    names = EvalSetOverlap.__dataclass_fields__.keys() - {"name"}
     return Contamination(
         ngram=found["ngram"],
         documents=tables.rows("contaminated"),
         num_bytes=int((total[0] if total is not None else 0) or 0),
         sets=tuple(
-            EvalSet(name=name, **{key: counts[key] for key in names})
+            EvalSetOverlap(name=name, **{key: counts[key] for key in names})
             for name, counts in found["sets"].items()
         ),
         rows=tuple(

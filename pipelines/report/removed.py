@@ -7,7 +7,7 @@ from collections import Counter
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from pipelines.report.facts import Example, Quarantine, QuarantineRow, ReasonCount, Rejections, Rule
+from pipelines.report.facts import Example, Quarantine, QuarantineRow, ReasonCount, Rejections, RuleRejections
 from pipelines.report.summary import ACCURACY, QUANTILES, Tables
 
 MAX_QUARANTINE_ROWS = 200
@@ -71,7 +71,7 @@ def rejections(tables: Tables, examples: int, chars: int) -> Rejections | None:
     )
     shown = _examples(tables, examples, chars) if examples else {}
     rules = [
-        Rule(
+        RuleRejections(
             name=row["rule"],
             threshold=row["threshold"],
             comparison=row["comparison"],

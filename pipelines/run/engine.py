@@ -17,7 +17,7 @@ from pipelines.run.artefacts import NOTED, is_left
 from pipelines.run.binding import Besides, Given, Provenance, binding_of
 from pipelines.run.carry_out import Outcome, carry_out
 from pipelines.run.context import Context
-from pipelines.run.failure import explain, in_our_words
+from pipelines.run.failure import as_ringlake_error, explain
 from pipelines.run.heartbeat import Heartbeat
 from pipelines.run.keys import config_json, digest, run_key, shown_config
 from pipelines.run.libraries import versions
@@ -208,7 +208,7 @@ def _told(context: Context, stage: str, failure: BaseException | None) -> Ringla
     """A failure as the user is told; None where there is none, or it is an interrupt."""
     if not isinstance(failure, Exception):
         return None
-    return in_our_words(stage, failure, context.spark_facts, context.jvm_status)
+    return as_ringlake_error(stage, failure, context.spark_facts, context.jvm_status)
 
 
 def _reason(failure: BaseException | None, told: RinglakeError | None) -> str | None:
@@ -237,7 +237,7 @@ def _record(context: Context, record: RunRecord, failure: BaseException | None) 
         if failure is not None:
             context.console.say(f"    the failure could not be recorded in {where}: {explain(error)}")
             return
-        told = in_our_words(record.stage, error, context.spark_facts, context.jvm_status)
+        told = as_ringlake_error(record.stage, error, context.spark_facts, context.jvm_status)
         raise type(told)(
             f"{told}. The stage was finished, but its run could not be recorded in {where}; the same command "
             "repeats the stage"

@@ -54,7 +54,7 @@ def explain(error: BaseException) -> str:
     return f"{kind}: {message}"[:MAX_CHARS] if message else kind
 
 
-def in_our_words(
+def as_ringlake_error(
     stage: str, error: BaseException, spark: SparkFacts | None = None, jvm_status: int | None = None
 ) -> RinglakeError:
     """The error as one of ours, whose kind decides the exit code.

@@ -17,7 +17,7 @@ from pipelines.errors import InputError
 from pipelines.stage import Say
 from pipelines.tokenize.audit import compare
 from pipelines.tokenize.engine import assigned, fast_tokenizer, is_failure, plain_tokenizer
-from pipelines.worker import lasting
+from pipelines.worker import in_warm_worker
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -106,7 +106,7 @@ def _fault(spark: SparkSession, content: str) -> str | None:
                 yield pa.RecordBatch.from_arrays([pa.array([text], pa.string())], names=["text"])
 
     try:
-        row = spark.range(0, 1, 1, 1).mapInArrow(lasting(try_probe), "text string").first()
+        row = spark.range(0, 1, 1, 1).mapInArrow(in_warm_worker(try_probe), "text string").first()
         if row is not None:
             return f"it gives other ids to a text of the probe ({row['text'][:60]!r})"
     except Exception as error:  # noqa: BLE001 - whatever ended the task, the other library is there

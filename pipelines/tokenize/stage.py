@@ -14,7 +14,7 @@ from pipelines.tokenize.audit import Audit
 from pipelines.tokenize.choice import choose
 from pipelines.tokenize.engine import Encoder
 from pipelines.tokenize.folder import MAX_TOKENIZER_BYTES, highest_id, parse_tokenizer, read_json
-from pipelines.worker import Kernel, lasting
+from pipelines.worker import Kernel, in_warm_worker
 from schemas import TOKENS
 from schemas.token_ids import binary_ids, token_bytes
 
@@ -57,7 +57,9 @@ def tokenize(corpus: DataFrame, tokenizer_json: str | Path, config: TokenizeConf
     size = token_bytes(highest_id(parse_tokenizer(content, origin)) + 1)
     engine = choose(corpus.sparkSession, content, config, say)
     columns = corpus.select("doc_id", "split", "text", "num_bytes")
-    encoded = columns.mapInArrow(lasting(_encode_batches(content, engine, size)), TOKENS.spark_schema())
+    encoded = columns.mapInArrow(
+        in_warm_worker(_encode_batches(content, engine, size)), TOKENS.spark_schema()
+    )
     return StageOutput(tables={"tokens": encoded}, details={"engine": engine})
 
 

@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 
 from pipelines.report import charts, svg
-from pipelines.report.facts import Curve, Language, Languages, Lengths
+from pipelines.report.facts import Curve, Language, LanguageCounts, Lengths
 from tests.report.page import Page
 
 
 def test_a_hostile_label_is_text() -> None:
     hostile = '<script>alert(1)</script>\u202e"'
-    drawn = charts.language_chart(Languages((Language(hostile, 9, 3, 100), Language("en", 5, 0, 0)), None, 0))
+    drawn = charts.language_chart(
+        LanguageCounts((Language(hostile, 9, 3, 100), Language("en", 5, 0, 0)), None, 0)
+    )
     page = Page(str(drawn))
     assert {tag for tag, _ in page.elements} <= {"div", "svg", "g", "path", "line", "text", "rect", "circle"}
     assert "<script>alert(1)</script>" in page.text

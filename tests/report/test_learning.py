@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.lake import Lake, RunRecord
-from pipelines.report.facts import Curve, Score
+from pipelines.report.facts import Curve, ModelScore
 from pipelines.report.learning import evaluation, training
 from tests.report.lakes import BEGAN
 
@@ -86,6 +86,6 @@ def test_scores_that_are_missing_or_no_numbers_are_left_out(tmp_path: Path) -> N
     lake.evaluation.replace(json.dumps(value))
     result = evaluation(lake)
     assert result is not None
-    assert result.scores == (Score("model", None, 0.0, 1.0),)
+    assert result.scores == (ModelScore("model", None, 0.0, 1.0),)
     assert result.below_bigram is None
     assert result.targets == 7

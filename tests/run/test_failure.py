@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.run.console import printable
-from pipelines.run.failure import explain, in_our_words
+from pipelines.run.failure import as_ringlake_error, explain
 from pipelines.run.shortage import SparkFacts
 from training.errors import TrainingError
 
@@ -59,7 +59,7 @@ def test_text_cannot_steer_the_terminal() -> None:
 )
 def test_a_shortage_names_process_amount_key_and_log(said: str, process: str, key: str) -> None:
     facts = SparkFacts(master="local[2]", driver_memory="512m", log="/lake/logs/spark.log")
-    told = in_our_words("dedup", RuntimeError(said), facts)
+    told = as_ringlake_error("dedup", RuntimeError(said), facts)
     assert told.exit_code == 4
     line = str(told)
     assert line.startswith("dedup: ")
@@ -70,6 +70,6 @@ def test_a_shortage_names_process_amount_key_and_log(said: str, process: str, ke
 
 
 def test_only_what_may_pass_is_called_worth_a_retry() -> None:
-    assert in_our_words("clean", RuntimeError("ExecutorLostFailure (executor 3 exited)")).exit_code == 5
-    assert in_our_words("clean", ValueError("row 7 is longer than 10")).exit_code == 7
-    assert in_our_words("train", TrainingError("the loss of step 3 is nan")).exit_code == 7
+    assert as_ringlake_error("clean", RuntimeError("ExecutorLostFailure (executor 3 exited)")).exit_code == 5
+    assert as_ringlake_error("clean", ValueError("row 7 is longer than 10")).exit_code == 7
+    assert as_ringlake_error("train", TrainingError("the loss of step 3 is nan")).exit_code == 7

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines.worker import lasting, settle
+from pipelines.worker import in_warm_worker, settle
 
 
 def test_archives_are_forgotten_when_a_task_ends_and_can_be_imported_from_later(
@@ -34,7 +34,7 @@ def test_archives_are_forgotten_when_a_task_ends_and_can_be_imported_from_later(
         assert {str(own), str(users)} <= set(sys.path_importer_cache)
         yield from batches
 
-    assert list(lasting(task)([batch])) == [batch]
+    assert list(in_warm_worker(task)([batch])) == [batch]
     assert str(own) not in sys.path_importer_cache
     # What a user ships may change while the worker lives, and is looked at again as before.
     assert str(users) in sys.path_importer_cache
@@ -70,7 +70,7 @@ def _look(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def test_a_worker_that_had_a_task_is_ready_for_the_next(spark: SparkSession) -> None:
-    frame = spark.range(0, 6, 1, 6).mapInArrow(lasting(_look), SCHEMA)
+    frame = spark.range(0, 6, 1, 6).mapInArrow(in_warm_worker(_look), SCHEMA)
     rows = frame.collect() + frame.collect()
     later = [row for row in rows if row["frozen"]]
     assert later
@@ -80,4 +80,6 @@ def test_a_worker_that_had_a_task_is_ready_for_the_next(spark: SparkSession) -> 
 
 def test_rows_pass_unchanged(spark: SparkSession) -> None:
     frame = spark.range(0, 100, 1, 3)
-    assert sorted(row[0] for row in frame.mapInArrow(lasting(iter), "id long").collect()) == list(range(100))
+    assert sorted(row[0] for row in frame.mapInArrow(in_warm_worker(iter), "id long").collect()) == list(
+        range(100)
+    )

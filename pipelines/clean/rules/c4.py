@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.clean.pages import Pages, choose_lines, join_lines
+from pipelines.clean.c4_lines import Pages, choose_lines, join_lines
 from pipelines.clean.rules.rule import Rule, Step
 from pipelines.clean.stats import BatchStats, Values
 from pipelines.text.code_points import Index

@@ -26,7 +26,7 @@ from pipelines.ingest.formats.fields import Place, missing, not_string, to_docum
 from pipelines.ingest.many_faults import Faults
 from pipelines.lake import read_external
 from pipelines.tagged import TaggedRows, tagged_spark_schema
-from pipelines.worker import lasting
+from pipelines.worker import in_warm_worker
 from schemas.documents import DOCUMENTS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def read_tables(spark: SparkSession, tables: list[InputFile], config: IngestConf
             for place, name in enumerate(columns)
         ]
         reader = _reader(table, list(columns), texts, config)
-        frames.append(rows.select(*chosen).mapInArrow(lasting(reader), schema))
+        frames.append(rows.select(*chosen).mapInArrow(in_warm_worker(reader), schema))
         # A table without rows has its row in `sources` too.
         frames.append(spark.range(1, numPartitions=1).mapInArrow(_nothing(table), schema))
     return reduce(lambda one, other: one.unionByName(other), frames)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines.run.failure import in_our_words
+from pipelines.run.failure import as_ringlake_error
 from pipelines.setup.jars import locate
 from tests.training.launch.clusters import ANSWER_SECONDS
 from training.errors import WorkerPythonError
@@ -156,7 +156,7 @@ def test_other_releases_in_the_tasks_are_told_before_a_rank_starts(
     assert f"Spark starts '{python}' there, for PYSPARK_PYTHON is {python}" in told
     assert f"Set PYSPARK_PYTHON={sys.executable} before the SparkSession is made" in told
     assert lines == []
-    assert in_our_words("train", caught.value).exit_code == EXIT_CODE
+    assert as_ringlake_error("train", caught.value).exit_code == EXIT_CODE
 
 
 def test_a_python_with_the_drivers_packages_runs_ranks(

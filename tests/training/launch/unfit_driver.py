@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from conf.model import SparkConfig
 from pipelines.errors import RinglakeError
-from pipelines.run.failure import in_our_words
+from pipelines.run.failure import as_ringlake_error
 from pipelines.session import open_session
 from training.errors import TrainingError
 from training.launch import launch
@@ -38,7 +38,7 @@ def main() -> int:
         launch(int, 1, spark=spark, say=lambda line: print(line, file=sys.stderr))
     except TrainingError as error:
         said["launch"], said["kind"] = str(error), type(error).__name__
-        code = in_our_words("train", error).exit_code
+        code = as_ringlake_error("train", error).exit_code
     try:
         open_session(SparkConfig(), "a data stage")
     except RinglakeError as error:
