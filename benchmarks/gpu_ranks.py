@@ -21,11 +21,11 @@ def train_ours(job: TrainJob, warm_up: int) -> dict[str, Any]:
     Returns:
         Tokens a second, model FLOP a token, the peak of the device, the kernels, and facts of the training.
     """
-    from training import loop
+    from training import loop, step
 
     starts: list[float] = []
     found: dict[str, Any] = {}
-    stepper: Any = loop.Stepper
+    stepper: Any = step.Stepper
     original = stepper.step
     profiler: Any = None
     counted = job.config.steps - PROFILED_STEPS

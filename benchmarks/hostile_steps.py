@@ -24,12 +24,13 @@ from pipelines.clean.resources import Resources
 from pipelines.clean.rules import RULES, STEPS
 from pipelines.clean.stats import BatchStats
 from pipelines.clean.words import SPLITTERS, split
-from pipelines.dedup.minhash import MinHash, lowered, similarities
+from pipelines.dedup.minhash import MinHash, similarities
 from pipelines.files.record import FileFault
 from pipelines.ingest.readers import READERS
 from pipelines.repeats.units import excerpts_of, units_of, without
 from pipelines.text.characters import character_classes
 from pipelines.text.code_points import encode
+from pipelines.text.lowered import lowered
 from pipelines.text.repair import repair, repair_all
 from pipelines.text.shingles import ngram_hashes, text_hashes
 

@@ -120,7 +120,7 @@ def total_rate(rounds: Sequence[Sequence[float]]) -> float:
     Args:
         rounds: For each rank the tokens a second of each of its rounds.
     """
-    return statistics.median(sum(each) for each in zip(*rounds, strict=True))
+    return float(statistics.median(sum(each) for each in zip(*rounds, strict=True)))
 
 
 def tokens() -> Any:

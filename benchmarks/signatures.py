@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.dedup.minhash import MinHash, lowered
+from pipelines.dedup.minhash import MinHash
+from pipelines.text.lowered import lowered
 
 MAX_BYTES = 32_000_000
 

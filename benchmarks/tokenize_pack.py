@@ -179,7 +179,9 @@ def _passes(way: str, texts: list[str], at_once: int, content: str) -> list[floa
         ),
         "gigatoken": lambda low: fast.encode_batch(texts[low : low + at_once], parallel=False),
     }
-    call = calls.get(way, lambda low: encoder.encode(column.slice(low, at_once)))
+    if way not in calls:
+        calls[way] = lambda low: encoder.encode(column.slice(low, at_once))
+    call = calls[way]
     size, rates = sum(len(text.encode()) for text in texts) / 1e6, []
     for _ in range(NUM_PASSES):
         began = time.process_time()

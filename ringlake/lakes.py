@@ -58,7 +58,8 @@ class Table:
         self, columns: Sequence[str] | None = None, *, where: str | None = None, limit: int = 0
     ) -> pd.DataFrame:
         """The same rows as a pandas DataFrame."""
-        return self.to_arrow(columns, where=where, limit=limit).to_pandas()
+        frame: pd.DataFrame = self.to_arrow(columns, where=where, limit=limit).to_pandas()
+        return frame
 
     def to_batches(
         self, columns: Sequence[str] | None = None, *, where: str | None = None

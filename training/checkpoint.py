@@ -83,11 +83,12 @@ def save_checkpoint(folder: Folder, checkpoint: Checkpoint, keep: int) -> None:
     temporary.create()
     manifest = {}
     # One file after the other: only one is in memory a second time.
-    for name, serialize in (
+    files: tuple[tuple[str, Callable[[], bytes]], ...] = (
         (_MODEL, lambda: save_tensors(checkpoint.model)),
         (_OPTIMIZER, lambda: save_tensors(checkpoint.optimizer)),
         (STATE_FILE, lambda: json.dumps(checkpoint.state, indent=1).encode()),
-    ):
+    )
+    for name, serialize in files:
         content = serialize()
         temporary.write(name, content)
         manifest[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

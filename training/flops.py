@@ -27,7 +27,7 @@ def flops_per_token(model: Any, sequence_length: int) -> float:
     }
     weights = sum(parameter.numel() for parameter in model.parameters() if id(parameter) not in looked_up)
     config = model.config
-    layers = getattr(config, "num_hidden_layers", 0)
-    heads = getattr(config, "num_attention_heads", 0)
-    size = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0)
-    return 6.0 * weights + 12.0 * layers * heads * size * sequence_length
+    layers: int = getattr(config, "num_hidden_layers", 0)
+    heads: int = getattr(config, "num_attention_heads", 0)
+    size: int = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0)
+    return float(6 * weights + 12 * layers * heads * size * sequence_length)

@@ -85,7 +85,8 @@ def hash_ids(ids: npt.NDArray[np.int64]) -> int:
     equal random numbers.
     """
     values = finalise(ids.astype(np.uint64) + np.uint64(GOLDEN))
-    return int(np.sum(values, dtype=np.uint64)) % 2**_HASH_BITS
+    total = int(np.sum(values, dtype=np.uint64))
+    return total % (1 << _HASH_BITS)
 
 
 def combine_hashes(total: float) -> str:

@@ -140,7 +140,8 @@ def length_chart(lengths: tuple[Lengths, ...]) -> Markup:
             scale=alt.Scale(domain=list(colours), range=list(colours.values())),
         )
         chart = alt.Chart(rows).mark_bar(cornerRadiusEnd=1.5)
-        return chart.encode(x=x, y=y, color=colour).properties(width=width, height=220)
+        drawn: alt.TopLevelMixin = chart.encode(x=x, y=y, color=colour).properties(width=width, height=220)
+        return drawn
 
     middle = "; ".join(
         f"{item.table}: half between {display.size(item.quantiles[1])} and {display.size(item.quantiles[3])}"
@@ -233,7 +234,7 @@ def _power(number: int) -> str:
 
 
 def _styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
-    return (
+    styled: alt.TopLevelMixin = (
         chart.properties(
             background="transparent", padding=2, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
         )
@@ -254,3 +255,4 @@ def _styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
         .configure_axisX(grid=False)
         .configure_axisY(domain=False, ticks=False)
     )
+    return styled

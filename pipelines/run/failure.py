@@ -45,7 +45,7 @@ def explain(error: BaseException) -> str:
         worker = text.rsplit("Traceback (most recent call last)", 1)[1]
         matches = _PYTHON_ERROR.findall(worker)
         if matches:
-            return matches[0][:MAX_CHARS].strip()
+            return str(matches[0])[:MAX_CHARS].strip()
     causes = _CAUSE.findall(text)
     if causes:
         return str(causes[-1])[:MAX_CHARS].strip()

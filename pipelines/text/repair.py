@@ -98,7 +98,7 @@ def repair(text: str) -> tuple[str, int]:
 
     Example:
         >>> repair("cafe\u0301\r\n\r\n\r\n\r\nschÃ¶n \n")
-        ('café\n\n\nschön', 9)
+        ('café\n\n\nschön', 11)
     """
     repaired = _once(text)
     if repaired == text:

@@ -72,9 +72,10 @@ class Ddp(GroupStrategy):
         self.add_numbers(numbers)
         self.sent_bytes += ring_bytes(numbers, self.world_size)
 
-    def _sum(self, _state: None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+    def _sum(self, _state: None, bucket: Any) -> torch.futures.Future[torch.Tensor]:
         self._last_bucket_at = time.perf_counter()
         buffer = bucket.buffer()
         self.sent_bytes += ring_bytes(buffer, self.world_size)
         work = dist.all_reduce(buffer, async_op=True)
-        return work.get_future().then(lambda future: future.value()[0])
+        done: torch.futures.Future[torch.Tensor] = work.get_future().then(lambda future: future.value()[0])
+        return done

@@ -35,7 +35,7 @@ NEVER = timedelta(days=30)
 """Gloo's own timeout; who may wait how long is the strategies' business (StallGuard)."""
 
 
-class LauncherStore(dist.Store):
+class LauncherStore(dist.Store):  # type: ignore[name-defined] # torch exports it without saying so
     """The launcher's rendezvous as torch's key-value store.
 
     Args:

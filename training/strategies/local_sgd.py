@@ -138,7 +138,8 @@ class LocalSgd(Strategy):
         return torch.cat([parameter.detach().flatten() for parameter in self._parameters])
 
     def _split(self, flat: torch.Tensor) -> Sequence[torch.Tensor]:
-        return flat.split([parameter.numel() for parameter in self._parameters])
+        parts: Sequence[torch.Tensor] = flat.split([parameter.numel() for parameter in self._parameters])
+        return parts
 
     def _kinds(self) -> _Kinds:
         """This rank's own moments: parameter and name, the same list on all ranks."""

@@ -219,7 +219,8 @@ class ParameterServer(Strategy):
 
     def _receive_report(self, line: Line) -> torch.Tensor:
         answer = line.receive(torch.empty(self._num_numbers + NUM_FACTS, dtype=torch.float64))
-        numbers, facts = answer.split([self._num_numbers, NUM_FACTS])
+        parts: tuple[torch.Tensor, torch.Tensor] = answer.split([self._num_numbers, NUM_FACTS])
+        numbers, facts = parts
         if line is self._lines[0]:
             self._facts[:2] += facts[:2]
             self._facts[2:4] = torch.maximum(self._facts[2:4], facts[2:4])

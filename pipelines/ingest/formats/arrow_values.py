@@ -35,7 +35,8 @@ def column_values(column: pa.Array) -> list[Any]:
 def is_string(column: pa.DataType) -> bool:
     """Whether a type holds strings, in any of Arrow's layouts."""
     column = _plain_type(column)
-    return pa.types.is_string(column) or pa.types.is_large_string(column) or pa.types.is_string_view(column)
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_kind(column) for is_kind in kinds)
 
 
 def _plain_type(column: pa.DataType) -> pa.DataType:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from conf.data import IngestConfig
 from pipelines.files.decompress import too_large
@@ -92,7 +93,8 @@ def _trafilatura_extract() -> Callable[..., str | None]:
     import trafilatura
     from trafilatura import core
 
-    core.normalize_unicode = lambda string, unicodeform="NFC": nfc(string)
+    replaced: Any = core
+    replaced.normalize_unicode = lambda string, unicodeform="NFC": nfc(string)
     return trafilatura.extract
 
 

@@ -92,9 +92,10 @@ class _ParquetTable:
         # By place: a name with a dot may also be the path of a nested column.
         groups = list(range(self.file.metadata.num_row_groups))
         places = list(self.columns.values())
-        return self.file.reader.iter_batches(
+        batches: Iterator[pa.RecordBatch] = self.file.reader.iter_batches(
             self.batch_rows, row_groups=groups, column_indices=places, use_threads=False
         )
+        return batches
 
 
 def _open(stream: BinaryIO, config: IngestConfig) -> _ParquetTable:
