@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from training.checkpoint import Checkpoint, load_step
-from training.data.mixture import MixturePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
 from training.device import peak_tflops, reads_ahead
@@ -232,7 +231,7 @@ class _Trainer:
             "ring_bytes": self._stepper.ring_bytes,
             **self._strategy.metrics(),
         }
-        if isinstance(self._job.plan, MixturePlan):
+        if self._job.plan.num_tables > 1:
             after, before = (self._job.plan.count_by_table(totals.step - back) for back in (0, 1))
             line["planned_by_table"] = [new - old for new, old in zip(after, before, strict=True)]
         if self._peak is not None:
@@ -341,7 +340,7 @@ def _is_place(name: str) -> bool:
 def _describe_bad_step(what: str, value: float, step: int, job: TrainJob) -> str:
     ids = np.concatenate(job.plan.batch(step))
     places = f"in {ids.tolist()}"
-    if isinstance(job.plan, MixturePlan):
+    if job.plan.num_tables > 1:
         places = ", ".join(
             f"in {own.tolist()} of {job.source[table_key('table', number)]}"
             for number, own in enumerate(job.plan.by_table(ids))

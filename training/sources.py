@@ -42,10 +42,7 @@ class Sources:
 
     def account(self, steps: int) -> list[dict[str, Any]]:
         """What the plan takes of each table in so many steps, as JSON values."""
-        plan = self.plan
-        counts = (
-            plan.count_by_table(steps) if isinstance(plan, MixturePlan) else (plan.count_sequences(steps),)
-        )
+        counts = self.plan.count_by_table(steps)
         return [
             {
                 "table": snapshot.table,

@@ -15,7 +15,6 @@ from training.checks import check_pretrained, check_tokenizer
 from training.content import start_content
 from training.data.footers import Spread
 from training.data.layout import read_layout
-from training.data.mixture import MixturePlan
 from training.data.snapshot import Snapshot
 from training.errors import RankFailedError
 from training.identity import check_newest
@@ -285,12 +284,11 @@ def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
 
 
 def _describe_mixture(sources: Sources, say: Say) -> None:
-    if not isinstance(sources.plan, MixturePlan):
+    if sources.plan.num_tables == 1:
         return
-    total = sum(sources.plan.ratio)
-    for snapshot, part in zip(sources.snapshots, sources.plan.ratio, strict=True):
+    for snapshot, share in zip(sources.snapshots, sources.plan.shares, strict=True):
         say(
-            f"train: {part / total:.1%} of each batch from {snapshot.table} version {snapshot.version} "
+            f"train: {share:.1%} of each batch from {snapshot.table} version {snapshot.version} "
             f"({snapshot.num_sequences:,} sequences)"
         )
 
