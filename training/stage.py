@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -335,17 +334,17 @@ def _run(
     except RankFailedError as error:
         if not strategy.num_servers:
             raise
-        raise RankFailedError(name_server(str(error), num_ranks)) from None
+        raise name_server(error, num_ranks) from None
 
 
-def name_server(message: str, num_ranks: int) -> str:
-    """The message of a failed launch, with a line if the process that failed was a parameter server."""
-    found = re.match(r"rank (\d+) of ", message)
-    if found is None or int(found[1]) < num_ranks:
-        return message
-    return (
-        f"{message}\nrank {found[1]} was parameter server {int(found[1]) - num_ranks}; what it held is lost, "
-        f"but the last checkpoint has all of it: the same command goes on from there"
+def name_server(error: RankFailedError, num_ranks: int) -> RankFailedError:
+    """The error of a failed launch, with a line if the process that failed was a parameter server."""
+    rank = error.cause.rank
+    if rank < num_ranks:
+        return error
+    return error.noting(
+        f"rank {rank} was parameter server {rank - num_ranks}; what it held is lost, but the last checkpoint "
+        f"has all of it: the same command goes on from there"
     )
 
 

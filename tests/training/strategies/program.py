@@ -137,7 +137,7 @@ def run(
             on_event=lambda rank, event: lines.append(f"{rank} {event}"),
         )
     except RankFailedError as error:
-        raise RankFailedError(name_server(str(error), ranks)) from None
+        raise name_server(error, ranks) from None
     finally:
         (folder / "output.txt").write_text("\n".join(lines))
     return values[0]
