@@ -48,9 +48,9 @@ def test_two_ranks_train_as_one_and_every_table_is_accounted_for(
 ) -> None:
     result = place.run(spark, config_of(num_ranks=2))
     assert result.sequences_used == result.sequences_planned == 160
-    assert [table["sequences"] for table in result.tables] == [80, 40, 40]
-    assert [table["passes"] for table in result.tables] == [80 / NUM_TRAIN, 1, 40 / 23]
-    assert [table["table"] for table in result.tables] == [
+    assert [table.sequences for table in result.tables] == [80, 40, 40]
+    assert [table.passes for table in result.tables] == [80 / NUM_TRAIN, 1, 40 / 23]
+    assert [table.table for table in result.tables] == [
         place.train.table,
         *(one.table for one in place.mixed),
     ]
