@@ -45,17 +45,17 @@ def train_ours(job: TrainJob, warm_up: int) -> dict[str, Any]:
 
     stepper.step = stepping
     try:
-        facts = loop.train_rank(job)
+        trained = loop.train_rank(job)
     finally:
         stepper.step = original
     seconds = starts[counted] - starts[warm_up]
-    tokens = facts["tokens"] / facts["step"] * (counted - warm_up)
+    tokens = trained.totals.tokens / trained.totals.step * (counted - warm_up)
     return {
         **found,
         "tokens_per_second": tokens / seconds,
-        "loss": facts["loss"],
-        "parameters": facts["parameters"],
-        "data_wait_share": facts["wait_seconds"] / facts["seconds"],
+        "loss": trained.totals.loss,
+        "parameters": trained.parameters,
+        "data_wait_share": trained.totals.wait_seconds / trained.totals.seconds,
         **_device(),
     }
 

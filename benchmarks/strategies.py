@@ -124,7 +124,8 @@ def _train(config: TrainConfig, model_config: ModelConfig) -> dict[str, Any]:
     from training.strategies import is_server, make_strategy, serve
 
     if is_server(config.strategy):
-        return serve(config)
+        serve(config)
+        return {}
     strategy = make_strategy(config.strategy)
     model = build_model(
         model_config, vocab_size=VOCAB_SIZE, sequence_length=LENGTH, end_id=0, seed=config.seed

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from ringlake.jobs import StageRun, run
     from ringlake.lakes import Lake, Table, open_lake
     from ringlake.sequences import Sequences
-    from training.errors import TrainingError
+    from training.errors import RankFailedError, TrainingError
+    from training.failures import RankFailure
     from training.launch import (
         Elastic,
         HorovodRunner,
@@ -49,6 +50,8 @@ _PLACES = {
     "Elastic": "training.launch",
     "HorovodRunner": "training.launch",
     "Lake": "ringlake.lakes",
+    "RankFailedError": "training.errors",
+    "RankFailure": "training.failures",
     "RankInfo": "training.launch",
     "RinglakeError": "pipelines.errors",
     "Sequences": "ringlake.sequences",
@@ -71,6 +74,8 @@ __all__ = [
     "HorovodRunner",
     "Lake",
     "NameClashError",
+    "RankFailedError",
+    "RankFailure",
     "RankInfo",
     "RinglakeError",
     "Sequences",

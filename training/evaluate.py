@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from training.job import EvaluateJob
 from training.launch.events import emit
 from training.loss import IGNORED, shift_targets, sum_nats
 from training.model import load_model
+from training.outcome import Score
 from training.precision import autocast
 from training.storage import Folder
 from training.strategies import Strategy, make_strategy
@@ -27,36 +26,6 @@ from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengt
 
 PROGRESS_BATCHES = 10
 """Batches of rank 0 between two lines of progress."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """A model's score.
-
-    Attributes:
-        nats: Sum of -ln p over all targets.
-        num_targets: Predicted tokens: positions 1 to num_tokens - 1 of each sequence, from those before.
-        num_bytes: UTF-8 bytes that they stand for; special tokens stand for none. 0 if not asked for.
-        num_sequences: Sequences that were scored.
-    """
-
-    nats: float
-    num_targets: int
-    num_bytes: int
-    num_sequences: int
-
-    @property
-    def loss(self) -> float | None:
-        """Mean nats a target; None where there is no target: each sequence is a single token."""
-        return self.nats / self.num_targets if self.num_targets else None
-
-    @property
-    def bits_per_byte(self) -> float | None:
-        """Bits needed for each byte of the predicted text (Gao et al., arXiv 2101.00027, section 3.1).
-
-        None where the targets stand for no text: there is none, or all are special tokens.
-        """
-        return self.nats / math.log(2) / self.num_bytes if self.num_bytes else None
 
 
 def score(

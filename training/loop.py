@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from training.checkpoint import Checkpoint, load_step
-from training.data.mixture import MixturePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
 from training.device import peak_tflops, reads_ahead
@@ -25,6 +24,7 @@ from training.job import TrainJob
 from training.launch.events import emit
 from training.model import build_model, check_uses_all, count_parameters, speed_up
 from training.optim import make_optimizer
+from training.outcome import Served, Trained
 from training.outputs import Outputs, Pace
 from training.precision import LossScale
 from training.progress import loss_text
@@ -50,18 +50,25 @@ _NOTHING_TO_VALIDATE = (
 )
 
 
-def train_rank(job: TrainJob) -> dict[str, Any]:
-    """Train on this rank; the launcher runs it on every rank at the same time.
+def take_part(job: TrainJob) -> Trained | Served:
+    """Train or, as the last processes of a parameter server's launch do, serve.
 
-    Returns:
-        Facts of the training (JSON values), equal on all ranks up to times.
+    The launcher runs it in every process at the same time.
+
+    Raises:
+        TrainingError: As `train_rank` does.
+        PeerLostError: A process is gone that the others cannot go on without.
+    """
+    return serve(job.config) if is_server(job.config.strategy) else train_rank(job)
+
+
+def train_rank(job: TrainJob) -> Trained:
+    """Train on this rank, at the same time as all others do.
 
     Raises:
         TrainingError: The loss or the gradient is not finite, or a checkpoint could not be written.
         DataError: Data, model or checkpoint do not fit.
     """
-    if is_server(job.config.strategy):
-        return serve(job.config)
     return _Trainer(job).run()
 
 
@@ -119,7 +126,7 @@ class _Trainer:
         self._said_nothing_to_validate = False
         self._byte_lengths = _byte_lengths(job.tokenizer_dir)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Trained:
         """The steps that are left, then the model folder."""
         is_done = self._start >= self._config.steps or self._state.steering.stopped
         if self._start and self._leads:
@@ -135,7 +142,7 @@ class _Trainer:
         if self._leads:
             self._export()
         self._strategy.close()
-        return self._facts()
+        return self._outcome()
 
     def _train(self) -> None:
         config, plan = self._config, self._job.plan
@@ -232,7 +239,7 @@ class _Trainer:
             "ring_bytes": self._stepper.ring_bytes,
             **self._strategy.metrics(),
         }
-        if isinstance(self._job.plan, MixturePlan):
+        if self._job.plan.num_tables > 1:
             after, before = (self._job.plan.count_by_table(totals.step - back) for back in (0, 1))
             line["planned_by_table"] = [new - old for new, old in zip(after, before, strict=True)]
         if self._peak is not None:
@@ -295,18 +302,18 @@ class _Trainer:
                 f"the model from the last weights, and trains no step again"
             ) from error
 
-    def _facts(self) -> dict[str, Any]:
+    def _outcome(self) -> Trained:
         steering = self._state.steering
-        return {
-            **asdict(self._state.totals),
-            "best_validation_loss": steering.best_loss,
-            "best_step": steering.best_step,
-            "stopped_early": steering.stopped,
-            "parameters": count_parameters(self._model),
-            "flops_per_token": self._flops,
-            "resumed_from": self._start,
-            "num_ranks": self._strategy.world_size,
-        }
+        return Trained(
+            totals=replace(self._state.totals),
+            best_validation_loss=steering.best_loss,
+            best_step=steering.best_step,
+            stopped_early=steering.stopped,
+            parameters=count_parameters(self._model),
+            flops_per_token=self._flops,
+            resumed_from=self._start,
+            num_ranks=self._strategy.world_size,
+        )
 
     def _card(self, step: int) -> dict[str, Any]:
         totals, steering = self._state.totals, self._state.steering
@@ -341,7 +348,7 @@ def _is_place(name: str) -> bool:
 def _describe_bad_step(what: str, value: float, step: int, job: TrainJob) -> str:
     ids = np.concatenate(job.plan.batch(step))
     places = f"in {ids.tolist()}"
-    if isinstance(job.plan, MixturePlan):
+    if job.plan.num_tables > 1:
         places = ", ".join(
             f"in {own.tolist()} of {job.source[table_key('table', number)]}"
             for number, own in enumerate(job.plan.by_table(ids))

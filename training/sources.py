@@ -23,6 +23,25 @@ _SHARED = ("sequence_length", "vocab_size", "tokenizer_hash", "token_bytes")
 
 
 @dataclass(frozen=True)
+class TableUse:
+    """What a training takes of one table.
+
+    Attributes:
+        table: Its path or URL.
+        version: Its version.
+        weight: Its share as `train.mixture` has it.
+        sequences: Sequences that the plan takes of it.
+        passes: Those over the sequences that it has.
+    """
+
+    table: str
+    version: int
+    weight: float
+    sequences: int
+    passes: float
+
+
+@dataclass(frozen=True)
 class Sources:
     """What a training reads.
 
@@ -40,20 +59,11 @@ class Sources:
     weights: tuple[float, ...]
     identity: dict[str, Any]
 
-    def account(self, steps: int) -> list[dict[str, Any]]:
-        """What the plan takes of each table in so many steps, as JSON values."""
-        plan = self.plan
-        counts = (
-            plan.count_by_table(steps) if isinstance(plan, MixturePlan) else (plan.count_sequences(steps),)
-        )
+    def account(self, steps: int) -> list[TableUse]:
+        """What the plan takes of each table in so many steps."""
+        counts = self.plan.count_by_table(steps)
         return [
-            {
-                "table": snapshot.table,
-                "version": snapshot.version,
-                "weight": weight,
-                "sequences": count,
-                "passes": count / snapshot.num_sequences,
-            }
+            TableUse(snapshot.table, snapshot.version, weight, count, count / snapshot.num_sequences)
             for snapshot, weight, count in zip(self.snapshots, self.weights, counts, strict=True)
         ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +14,6 @@ from training.checks import check_pretrained, check_tokenizer
 from training.content import start_content
 from training.data.footers import Spread
 from training.data.layout import read_layout
-from training.data.mixture import MixturePlan
 from training.data.snapshot import Snapshot
 from training.errors import RankFailedError
 from training.identity import check_newest
@@ -23,8 +21,9 @@ from training.job import EvaluateJob, TrainJob
 from training.launch import Elastic, launch
 from training.launch.slots import count_slots
 from training.metrics import METRICS_FILE
+from training.outcome import Score, Served, Trained
 from training.progress import Progress, duration, loss_text
-from training.sources import Sources, check_same, open_sources
+from training.sources import Sources, TableUse, check_same, open_sources
 from training.storage import Folder
 
 DEFAULT_RANKS = 2
@@ -59,8 +58,7 @@ class TrainResult:
         metrics: The log, one JSON line a step.
         sequences_lost: Planned sequences that were left out because a rank died that the others can go on
             without.
-        tables: Of each table, the run's own first: `table`, `version`, `weight`, and what the plan took of
-            it, `sequences` and `passes`.
+        tables: What the plan took of each table, the run's own first.
     """
 
     steps: int
@@ -83,32 +81,11 @@ class TrainResult:
     num_ranks: int
     metrics: str
     sequences_lost: int = 0
-    tables: list[dict[str, Any]] = field(default_factory=list)
+    tables: list[TableUse] = field(default_factory=list)
 
     def details(self) -> dict[str, Any]:
         """All of it as JSON values."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A model's score on the validation split.
-
-    Attributes:
-        nats: Sum of -ln p over all targets.
-        num_targets: Predicted tokens: positions 1 to num_tokens - 1 of each sequence, from those before.
-        num_bytes: UTF-8 bytes that they stand for; special tokens stand for none.
-        num_sequences: Sequences that were scored.
-        loss: nats / num_targets; None without targets.
-        bits_per_byte: nats / ln 2 / num_bytes; None where the targets stand for no text.
-    """
-
-    nats: float
-    num_targets: int
-    num_bytes: int
-    num_sequences: int
-    loss: float | None
-    bits_per_byte: float | None
 
 
 def train_model(
@@ -170,35 +147,35 @@ def train_model(
         f"tokens on {_describe_ranks(num_ranks, elastic)}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {sources.layout.num_sequences:,} sequences"
     )
-    values = _run(spark, _train_rank, job, config, num_ranks, elastic, "train", say, config.strategy)
-    facts = values[0]
-    seconds = facts["seconds"]
+    values = _run(spark, _take_part, job, config, num_ranks, elastic, "train", say, config.strategy)
+    trained: Trained = values[0]
+    totals = trained.totals
     result = TrainResult(
-        steps=facts["step"],
-        sequences_planned=plan.count_sequences(facts["step"]),
-        sequences_used=facts["sequences"],
-        tokens=facts["tokens"],
-        loss=_number(facts["loss"]),
-        validation_loss=_number(facts["validation_loss"]),
-        best_validation_loss=_number(facts["best_validation_loss"]),
-        best_step=facts["best_step"],
-        stopped_early=facts["stopped_early"],
-        parameters=facts["parameters"],
-        seconds=seconds,
-        tokens_per_second=facts["tokens"] / seconds,
-        data_wait_share=facts["wait_seconds"] / seconds,
-        communication_share=facts["communication_seconds"] / seconds,
-        tflops=facts["tokens"] * facts["flops_per_token"] / seconds / 1e12,
-        epochs=facts["step"] / plan.steps_per_epoch,
-        resumed_from=facts["resumed_from"],
-        num_ranks=len(values) - config.strategy.num_servers,
+        steps=totals.step,
+        sequences_planned=plan.count_sequences(totals.step),
+        sequences_used=totals.sequences,
+        tokens=totals.tokens,
+        loss=_number(totals.loss),
+        validation_loss=_number(totals.validation_loss),
+        best_validation_loss=_number(trained.best_validation_loss),
+        best_step=trained.best_step,
+        stopped_early=trained.stopped_early,
+        parameters=trained.parameters,
+        seconds=totals.seconds,
+        tokens_per_second=totals.tokens / totals.seconds,
+        data_wait_share=totals.wait_seconds / totals.seconds,
+        communication_share=totals.communication_seconds / totals.seconds,
+        tflops=totals.tokens * trained.flops_per_token / totals.seconds / 1e12,
+        epochs=totals.step / plan.steps_per_epoch,
+        resumed_from=trained.resumed_from,
+        num_ranks=trained.num_ranks,
         metrics=f"{checkpoint_dir}/{METRICS_FILE}",
-        sequences_lost=facts["lost"],
-        tables=sources.account(facts["step"]),
+        sequences_lost=totals.lost,
+        tables=sources.account(totals.step),
     )
     say(
-        f"train: {result.steps:,} steps in {duration(seconds)}, {result.parameters:,} parameters, loss "
-        f"{loss_text(result.loss)}, validation loss {loss_text(result.validation_loss)}, "
+        f"train: {result.steps:,} steps in {duration(result.seconds)}, {result.parameters:,} parameters, "
+        f"loss {loss_text(result.loss)}, validation loss {loss_text(result.validation_loss)}, "
         f"{result.tokens_per_second:,.0f} tokens/s, waiting for data {result.data_wait_share:.1%}"
     )
     return result
@@ -211,7 +188,7 @@ def evaluate_model(
     validation: Snapshot,
     model_dir: str | Path,
     say: Say,
-) -> Evaluation:
+) -> Score:
     """Score a model folder on the whole validation split.
 
     Args:
@@ -232,7 +209,7 @@ def evaluate_model(
             f"evaluate: {validation.table} version {validation.version} has no validation sequences, so "
             f"there is nothing to score; raise dedup.validation_fraction"
         )
-        return Evaluation(0.0, 0, 0, 0, loss=None, bits_per_byte=None)
+        return Score(0.0, 0, 0, 0)
     check_tokenizer(model_dir, validation, "evaluate a model that was trained on these tokens, or train anew")
     num_ranks = choose_ranks(spark, train, say)
     job = EvaluateJob(
@@ -242,14 +219,14 @@ def evaluate_model(
         batch_size=config.batch_size,
     )
     elastic = _elastic(train, None)
-    score = _run(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]
+    score: Score = _run(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]
     if score.bits_per_byte is None:
         say(
             f"evaluate: the {score.num_targets} targets of the {score.num_sequences} validation sequences of "
             f"{validation.table} version {validation.version} stand for no text, so there are no bits per "
             f"byte{'' if score.num_targets else ' and no loss'}; raise dedup.validation_fraction"
         )
-    return Evaluation(**asdict(score), loss=score.loss, bits_per_byte=score.bits_per_byte)
+    return score
 
 
 def over_tasks(spark: Any) -> Spread:
@@ -285,12 +262,11 @@ def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
 
 
 def _describe_mixture(sources: Sources, say: Say) -> None:
-    if not isinstance(sources.plan, MixturePlan):
+    if sources.plan.num_tables == 1:
         return
-    total = sum(sources.plan.ratio)
-    for snapshot, part in zip(sources.snapshots, sources.plan.ratio, strict=True):
+    for snapshot, share in zip(sources.snapshots, sources.plan.shares, strict=True):
         say(
-            f"train: {part / total:.1%} of each batch from {snapshot.table} version {snapshot.version} "
+            f"train: {share:.1%} of each batch from {snapshot.table} version {snapshot.version} "
             f"({snapshot.num_sequences:,} sequences)"
         )
 
@@ -337,17 +313,17 @@ def _run(
     except RankFailedError as error:
         if not strategy.num_servers:
             raise
-        raise RankFailedError(name_server(str(error), num_ranks)) from None
+        raise name_server(error, num_ranks) from None
 
 
-def name_server(message: str, num_ranks: int) -> str:
-    """The message of a failed launch, with a line if the process that failed was a parameter server."""
-    found = re.match(r"rank (\d+) of ", message)
-    if found is None or int(found[1]) < num_ranks:
-        return message
-    return (
-        f"{message}\nrank {found[1]} was parameter server {int(found[1]) - num_ranks}; what it held is lost, "
-        f"but the last checkpoint has all of it: the same command goes on from there"
+def name_server(error: RankFailedError, num_ranks: int) -> RankFailedError:
+    """The error of a failed launch, with a line if the process that failed was a parameter server."""
+    rank = error.cause.rank
+    if rank < num_ranks:
+        return error
+    return error.noting(
+        f"rank {rank} was parameter server {rank - num_ranks}; what it held is lost, but the last checkpoint "
+        f"has all of it: the same command goes on from there"
     )
 
 
@@ -356,14 +332,14 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _train_rank(job: TrainJob) -> dict[str, Any]:
+def _take_part(job: TrainJob) -> Trained | Served:
     # Imported on the rank: the driver needs neither torch nor transformers.
-    from training.loop import train_rank
+    from training.loop import take_part
 
-    return train_rank(job)
+    return take_part(job)
 
 
-def _evaluate_rank(job: EvaluateJob) -> Any:
+def _evaluate_rank(job: EvaluateJob) -> Score:
     from training.evaluate import evaluate_rank
 
     return evaluate_rank(job)

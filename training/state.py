@@ -13,6 +13,7 @@ from training.checkpoint import Checkpoint, load_latest
 from training.errors import DataError
 from training.identity import MADE_BY, checkpoint_place, refuse_other
 from training.optim import load_optimizer_tensors, named_parameters, optimizer_tensors
+from training.outcome import Totals
 from training.precision import LossScale
 from training.steering import Steering
 from training.storage import Folder
@@ -20,33 +21,6 @@ from training.strategies import Strategy
 from training.version import training_code
 
 _Part = TypeVar("_Part")
-
-
-@dataclass
-class Totals:
-    """Running totals of a training, over all its restarts.
-
-    Attributes:
-        step: Optimizer steps done.
-        sequences: Sequences that went into them.
-        lost: Sequences of them that were left out because a rank died that the others could go on without.
-        tokens: Tokens in those, padding excluded.
-        seconds: Time the steps took.
-        wait_seconds: Mean time a rank waited for data in them.
-        communication_seconds: Time rank 0 spent with the other ranks, waiting included, in those steps.
-        loss: Loss of the last step that had a target, nats a target; NaN before the first.
-        validation_loss: The last validation loss; NaN before the first.
-    """
-
-    step: int = 0
-    sequences: int = 0
-    lost: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    wait_seconds: float = 0.0
-    communication_seconds: float = 0.0
-    loss: float = float("nan")
-    validation_loss: float = float("nan")
 
 
 @dataclass

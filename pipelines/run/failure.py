@@ -15,7 +15,7 @@ from pipelines.errors import (
     StageFailedError,
 )
 from pipelines.run.shortage import SparkFacts, shortage
-from training.errors import DataError, NotEnoughSlotsError, TrainingError, WorkerPythonError
+from training.errors import DataError, NotEnoughSlotsError, RankFailedError, TrainingError, WorkerPythonError
 
 MAX_CHARS = 2000
 
@@ -91,8 +91,12 @@ def may_pass(error: BaseException) -> bool:
     """
     text = _whole_text(error)
     if isinstance(error, TrainingError):
-        # Of a rank's failure the first line tells the cause; its traceback tells the effects as well.
+        # The first line tells the cause; what follows tells the effects as well.
         text = str(error).partition("\n")[0]
+    if isinstance(error, RankFailedError):
+        if error.cause.kind in ("lost", "collective"):
+            return True
+        text = error.cause.summary
     return _PASSES.search(text) is not None
 
 

@@ -5,7 +5,8 @@ import pytest
 from pipelines.run.console import printable
 from pipelines.run.failure import as_ringlake_error, explain
 from pipelines.run.shortage import SparkFacts
-from training.errors import TrainingError
+from training.errors import RankFailedError, TrainingError
+from training.failures import Kind, RankFailure, describe_exit
 
 
 def test_a_plain_error_keeps_kind_and_message() -> None:
@@ -73,3 +74,27 @@ def test_only_what_may_pass_is_called_worth_a_retry() -> None:
     assert as_ringlake_error("clean", RuntimeError("ExecutorLostFailure (executor 3 exited)")).exit_code == 5
     assert as_ringlake_error("clean", ValueError("row 7 is longer than 10")).exit_code == 7
     assert as_ringlake_error("train", TrainingError("the loss of step 3 is nan")).exit_code == 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "summary", "exit_code"),
+    [
+        ("lost", "its Spark task has not reported within 60 s of the first", 5),
+        ("collective", "waited more than 60 s for the other ranks in the sum", 5),
+        ("exit", describe_exit(-9), 5),
+        ("exit", describe_exit(7), 7),
+        ("exception", "ConnectionResetError: by peer", 5),
+        ("exception", "ValueError: row 7 is longer than 10", 7),
+    ],
+)
+def test_what_a_rank_failed_of_says_whether_it_is_worth_a_retry(
+    kind: Kind, summary: str, exit_code: int
+) -> None:
+    # Neither the host's name nor what other ranks met is the cause.
+    failures = [
+        RankFailure(1, "lost-and-gone.example", kind, summary),
+        RankFailure(0, "a", "collective", "HorovodInternalError: Connection reset by peer"),
+    ]
+    told = as_ringlake_error("train", RankFailedError(failures, 2))
+    assert told.exit_code == exit_code
+    assert str(told).startswith(f"train failed: rank 1 of 2 on host lost-and-gone.example failed: {summary}")

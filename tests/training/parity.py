@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def main(folder: Path) -> None:
             score = evaluate_model(
                 spark, EvaluateConfig(batch_size=4), config, validation, place / "model", lines.append
             )
-            results[name]["score"] = score.__dict__
+            means = {"loss": score.loss, "bits_per_byte": score.bits_per_byte}
+            results[name]["score"] = asdict(score) | means
     spark.stop()
     (folder / "results.json").write_text(json.dumps(results))
 

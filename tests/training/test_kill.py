@@ -90,9 +90,9 @@ def test_killed_at_random_steps_with_other_ranks_it_is_the_undisturbed_training(
         folder.mkdir()
         run = watched(job, folder, attempt.kill_at, draw.randrange(attempt.num_ranks))
         if attempt.kill_at is None:
-            facts = launch(run, attempt.num_ranks, spark=spark, threads_per_rank=1)[0]
-            assert facts["step"] == 20
-            assert facts["resumed_from"] <= reached
+            trained = launch(run, attempt.num_ranks, spark=spark, threads_per_rank=1)[0]
+            assert trained.totals.step == 20
+            assert trained.resumed_from <= reached
         else:
             with pytest.raises(RankFailedError, match="SIGKILL"):
                 launch(run, attempt.num_ranks, spark=spark, threads_per_rank=1)
@@ -108,4 +108,4 @@ def test_killed_at_random_steps_with_other_ranks_it_is_the_undisturbed_training(
     assert [line["ids_hash"] for line in found] == [curve[step]["ids_hash"] for step in range(1, 21)]
     losses = [curve[step]["loss"] for step in range(1, 21)]
     assert [line["loss"] for line in found] == pytest.approx(losses, rel=1e-4)
-    assert facts["sequences"] == job.plan.count_sequences(20)
+    assert trained.totals.sequences == job.plan.count_sequences(20)

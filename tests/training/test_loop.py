@@ -25,6 +25,7 @@ from training.job import EvaluateJob, TrainJob
 from training.loop import train_rank
 from training.metrics import combine_hashes, hash_ids, read_metrics
 from training.model import build_model, load_model
+from training.outcome import Trained
 from training.storage import Folder
 from training.strategies.single import Single
 from training.tokens import token_byte_lengths
@@ -35,14 +36,14 @@ def metrics(job: TrainJob) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainJob, dict[str, Any]]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainJob, Trained]:
     """An undisturbed training."""
     job = make_job(tmp_path_factory.mktemp("finished"))
     return job, train_rank(job)
 
 
-def test_the_log_has_every_step_with_the_batch_of_the_plan(finished: tuple[TrainJob, dict[str, Any]]) -> None:
-    job, facts = finished
+def test_the_log_has_every_step_with_the_batch_of_the_plan(finished: tuple[TrainJob, Trained]) -> None:
+    job, trained = finished
     lines = metrics(job)
     assert [line["step"] for line in lines] == list(range(1, 21))
     for line in lines:
@@ -51,29 +52,29 @@ def test_the_log_has_every_step_with_the_batch_of_the_plan(finished: tuple[Train
         assert line["sequences"] == len(ids)
         padding = (LENGTH - 5) * int(NUM_TRAIN - 1 in ids)
         assert line["tokens"] == len(ids) * LENGTH - padding
-    assert sum(line["sequences"] for line in lines) == facts["sequences"] == 2 * NUM_TRAIN
+    assert sum(line["sequences"] for line in lines) == trained.totals.sequences == 2 * NUM_TRAIN
     assert {"step", "epoch", "loss", "lr", "grad_norm", "tokens_per_second", "data_wait_share"} <= set(
         lines[0]
     )
     assert [line["step"] for line in lines if "validation_loss" in line] == [10, 20]
-    assert lines[-1]["validation_loss"] == facts["validation_loss"]
+    assert lines[-1]["validation_loss"] == trained.totals.validation_loss
 
 
 def test_the_log_says_where_the_time_went_and_what_the_model_computed(
-    finished: tuple[TrainJob, dict[str, Any]],
+    finished: tuple[TrainJob, Trained],
 ) -> None:
-    job, facts = finished
+    job, trained = finished
     check_times(metrics(job))
     for line in metrics(job):
         assert line["communication_seconds"] == line["ring_bytes"] == 0
         assert line["tokens_per_second"] == pytest.approx(line["tokens"] / line["seconds"])
         assert line["tokens_per_second_per_rank"] == line["tokens_per_second"]
-        assert line["tflops"] == pytest.approx(line["tokens_per_second"] * facts["flops_per_token"] / 1e12)
+        assert line["tflops"] == pytest.approx(line["tokens_per_second"] * trained.flops_per_token / 1e12)
         assert line["memory_bytes"] > 2**20
         assert not {"mfu", "loss_scale"} & set(line)
 
 
-def test_validation_has_bits_per_byte(finished: tuple[TrainJob, dict[str, Any]]) -> None:
+def test_validation_has_bits_per_byte(finished: tuple[TrainJob, Trained]) -> None:
     job, _ = finished
     lengths = token_byte_lengths(Path(job.tokenizer_dir) / "tokenizer.json")
     model, count = load_model(job.model_dir), job.config.validate_sequences
@@ -90,7 +91,7 @@ def test_the_share_of_the_devices_peak_is_the_operations_over_it(tmp_path: Path)
         assert line["mfu"] == pytest.approx(line["tflops"] / 0.5)
 
 
-def test_the_model_learns(finished: tuple[TrainJob, dict[str, Any]]) -> None:
+def test_the_model_learns(finished: tuple[TrainJob, Trained]) -> None:
     lines = metrics(finished[0])
     assert lines[0]["loss"] == pytest.approx(math.log(VOCAB_SIZE), abs=0.1)
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.15
@@ -135,7 +136,7 @@ class PlainTorch:
 
 
 def test_micro_batches_padding_and_small_batches_equal_plain_torch(
-    finished: tuple[TrainJob, dict[str, Any]],
+    finished: tuple[TrainJob, Trained],
 ) -> None:
     job, _ = finished
     plain = PlainTorch(job)
@@ -145,9 +146,9 @@ def test_micro_batches_padding_and_small_batches_equal_plain_torch(
 
 
 def test_a_resume_from_any_checkpoint_gives_the_same_curve_and_model(
-    finished: tuple[TrainJob, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[TrainJob, Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undisturbed, facts = finished
+    undisturbed, trained = finished
     job = replace(undisturbed, checkpoint_dir=str(tmp_path / "c"), model_dir=str(tmp_path / "m"))
 
     class Crash(Exception):
@@ -176,35 +177,32 @@ def test_a_resume_from_any_checkpoint_gives_the_same_curve_and_model(
     newest.write_bytes(newest.read_bytes()[:-3])
     monkeypatch.setattr(loop.Stepper, "step", original)
     resumed = train_rank(job)
-    assert resumed["resumed_from"] == 12
+    assert resumed.resumed_from == 12
     names = ("step", "epoch", "loss", "lr", "grad_norm", "ids_hash", "sequences", "tokens")
     assert [[line[name] for name in names] for line in metrics(job)] == [
         [line[name] for name in names] for line in metrics(undisturbed)
     ]
-    assert {name: resumed[name] for name in ("sequences", "tokens", "validation_loss")} == {
-        name: facts[name] for name in ("sequences", "tokens", "validation_loss")
-    }
+    for name in ("sequences", "tokens", "validation_loss"):
+        assert getattr(resumed.totals, name) == getattr(trained.totals, name)
     weights = [
         Path(folder, "model.safetensors").read_bytes() for folder in (job.model_dir, undisturbed.model_dir)
     ]
     assert weights[0] == weights[1]
 
 
-def test_a_finished_training_is_not_done_again(
-    finished: tuple[TrainJob, dict[str, Any]], tmp_path: Path
-) -> None:
-    job, facts = finished
+def test_a_finished_training_is_not_done_again(finished: tuple[TrainJob, Trained], tmp_path: Path) -> None:
+    job, trained = finished
     before = metrics(job)
     again = train_rank(replace(job, model_dir=str(tmp_path / "again")))
-    assert (again["step"], again["resumed_from"], again["loss"]) == (20, 20, facts["loss"])
+    assert (again.totals.step, again.resumed_from, again.totals.loss) == (20, 20, trained.totals.loss)
     assert metrics(job) == before
     assert (tmp_path / "again" / "model.safetensors").is_file()
 
 
-def test_how_it_is_computed_may_change_but_not_what(finished: tuple[TrainJob, dict[str, Any]]) -> None:
+def test_how_it_is_computed_may_change_but_not_what(finished: tuple[TrainJob, Trained]) -> None:
     job, _ = finished
     changed = replace(job, config=job.config.model_copy(update={"micro_batch_size": 8, "log_every": 7}))
-    assert train_rank(changed)["resumed_from"] == 20
+    assert train_rank(changed).resumed_from == 20
     for other, words in (
         (
             replace(job, config=job.config.model_copy(update={"learning_rate": 5e-3})),
@@ -233,13 +231,13 @@ def test_a_loss_or_gradient_that_is_not_finite_stops_with_the_batchs_ids(
 
 
 def test_the_model_folder_opens_with_the_auto_classes_and_generates(
-    finished: tuple[TrainJob, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    finished: tuple[TrainJob, Trained], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, facts = finished
+    job, trained = finished
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     model = AutoModelForCausalLM.from_pretrained(job.model_dir)
     tokenizer = AutoTokenizer.from_pretrained(job.model_dir)
-    assert sum(p.numel() for p in model.parameters()) == facts["parameters"]
+    assert sum(p.numel() for p in model.parameters()) == trained.parameters
     assert model.config.eos_token_id == tokenizer.convert_tokens_to_ids(END_OF_DOCUMENT)
     text = "the lazy dog"
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
@@ -256,7 +254,7 @@ def test_the_model_folder_opens_with_the_auto_classes_and_generates(
     assert not {name for name in Path(job.model_dir).iterdir() if name.suffix in {".bin", ".pt", ".pkl"}}
 
 
-def test_a_prompt_longer_than_the_model_keeps_its_end(finished: tuple[TrainJob, dict[str, Any]]) -> None:
+def test_a_prompt_longer_than_the_model_keeps_its_end(finished: tuple[TrainJob, Trained]) -> None:
     config = GenerateConfig(max_new_tokens=4, temperature=0)
     long, short = "the lazy dog " * 30 + "returns", "dog the lazy dog " * 9 + "returns"
     assert generate_text(finished[0].model_dir, long, config) == generate_text(
@@ -270,7 +268,7 @@ def test_a_prompt_longer_than_the_model_keeps_its_end(finished: tuple[TrainJob, 
     )
 
 
-def test_evaluation_equals_transformers_own_loss(finished: tuple[TrainJob, dict[str, Any]]) -> None:
+def test_evaluation_equals_transformers_own_loss(finished: tuple[TrainJob, Trained]) -> None:
     job, _ = finished
     model = AutoModelForCausalLM.from_pretrained(job.model_dir)
     tokenizer = AutoTokenizer.from_pretrained(job.model_dir)
@@ -296,7 +294,7 @@ def test_evaluation_equals_transformers_own_loss(finished: tuple[TrainJob, dict[
     assert score.bits_per_byte == pytest.approx(nats / math.log(2) / size, rel=1e-5)
 
 
-def test_a_pretrained_folder_is_a_start(finished: tuple[TrainJob, dict[str, Any]], tmp_path: Path) -> None:
+def test_a_pretrained_folder_is_a_start(finished: tuple[TrainJob, Trained], tmp_path: Path) -> None:
     trained, _ = finished
     job = make_job(tmp_path, make_config(steps=1, warmup_steps=0), ModelConfig(pretrained=trained.model_dir))
     train_rank(job)

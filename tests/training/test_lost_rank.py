@@ -43,7 +43,7 @@ def lose_rank_1_then_0(job: TrainJob) -> Any:
         return step(self, batch, wait_seconds, **more)
 
     loop.Stepper.step = dying  # type: ignore[method-assign]
-    return loop.train_rank(job)
+    return loop.take_part(job)
 
 
 @pytest.mark.slow

@@ -21,7 +21,6 @@ from tests.training.tiny import (
     make_snapshots,
     make_tokenizer,
 )
-from training.data.mixture import MixturePlan
 from training.errors import DataError, TrainingError
 from training.loop import train_rank
 from training.metrics import combine_hashes, hash_ids, read_metrics
@@ -49,9 +48,9 @@ def test_two_ranks_train_as_one_and_every_table_is_accounted_for(
 ) -> None:
     result = place.run(spark, config_of(num_ranks=2))
     assert result.sequences_used == result.sequences_planned == 160
-    assert [table["sequences"] for table in result.tables] == [80, 40, 40]
-    assert [table["passes"] for table in result.tables] == [80 / NUM_TRAIN, 1, 40 / 23]
-    assert [table["table"] for table in result.tables] == [
+    assert [table.sequences for table in result.tables] == [80, 40, 40]
+    assert [table.passes for table in result.tables] == [80 / NUM_TRAIN, 1, 40 / 23]
+    assert [table.table for table in result.tables] == [
         place.train.table,
         *(one.table for one in place.mixed),
     ]
@@ -65,7 +64,6 @@ def test_two_ranks_train_as_one_and_every_table_is_accounted_for(
         assert [line[name] for line in found] == [line[name] for line in alone], name
     assert [line["loss"] for line in found] == pytest.approx([line["loss"] for line in alone], rel=1e-4)
 
-    assert isinstance(job.plan, MixturePlan)
     for line in found:
         ids = np.concatenate(job.plan.batch(line["step"] - 1))
         assert line["ids_hash"] == combine_hashes(hash_ids(ids))

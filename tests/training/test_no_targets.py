@@ -18,11 +18,12 @@ from tests.training.tables import random_tokens, write_sequences
 from tests.training.tiny import LENGTH, MODEL, VOCAB_SIZE, make_config, make_tokenizer
 from training.data.layout import read_layout
 from training.data.snapshot import Snapshot
-from training.evaluate import Score, evaluate_rank
+from training.evaluate import evaluate_rank
 from training.job import EvaluateJob, TrainJob
 from training.launch import launch_local
-from training.loop import train_rank
+from training.loop import take_part, train_rank
 from training.metrics import read_metrics
+from training.outcome import Score, Trained
 from training.progress import Progress, loss_text
 from training.sources import open_sources
 from training.storage import Folder
@@ -73,13 +74,13 @@ def lines_of(job: TrainJob) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainJob, dict[str, Any]]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainJob, Trained]:
     job = make_job(tmp_path_factory.mktemp("alone"), checkpoint_every=1, keep_checkpoints=9)
     return job, train_rank(job)
 
 
-def test_a_step_without_a_target_changes_nothing_and_says_so(alone: tuple[TrainJob, dict[str, Any]]) -> None:
-    job, facts = alone
+def test_a_step_without_a_target_changes_nothing_and_says_so(alone: tuple[TrainJob, Trained]) -> None:
+    job, trained = alone
     lines = lines_of(job)
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     empty = lines[1]
@@ -91,21 +92,19 @@ def test_a_step_without_a_target_changes_nothing_and_says_so(alone: tuple[TrainJ
             for step in (1, 2)
         )
         assert all((before[name] == after[name]).all() for name in before), kind
-    assert facts["sequences"] == 2 * NUM_TRAIN
-    assert facts["lost"] == 0
-    assert facts["loss"] == next(line["loss"] for line in reversed(lines) if line["loss"] is not None)
+    assert trained.totals.sequences == 2 * NUM_TRAIN
+    assert trained.totals.lost == 0
+    assert trained.totals.loss == next(line["loss"] for line in reversed(lines) if line["loss"] is not None)
     json.loads((Path(job.checkpoint_dir) / "metrics.jsonl").read_text().splitlines()[1], parse_constant=int)
 
 
-def test_it_goes_on_after_a_resume_from_that_step(
-    alone: tuple[TrainJob, dict[str, Any]], tmp_path: Path
-) -> None:
-    job, facts = alone
+def test_it_goes_on_after_a_resume_from_that_step(alone: tuple[TrainJob, Trained], tmp_path: Path) -> None:
+    job, trained = alone
     resumed = replace(job, checkpoint_dir=str(tmp_path / "c"), model_dir=str(tmp_path / "m"))
     Path(resumed.checkpoint_dir).mkdir()
     (tmp_path / "c" / "step-000000002").symlink_to(Path(job.checkpoint_dir) / "step-000000002")
     again = train_rank(resumed)
-    assert (again["resumed_from"], again["loss"]) == (2, facts["loss"])
+    assert (again.resumed_from, again.totals.loss) == (2, trained.totals.loss)
     assert [line["loss"] for line in lines_of(resumed)] == [line["loss"] for line in lines_of(job)[2:]]
 
 
@@ -124,27 +123,27 @@ STRATEGIES: dict[str, tuple[int, dict[str, Any]]] = {
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_passes_the_step_over(
-    alone: tuple[TrainJob, dict[str, Any]], tmp_path: Path, name: str
+    alone: tuple[TrainJob, Trained], tmp_path: Path, name: str
 ) -> None:
     ranks, section = STRATEGIES[name]
     job = make_job(tmp_path, strategy=section)
-    facts = launch_local(
-        train_rank, ranks + job.config.strategy.num_servers, args=(job,), say=lambda line: None
+    trained = launch_local(
+        take_part, ranks + job.config.strategy.num_servers, args=(job,), say=lambda line: None
     )[0]
-    assert (facts["step"], facts["sequences"], facts["lost"]) == (4, 2 * NUM_TRAIN, 0)
+    assert (trained.totals.step, trained.totals.sequences, trained.totals.lost) == (4, 2 * NUM_TRAIN, 0)
     lines, exact = lines_of(job), lines_of(alone[0])
     if name != "async":
         assert [line["loss"] is None for line in lines] == [line["loss"] is None for line in exact]
     if name in ("ring", "ddp", "sharded", "server"):
         assert lines[2]["loss"] == pytest.approx(exact[2]["loss"], rel=1e-4)
-        assert facts["validation_loss"] == pytest.approx(alone[1]["validation_loss"], rel=1e-4)
+        assert trained.totals.validation_loss == pytest.approx(alone[1].totals.validation_loss, rel=1e-4)
 
 
 def test_a_validation_set_without_a_target_steers_nothing(tmp_path: Path) -> None:
     job = make_job(tmp_path, (1, 1), steps=8, patience=1, plateau={"patience": 1}, export="best")
-    facts = train_rank(job)
-    assert (facts["step"], facts["stopped_early"], facts["best_step"]) == (8, False, 0)
-    assert math.isnan(facts["validation_loss"])
+    trained = train_rank(job)
+    assert (trained.totals.step, trained.stopped_early, trained.best_step) == (8, False, 0)
+    assert math.isnan(trained.totals.validation_loss)
     assert not any("validation_loss" in line or "decisions" in line for line in lines_of(job))
     card = (Path(job.model_dir) / "README.md").read_text()
     assert "| best validation loss (nats) | none |" in card
@@ -157,8 +156,8 @@ def test_a_validation_set_without_a_target_steers_nothing(tmp_path: Path) -> Non
 
 def test_never_to_validate_needs_no_validation_set(tmp_path: Path) -> None:
     job = replace(make_job(tmp_path, validate_every=0), validation=None)
-    facts = train_rank(job)
-    assert (facts["step"], facts["best_step"]) == (4, 0)
+    trained = train_rank(job)
+    assert (trained.totals.step, trained.best_step) == (4, 0)
     assert not any("validation_loss" in line for line in lines_of(job))
 
 
@@ -167,7 +166,7 @@ def test_no_checkpoint_on_the_way_leaves_the_one_at_the_end(tmp_path: Path) -> N
     train_rank(job)
     names = [name for name in Folder(job.checkpoint_dir).names() if name.startswith("step-")]
     assert names == ["step-000000004"]
-    assert train_rank(job)["resumed_from"] == 4
+    assert train_rank(job).resumed_from == 4
 
 
 def test_targets_that_stand_for_no_text_have_a_loss_and_no_bits_per_byte() -> None:

@@ -99,13 +99,13 @@ def worsening(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_training_stops_early_and_the_model_is_the_best_one(worsening: Any) -> None:
-    job, facts = worsening
+    job, trained = worsening
     lines = read_metrics(Folder(job.checkpoint_dir))
     scored = {line["step"]: line["validation_loss"] for line in lines if "validation_loss" in line}
     best = min(scored, key=lambda step: scored[step])
-    assert facts["stopped_early"]
-    assert facts["step"] == lines[-1]["step"] == best + 4 * 5 < 200
-    assert (facts["best_step"], facts["best_validation_loss"]) == (best, scored[best])
+    assert trained.stopped_early
+    assert trained.totals.step == lines[-1]["step"] == best + 4 * 5 < 200
+    assert (trained.best_step, trained.best_validation_loss) == (best, scored[best])
     kept = [f"step-{step:09d}" for step in (best, best + 20)]
     assert [name for name in Folder(job.checkpoint_dir).names() if name.startswith("step-")] == kept
     exported = load_file(Path(job.model_dir) / "model.safetensors")
@@ -116,12 +116,12 @@ def test_training_stops_early_and_the_model_is_the_best_one(worsening: Any) -> N
 
 
 def test_the_rate_in_the_log_is_lower_after_the_plateau(worsening: Any) -> None:
-    job, facts = worsening
+    job, trained = worsening
     scales = {
         line["step"]: line["lr"] / learning_rate(job.config, line["step"] - 1)
         for line in read_metrics(Folder(job.checkpoint_dir))
     }
-    best = facts["best_step"]
+    best = trained.best_step
     assert scales[best + 11] == pytest.approx(scales[best + 10] / 2)
     said = [line.get("decisions") for line in read_metrics(Folder(job.checkpoint_dir))]
     assert any(
@@ -133,10 +133,10 @@ def test_the_rate_in_the_log_is_lower_after_the_plateau(worsening: Any) -> None:
 def test_a_training_that_stopped_early_is_not_done_again_and_may_export_the_last(
     worsening: Any, tmp_path: Path
 ) -> None:
-    job, facts = worsening
+    job, trained = worsening
     last = replace(
         job, model_dir=str(tmp_path / "m"), config=job.config.model_copy(update={"export": "last"})
     )
     again = train_rank(last)
-    assert (again["step"], again["resumed_from"]) == (facts["step"], facts["step"])
-    assert f"| weights of step | {facts['step']} |" in (tmp_path / "m" / "README.md").read_text()
+    assert (again.totals.step, again.resumed_from) == (trained.totals.step, trained.totals.step)
+    assert f"| weights of step | {trained.totals.step} |" in (tmp_path / "m" / "README.md").read_text()

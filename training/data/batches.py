@@ -50,6 +50,11 @@ class Plan(ABC):
         return 1
 
     @property
+    def shares(self) -> tuple[float, ...]:
+        """Share of each table in every batch; they add up to 1."""
+        return (1.0,)
+
+    @property
     @abstractmethod
     def steps_per_epoch(self) -> int:
         """Global batches in an epoch."""
@@ -61,6 +66,14 @@ class Plan(ABC):
     @abstractmethod
     def count_sequences(self, steps: int) -> int:
         """Sequences in the global batches of steps [0, steps)."""
+
+    def count_by_table(self, steps: int) -> tuple[int, ...]:
+        """Sequences of each table in the global batches of steps [0, steps); `count_sequences` in all."""
+        return (self.count_sequences(steps),)
+
+    def by_table(self, ids: Ids) -> list[Ids]:
+        """Ids of this plan as the sequence ids of each table, in the same order."""
+        return [ids]
 
     @abstractmethod
     def shard_segments(self, step: int, shard: int, steps: int = 1) -> Iterator[Segment]:

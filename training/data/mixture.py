@@ -75,6 +75,11 @@ class MixturePlan(Plan):
         return len(self.table_sizes)
 
     @property
+    def shares(self) -> tuple[float, ...]:
+        """Share of each table in every batch, `ratio` over its sum."""
+        return tuple(part / sum(self.ratio) for part in self.ratio)
+
+    @property
     def steps_per_epoch(self) -> int:
         """Global batches that together hold as many sequences as all tables: a mixture's epoch."""
         return -(-sum(self.table_sizes) // self.global_batch_size)

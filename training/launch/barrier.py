@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from training.errors import RankFailedError, StageError
+from training.errors import StageError
 from training.launch.channel import DriverServer, Message
-from training.launch.failures import root_cause
 from training.launch.job import Job
 from training.launch.network import LOOPBACK
 from training.launch.options import Options
@@ -61,10 +60,10 @@ def run_barrier(
     job.finish()
     results: dict[int, bytes] = stage.result or {}
     if job.failures:
-        text = job.explain()
-        if stage.error is not None and root_cause(job.failures).kind == "lost":
-            text += f"\nSpark says: {first_lines(stage.error)}"
-        raise RankFailedError(text)
+        failed = job.failed()
+        if stage.error is not None and failed.cause.kind == "lost":
+            failed = failed.noting(f"Spark says: {first_lines(stage.error)}")
+        raise failed
     if stage.error is not None:
         raise StageError(
             f"Spark could not run the barrier stage: {first_lines(stage.error)}"

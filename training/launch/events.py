@@ -11,6 +11,7 @@ import threading
 from typing import Any, NoReturn
 
 from training.errors import TrainingError
+from training.failures import Kind
 from training.launch.frames import MAX_MESSAGE_BYTES, write_message
 
 PARENT_VARIABLE = "RINGLAKE_PARENT_PID"
@@ -108,13 +109,13 @@ def _send(message: dict[str, Any]) -> bool:
     return True
 
 
-def end_with_failure(kind: str, summary: str, traceback: str, code: int = 1) -> NoReturn:
+def end_with_failure(kind: Kind, summary: str, traceback: str, code: int = 1) -> NoReturn:
     """Tell the task how this rank failed and end the process at once, from any thread.
 
     Exit handlers do not run: Horovod's would wait for ranks that may be gone.
 
     Args:
-        kind: 'exception' or 'collective', see `training.launch.failures.Failure`.
+        kind: 'exception' or 'collective', see `training.failures.RankFailure`.
         summary: One line.
         traceback: The rank's own.
         code: Exit code of the process.

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
-from training.errors import CallbackError
+from training.errors import CallbackError, RankFailedError
+from training.failures import RankFailure, failure_from_message, is_follow_up
 from training.launch.connection import Message
 from training.launch.delivery import FLOWING, Delivery, OnEvent, Say
-from training.launch.failures import Failure, explain, failure_from_message, is_follow_up
 
 GRACE_SECONDS = 3.0
 """After a rank reports that a collective broke, how long the rank that broke it may take to say why."""
@@ -35,7 +35,7 @@ class Job:
     def __init__(
         self, num_ranks: int, say: Say, on_event: OnEvent | None, expendable: Collection[int] = ()
     ) -> None:
-        self.failures: list[Failure] = []
+        self.failures: list[RankFailure] = []
         self.lost: set[int] = set()
         self._expendable = frozenset(expendable)
         self._num_ranks = num_ranks
@@ -94,7 +94,7 @@ class Job:
             summary = "its Spark task or executor went away " + (
                 f"({reason})" if reason else "without a word"
             )
-            self._fail(Failure(rank, self.host_of(rank), "lost", summary))
+            self._fail(RankFailure(rank, self.host_of(rank), "lost", summary))
 
     def host_of(self, rank: int) -> str:
         """Name of a rank's host, as its task told it."""
@@ -120,9 +120,9 @@ class Job:
         else:
             raise error
 
-    def explain(self) -> str:
+    def failed(self) -> RankFailedError:
         """Why the job failed: the cause, the ranks that failed after it, and what else is known."""
-        return "\n".join([explain(self.failures, self._num_ranks), *dict.fromkeys(self._notes)])
+        return RankFailedError(self.failures, self._num_ranks, tuple(dict.fromkeys(self._notes)))
 
     def stop(self) -> None:
         """Tell all tasks to end their ranks."""
@@ -148,7 +148,7 @@ class Job:
             missing = sorted(set(range(self._num_ranks)) - self._hello.keys() - self._ended)
         if begin is not None and missing and time.monotonic() - begin > seconds:
             summary = f"its Spark task has not reported within {seconds:g} s of the first"
-            self._fail(Failure(missing[0], "unknown", "lost", summary))
+            self._fail(RankFailure(missing[0], "unknown", "lost", summary))
 
     def _meet(self, rank: int, message: Message) -> None:
         with self._lock:
@@ -171,7 +171,7 @@ class Job:
         if self._complete and self._broadcast:
             self._broadcast({"type": "release"})
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: RankFailure) -> None:
         if failure.kind == "exit" and failure.rank in self._expendable:
             with self._lock:
                 self.lost.add(failure.rank)

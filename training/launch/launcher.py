@@ -11,11 +11,11 @@ from typing import Any, Literal
 import cloudpickle  # type: ignore[import-untyped]
 
 from training.errors import RankFailedError, StageError, TrainingError, WorkerPythonError
+from training.failures import RankFailure, summarize
 from training.launch.barrier import run_barrier
 from training.launch.delivery import OnEvent, Say, checked
 from training.launch.elastic import Elastic
 from training.launch.events import print_safely
-from training.launch.failures import Failure, explain, summarize
 from training.launch.job import Job
 from training.launch.local import run_local
 from training.launch.options import Names, Options
@@ -185,7 +185,7 @@ def _value(content: bytes, rank: int, num_ranks: int, hosts: Mapping[int, str]) 
     try:
         return cloudpickle.loads(content)
     except Exception as error:
-        failure = Failure(
+        failure = RankFailure(
             rank,
             hosts.get(rank, "unknown"),
             "exception",
@@ -193,7 +193,7 @@ def _value(content: bytes, rank: int, num_ranks: int, hosts: Mapping[int, str]) 
             f"values, or save it to a file and return its path",
             traceback.format_exc(),
         )
-        raise RankFailedError(explain([failure], num_ranks)) from error
+        raise RankFailedError([failure], num_ranks) from error
 
 
 def _pickle(train: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> bytes:

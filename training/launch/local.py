@@ -6,7 +6,7 @@ import socket
 import threading
 from functools import partial
 
-from training.errors import RankFailedError, TrainingError
+from training.errors import TrainingError
 from training.launch import network
 from training.launch.connection import Message
 from training.launch.delivery import Window
@@ -78,7 +78,7 @@ def run_local(payload: bytes, num_ranks: int, options: Options, job: Job) -> dic
             raise
     job.finish()
     if job.failures:
-        raise RankFailedError(job.explain())
+        raise job.failed()
     if len(results) < num_ranks:
         raise TrainingError(f"the launch ended with the values of {len(results)} of {num_ranks} ranks")
     return results

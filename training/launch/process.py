@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from training.failures import Kind, RankFailure, describe_exit, failure_from_message
 from training.launch.connection import Message
 from training.launch.delivery import Window, size_of
 from training.launch.events import (
@@ -28,7 +29,6 @@ from training.launch.events import (
     STACK_VARIABLE,
     name_pipe,
 )
-from training.launch.failures import Failure, describe_exit
 from training.launch.frames import Reassembly
 from training.launch.keeper import Keeper
 
@@ -63,7 +63,7 @@ class Outcome:
     """How a rank process ended: a pickled value, a failure, or neither if it was told to stop."""
 
     value: bytes | None = None
-    failure: Failure | None = None
+    failure: RankFailure | None = None
 
 
 class RankProcess:
@@ -177,7 +177,8 @@ class RankProcess:
         if kind == "ok":
             return Outcome(value=content)
         if kind == "failed":
-            return Outcome(failure=self._failure(**json.loads(content)))
+            told = failure_from_message(json.loads(content))
+            return Outcome(failure=self._failure(told.kind, told.summary, told.traceback))
         if self._stopped:
             return Outcome()
         return Outcome(failure=self._failure("exit", describe_exit(code), stack))
@@ -200,8 +201,8 @@ class RankProcess:
         self._stack.seek(0)
         return self._stack.read(MAX_TRACEBACK_CHARS).decode(errors="replace")
 
-    def _failure(self, kind: str, summary: str, traceback: str = "") -> Failure:
-        return Failure(self._rank, self._host, kind, summary, traceback, "\n".join(self._tail))
+    def _failure(self, kind: Kind, summary: str, traceback: str = "") -> RankFailure:
+        return RankFailure(self._rank, self._host, kind, summary, traceback, "\n".join(self._tail))
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -9,6 +9,8 @@ from training.errors import CallbackError, NotEnoughSlotsError, RankFailedError,
 
 Value = TypeVar("Value")
 
+_HISTORY = "all attempts failed:"
+
 
 def run_with_restarts(
     attempt: Callable[[int], Value],
@@ -42,23 +44,31 @@ def run_with_restarts(
         try:
             num_ranks = count_ranks(number)
         except NotEnoughSlotsError as error:
-            raise NotEnoughSlotsError(_with_history(str(error), history)) from None
+            told = [_HISTORY, *history] if history else []
+            raise NotEnoughSlotsError("\n".join([str(error), *told])) from None
         try:
             return attempt(num_ranks)
         except (RankFailedError, StageError) as error:
-            cause = str(error).splitlines()[0]
-            history.append(f"attempt {number + 1} ({num_ranks} rank{'' if num_ranks == 1 else 's'}): {cause}")
+            ranks = f"{num_ranks} rank{'' if num_ranks == 1 else 's'}"
+            history.append(f"attempt {number + 1} ({ranks}): {_headline(error)}")
             if number == max_restarts == 0:
                 raise
             if number == max_restarts:
-                raise type(error)(_with_history(str(error), history)) from error.__cause__
+                raise _noting(error, _HISTORY, *history) from error.__cause__
             try:
                 say(f"{history[-1]}; restart {number + 1} of {max_restarts}")
             except CallbackError as broken:
                 # The cause is what the rank said, not that nobody hears of it.
-                raise type(error)(f"{error}\nno attempt follows: {broken}") from error.__cause__
+                raise _noting(error, f"no attempt follows: {broken}") from error.__cause__
     raise AssertionError("the last attempt returns or raises")
 
 
-def _with_history(text: str, history: list[str]) -> str:
-    return "\n".join([text, "all attempts failed:", *history]) if history else text
+def _headline(error: RankFailedError | StageError) -> str:
+    return error.headline if isinstance(error, RankFailedError) else str(error).splitlines()[0]
+
+
+def _noting(error: RankFailedError | StageError, *lines: str) -> RankFailedError | StageError:
+    """The same error with further lines at the end of its message."""
+    if isinstance(error, RankFailedError):
+        return error.noting(*lines)
+    return StageError("\n".join([str(error), *lines]))

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from training.failures import RankFailure, summarize
 from training.launch import network
 from training.launch.connection import Connection, Endpoint, connect
 from training.launch.delivery import Window
 from training.launch.environment import Rendezvous, count_threads, meeting_variables, start_environment
-from training.launch.failures import Failure, summarize
 from training.launch.options import Options
 from training.launch.process import RankProcess
 from training.launch.ranks import RankInfo, assign_ranks, shares_gpus
@@ -50,7 +50,7 @@ def run_task(settings: TaskSettings) -> Iterator[tuple[int, bytes]]:
         value = _run_rank(settings, places, info, gpus, line)
     except Exception as error:  # noqa: BLE001 - the driver tells it
         summary = f"its task could not start it: {summarize(error)}"
-        failure = Failure(info.rank, info.host, "exception", summary, traceback.format_exc())
+        failure = RankFailure(info.rank, info.host, "exception", summary, traceback.format_exc())
         line.send({"type": "failure", **failure.as_message()})
         value = None
     finally:

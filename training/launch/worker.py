@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from training.failures import FOLLOW_UP_TYPES, Kind, summarize
 from training.launch.events import (
     EVENT_VARIABLE,
     PARENT_VARIABLE,
@@ -30,7 +31,6 @@ from training.launch.events import (
     end_with_failure,
     find_pipe,
 )
-from training.launch.failures import FOLLOW_UP_TYPES, summarize
 from training.launch.stall import watch_horovod
 
 TEARDOWN_SECONDS = 30.0
@@ -102,7 +102,7 @@ def _fail(error: BaseException, code: int) -> NoReturn:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
-    kind = "collective" if type(error).__name__ in FOLLOW_UP_TYPES else "exception"
+    kind: Kind = "collective" if type(error).__name__ in FOLLOW_UP_TYPES else "exception"
     try:
         text = "".join(traceback.format_exception(type(error), error, trace))
     except Exception:  # noqa: BLE001 - the exception's own code

@@ -12,6 +12,7 @@ from training.strategies.single import Single
 
 if TYPE_CHECKING:
     from conf.learn import TrainConfig
+    from training.outcome import Served
     from training.strategies.ring import Ring
 
 
@@ -56,8 +57,8 @@ def is_server(config: StrategyConfig) -> bool:
     return info.rank >= info.world_size - config.num_servers
 
 
-def serve(config: TrainConfig) -> dict[str, int]:
-    """Be a parameter server until all ranks are done; returns facts of it (JSON values)."""
+def serve(config: TrainConfig) -> Served:
+    """Be a parameter server until all ranks are done."""
     from training.strategies.server import run_server
 
     return run_server(config)

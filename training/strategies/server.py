@@ -13,6 +13,7 @@ from conf.learn import TrainConfig
 from training.errors import PeerLostError
 from training.launch.events import emit
 from training.optim import FlatGradients, make_optimizer
+from training.outcome import Served
 from training.strategies.meeting import Clocks, Meeting
 from training.strategies.parameter_server import join_servers
 from training.strategies.wire import NUM_FACTS, Kind, Line, receive_state, send_state
@@ -20,11 +21,8 @@ from training.strategies.wire import NUM_FACTS, Kind, Line, receive_state, send_
 _NO_FACTS = torch.zeros(NUM_FACTS, dtype=torch.float64)
 
 
-def run_server(config: TrainConfig) -> dict[str, int]:
+def run_server(config: TrainConfig) -> Served:
     """Serve until all workers are done or, in async mode, gone.
-
-    Returns:
-        Updates that were made.
 
     Raises:
         PeerLostError: A worker is gone and the others cannot go on without it.
@@ -55,7 +53,7 @@ class _Server:
         self._facts = torch.zeros(NUM_FACTS, dtype=torch.float64)
         self._largest_norm = math.inf
 
-    def run(self) -> dict[str, int]:
+    def run(self) -> Served:
         for worker in range(self._num_workers):
             threading.Thread(target=self._serve, args=(worker,), daemon=True).start()
         for _ in range(self._num_workers):
@@ -67,7 +65,7 @@ class _Server:
                 if self._number == self._num_workers:
                     text = f"train: rank {worker} is gone; the others go on without it and its sequences"
                     emit({"type": "line", "text": text})
-        return {"updates": self._updates}
+        return Served(self._updates)
 
     def _serve(self, worker: int) -> None:
         line = Line(worker, f"rank {worker}")

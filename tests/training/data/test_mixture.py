@@ -82,6 +82,7 @@ def test_shares_after_any_number_of_batches_are_within_a_sequence_a_shard(
         used += [len(part) for part in plan.by_table(ids)]
         assert tuple(used.tolist()) == plan.count_by_table(step + 1)
         assert used.sum() == plan.count_sequences(step + 1)
+        assert sum(plan.shares) == pytest.approx(1)
         for count, part in zip(used.tolist(), plan.ratio, strict=True):
             share = Fraction((step + 1) * plan.global_batch_size * part, sum(plan.ratio))
             assert abs(count - share) < plan.canonical_shards

@@ -59,6 +59,16 @@ def test_global_batches_do_not_depend_on_the_number_of_ranks(plan: SamplePlan, d
         assert max(sizes) - min(sizes) <= plan.canonical_shards // world_size
 
 
+@given(plan=plans(), steps=st.integers(0, 60))
+def test_it_answers_for_its_one_table_as_a_mixture_does_for_several(plan: SamplePlan, steps: int) -> None:
+    batches = [np.concatenate(plan.batch(step)) for step in range(steps)]
+    split = [plan.by_table(ids) for ids in batches]
+    assert plan.num_tables == len(plan.shares) == 1
+    assert plan.shares == (1.0,)
+    assert plan.count_by_table(steps) == (plan.count_sequences(steps),) == (sum(map(len, batches)),)
+    assert [[own.tolist() for own in tables] for tables in split] == [[ids.tolist()] for ids in batches]
+
+
 @given(plan=plans(), step=st.integers(0, 200))
 def test_a_step_is_the_whole_state(plan: SamplePlan, step: int) -> None:
     again = SamplePlan(**plan.parameters())

@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.errors import NotEnoughSlotsError, RankFailedError, TrainingError
+from training.failures import RankFailure
 from training.launch import Elastic
 from training.launch.restarts import run_with_restarts
+
+BOOM = RankFailure(0, "a", "exception", "boom", "its traceback")
+
+
+def failed(num_ranks: int) -> RankFailedError:
+    return RankFailedError([BOOM], num_ranks)
 
 
 def test_the_most_ranks_that_have_slots_and_divide_the_shards() -> None:
@@ -47,7 +54,7 @@ def test_attempts_go_on_until_one_succeeds() -> None:
 
     def attempt(num_ranks: int) -> str:
         if num_ranks > 1:
-            raise RankFailedError(f"rank 0 of {num_ranks} on host a failed: boom\ntraceback")
+            raise failed(num_ranks)
         return "trained"
 
     assert run_with_restarts(attempt, counts.__getitem__, 5, lines.append) == "trained"
@@ -59,24 +66,24 @@ def test_attempts_go_on_until_one_succeeds() -> None:
 
 def test_an_error_after_no_restarts_is_as_it_was_and_after_some_lists_them() -> None:
     def attempt(_num_ranks: int) -> None:
-        raise RankFailedError("rank 0 of 1 on host a failed: boom\ntraceback")
+        raise failed(1)
 
     with pytest.raises(RankFailedError) as caught:
         run_with_restarts(attempt, lambda _: 1, 0, print)
-    assert str(caught.value) == "rank 0 of 1 on host a failed: boom\ntraceback"
+    assert str(caught.value) == str(failed(1))
     with pytest.raises(RankFailedError) as caught:
         run_with_restarts(attempt, lambda _: 1, 2, lambda _: None)
     assert str(caught.value).splitlines() == [
-        "rank 0 of 1 on host a failed: boom",
-        "traceback",
+        *str(failed(1)).splitlines(),
         "all attempts failed:",
         *(f"attempt {number} (1 rank): rank 0 of 1 on host a failed: boom" for number in (1, 2, 3)),
     ]
+    assert caught.value.cause == BOOM
 
 
 def test_too_few_slots_after_a_failure_still_tell_the_failure() -> None:
     def attempt(_num_ranks: int) -> None:
-        raise RankFailedError("rank 0 of 2 on host a failed: its executor went away")
+        raise RankFailedError([RankFailure(0, "a", "lost", "its executor went away")], 2)
 
     def count_ranks(number: int) -> int:
         return Elastic(2, 2).choose(2 - number, 2)

@@ -116,6 +116,10 @@ def test_an_exception_ends_all_ranks_and_comes_with_rank_and_traceback(spark: Sp
     assert "LookupError: no such token: 12" in text.splitlines()[0]
     assert "in body" in text
     assert "worker.py" not in text
+    cause = caught.value.cause
+    assert (cause.rank, cause.host, cause.kind) == (1, text.split()[6], "exception")
+    assert cause.summary == "LookupError: no such token: 12"
+    assert cause.traceback.rstrip() in text
     assert_nothing_is_left()
 
 
@@ -134,8 +138,10 @@ def test_kill_9_of_a_rank_in_a_collective_is_named(spark: SparkSession) -> None:
         hvd.allreduce(torch.ones(1), name="never")
 
     begin = time.monotonic()
-    with pytest.raises(RankFailedError, match=r"^rank 0 of 2 on host \S+ failed: .*SIGKILL"):
+    with pytest.raises(RankFailedError, match=r"^rank 0 of 2 on host \S+ failed: .*SIGKILL") as caught:
         run(spark, body)
+    assert (caught.value.cause.rank, caught.value.cause.kind) == (0, "exit")
+    assert {failure.kind for failure in caught.value.failures[1:]} <= {"collective"}
     assert time.monotonic() - begin < FAILURE_SECONDS
     assert_nothing_is_left()
 

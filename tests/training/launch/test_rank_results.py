@@ -13,6 +13,7 @@ from pyspark import SparkConf
 
 from tests.support.ranks import ranks_of_this_process
 from training.errors import CallbackError, RankFailedError, TrainingError
+from training.failures import RankFailure
 from training.launch import launch, launch_local
 from training.launch.delivery import checked
 from training.launch.restarts import run_with_restarts
@@ -200,12 +201,12 @@ def test_lines_of_the_launch_itself_are_a_callbacks_too(monkeypatch: pytest.Monk
         raise BrokenPipeError("nobody reads")
 
     def attempt(_count: int) -> None:
-        raise RankFailedError("rank 0 of 1 failed: the true cause")
+        raise RankFailedError([RankFailure(0, "a", "exit", "the true cause")], 1)
 
     reason = "say, which takes lines of the launch, raised BrokenPipeError: nobody reads"
     with pytest.raises(RankFailedError) as caught:
         run_with_restarts(attempt, lambda _attempt: 1, 3, checked(broken))
-    assert str(caught.value) == f"rank 0 of 1 failed: the true cause\nno attempt follows: {reason}"
+    assert str(caught.value) == f"rank 0 of 1 on host a failed: the true cause\nno attempt follows: {reason}"
     monkeypatch.setenv("HOROVOD_RANK", "0")
     with pytest.raises(CallbackError, match=reason):
         launch_local(print, 1, say=broken)

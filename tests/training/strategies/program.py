@@ -9,6 +9,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def run(
     section: dict[str, Any],
     **changes: Any,
 ) -> Any:
-    """Rank 0's value of a body that every process of a strategy runs."""
+    """What rank 0 did, as JSON values, of a body that every process of a strategy runs."""
     strategy = StrategyConfig(**section)
     lines: list[str] = []
     job = make_job(folder, case_config(strategy, ranks, **changes))
@@ -137,10 +138,10 @@ def run(
             on_event=lambda rank, event: lines.append(f"{rank} {event}"),
         )
     except RankFailedError as error:
-        raise RankFailedError(name_server(str(error), ranks)) from None
+        raise name_server(error, ranks) from None
     finally:
         (folder / "output.txt").write_text("\n".join(lines))
-    return values[0]
+    return asdict(values[0])
 
 
 def case_config(strategy: StrategyConfig, ranks: int, **changes: Any) -> TrainConfig:
@@ -174,7 +175,7 @@ def train(job: TrainJob) -> Any:
         return result
 
     loop.Stepper.step = lagging  # type: ignore[method-assign]
-    return loop.train_rank(job)
+    return loop.take_part(job)
 
 
 def descend_in_turn(jobs: dict[str, TrainJob]) -> dict[str, Any]:

@@ -121,9 +121,9 @@ def test_fp16_on_the_wire_stays_close_to_fp32(cases: Cases) -> None:
 
 @pytest.mark.parametrize("case", ["local-2-nesterov", "async-4"])
 def test_inexact_strategies_learn_and_account_for_every_sequence(cases: Cases, case: str) -> None:
-    facts, loss = cases.value(case), cases.curve(case, "loss")
-    assert facts["sequences"] == sum(cases.curve(case, "sequences")) == 2 * NUM_TRAIN
-    assert facts["validation_loss"] < loss[0] - 0.1
+    totals, loss = cases.value(case)["totals"], cases.curve(case, "loss")
+    assert totals["sequences"] == sum(cases.curve(case, "sequences")) == 2 * NUM_TRAIN
+    assert totals["validation_loss"] < loss[0] - 0.1
 
 
 def test_staleness_is_measured_and_bounded(cases: Cases) -> None:
@@ -141,9 +141,9 @@ def test_staleness_is_measured_and_bounded(cases: Cases) -> None:
 
 
 def test_the_others_go_on_without_a_dead_worker(cases: Cases) -> None:
-    facts = cases.value("lost-worker")
-    assert facts["step"] == len(cases.curve("lost-worker", "loss")) == 20
-    assert facts["sequences"] < 2 * NUM_TRAIN
+    totals = cases.value("lost-worker")["totals"]
+    assert totals["step"] == len(cases.curve("lost-worker", "loss")) == 20
+    assert totals["sequences"] < 2 * NUM_TRAIN
     ranks = cases.curve("lost-worker", "ranks")
     assert (ranks[0], ranks[-1]) == (2, 1)
     output = cases.output("lost-worker")

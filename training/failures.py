@@ -1,20 +1,23 @@
-"""Which of several failures is the cause, and the message that names it. Pure logic."""
+"""How ranks fail, which of several failures is the cause, and the message that names it. Pure logic."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 FOLLOW_UP_TYPES = frozenset({"HorovodInternalError", "PeerLostError"})
 """Errors that a collective ends in when another rank is gone: effects, not causes."""
 
-_PRIORITY = {"exit": 0, "exception": 0, "lost": 1, "collective": 2}
+Kind = Literal["exception", "exit", "lost", "collective"]
+"""How a rank ended, see `RankFailure`."""
+
+_PRIORITY: Mapping[Kind, int] = {"exit": 0, "exception": 0, "lost": 1, "collective": 2}
 
 
 @dataclass(frozen=True)
-class Failure:
+class RankFailure:
     """How a rank ended, if not well.
 
     Attributes:
@@ -30,7 +33,7 @@ class Failure:
 
     rank: int
     host: str
-    kind: str
+    kind: Kind
     summary: str
     traceback: str = ""
     output: str = ""
@@ -40,11 +43,12 @@ class Failure:
         return asdict(self)
 
 
-def failure_from_message(message: Mapping[str, Any]) -> Failure:
-    """The failure that `as_message` made; what is missing becomes empty."""
-    return Failure(
+def failure_from_message(message: Mapping[str, Any]) -> RankFailure:
+    """The failure that `as_message` made; what is missing becomes empty, and a kind that is none 'lost'."""
+    return RankFailure(
         rank=int(message.get("rank", -1)),
-        **{name: str(message.get(name, "")) for name in ("host", "kind", "summary", "traceback", "output")},
+        kind=next((kind for kind in _PRIORITY if kind == message.get("kind")), "lost"),
+        **{name: str(message.get(name, "")) for name in ("host", "summary", "traceback", "output")},
     )
 
 
@@ -78,20 +82,25 @@ def summarize(error: BaseException) -> str:
     return f"{name}: {text.splitlines()[0].rstrip()}" if text else name
 
 
-def is_follow_up(failure: Failure) -> bool:
+def is_follow_up(failure: RankFailure) -> bool:
     """Whether the failure only says that some other rank is gone."""
     return failure.kind == "collective"
 
 
-def root_cause(failures: Sequence[Failure]) -> Failure:
+def root_cause(failures: Sequence[RankFailure]) -> RankFailure:
     """The failure that explains the others: a cause before an effect, then the first to be reported."""
-    return min(failures, key=lambda failure: _PRIORITY.get(failure.kind, 1))
+    return min(failures, key=lambda failure: _PRIORITY[failure.kind])
 
 
-def explain(failures: Sequence[Failure], world_size: int) -> str:
+def headline(failure: RankFailure, world_size: int) -> str:
+    """A failure in one line."""
+    return f"rank {failure.rank} of {world_size} on host {failure.host} failed: {failure.summary}"
+
+
+def explain(failures: Sequence[RankFailure], world_size: int) -> str:
     """The message of the error that a job ends in: cause first, with the rank's traceback and last output."""
     cause = root_cause(failures)
-    lines = [f"rank {cause.rank} of {world_size} on host {cause.host} failed: {cause.summary}"]
+    lines = [headline(cause, world_size)]
     silent = sorted(set(range(world_size)) - {failure.rank for failure in failures})
     if is_follow_up(cause) and silent:
         # Nobody says what went wrong, so whoever says nothing is what the others waited for.
