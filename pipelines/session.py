@@ -41,9 +41,6 @@ SETTINGS = {
     # The writer of Parquet looks at its sizes every 100 rows at first, which may be 800 MB of documents at
     # their limit in one group of rows, and whoever reads such a group holds it whole.
     "spark.hadoop.parquet.page.size.row.check.min": "8",
-    # Files of a shuffle go as soon as the query that wrote them ends. Otherwise they lie until the JVM
-    # happens to collect their last reference: those of `dedup` until packing, five bytes for each of input.
-    "spark.sql.classic.shuffleDependency.fileCleanup.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
 }
 

@@ -22,11 +22,14 @@ from pipelines.run.heartbeat import Heartbeat
 from pipelines.run.keys import config_json, digest, run_key, shown_config
 from pipelines.run.libraries import versions
 from pipelines.run.memory import PeakMemory
-from pipelines.run.shuffles import shuffled_bytes
+from pipelines.run.shuffles import free_shuffles, shuffled_bytes
 from pipelines.run.stage_code import stage_code
 from pipelines.run.version import code_version
 from pipelines.sizing import STORED_TO_TEXT
 from pipelines.stages import Stage
+
+_WORTH_FREEING = 64 * 2**20
+"""Bytes of shuffles from which on their files are deleted at the end of a stage: that takes half a second."""
 
 
 def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -> list[RunRecord]:
@@ -200,6 +203,8 @@ def _run(prepared: Prepared) -> RunRecord:
     use = f"peak memory {memory.peak_mb / 1024:.1f} GiB"
     shuffled = measured["shuffled_bytes"]
     use += f", {shuffled / 2**20:,.0f} MiB shuffled" if shuffled >= 2**20 else ""
+    if shuffled >= _WORTH_FREEING and context.started is not None:
+        free_shuffles(context.started)
     context.console.say(f"    {counts}{seconds:.1f} s{rate}, {use}")
     return record
 
