@@ -18,7 +18,7 @@ from training.data.snapshot import Snapshot
 from training.errors import RankFailedError
 from training.identity import check_newest
 from training.job import EvaluateJob, TrainJob
-from training.launch import Elastic, launch
+from training.launch import Elastic, LaunchOptions, launch
 from training.launch.slots import count_slots
 from training.metrics import METRICS_FILE
 from training.outcome import Score, Served, Trained
@@ -293,23 +293,20 @@ def _run(
     strategy: StrategyConfig | None = None,
 ) -> list[Any]:
     strategy = strategy or StrategyConfig()
+    options = LaunchOptions(
+        threads_per_rank=config.threads_per_rank,
+        stall_seconds=config.stall_seconds,
+        interface=config.interface,
+        ports=config.ports,
+        max_restarts=config.max_restarts,
+        elastic=elastic,
+        description=name,
+        say=say,
+        on_event=Progress(say),
+        expendable=strategy.expendable(num_ranks),
+    )
     try:
-        return launch(
-            function,
-            num_ranks + strategy.num_servers,
-            spark=spark,
-            args=(job,),
-            threads_per_rank=config.threads_per_rank,
-            stall_seconds=config.stall_seconds,
-            interface=config.interface,
-            ports=config.ports,
-            max_restarts=config.max_restarts,
-            elastic=elastic,
-            description=name,
-            say=say,
-            on_event=Progress(say),
-            expendable=strategy.expendable(num_ranks),
-        )
+        return launch(function, num_ranks + strategy.num_servers, spark=spark, args=(job,), options=options)
     except RankFailedError as error:
         if not strategy.num_servers:
             raise
