@@ -96,7 +96,7 @@ def measure(spark: Any, name: str, ranks: int, steps: int) -> dict[str, float]:
     )
     found = launch(
         _train_plainly if name == PEER else _train,
-        ranks + strategy.num_servers,
+        ranks + strategy.chosen.num_servers,
         spark=spark,
         args=(config, run.model),
         options=LaunchOptions(threads_per_rank=1, say=lambda line: print(line, file=sys.stderr)),

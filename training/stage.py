@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
-from conf.strategy import StrategyConfig
+from conf.strategy import StrategySection
 from training.checks import check_pretrained, check_tokenizer
 from training.content import start_content
 from training.data.footers import Spread
@@ -28,6 +28,9 @@ from training.storage import Folder
 
 DEFAULT_RANKS = 2
 """Ranks of `num_ranks: auto`, where there are as many slots."""
+
+_NO_STRATEGY = StrategySection()
+"""Of ranks that update nothing."""
 
 Say = Callable[[str], None]
 
@@ -147,7 +150,7 @@ def train_model(
         f"tokens on {_describe_ranks(num_ranks, elastic)}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {sources.layout.num_sequences:,} sequences"
     )
-    values = _run(spark, _take_part, job, config, num_ranks, elastic, "train", say, config.strategy)
+    values = _run(spark, _take_part, job, config, num_ranks, elastic, "train", say, config.strategy.chosen)
     trained: Trained = values[0]
     totals = trained.totals
     result = TrainResult(
@@ -248,9 +251,9 @@ def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
         return config.num_ranks
     if config.elastic:
         return config.elastic.max
-    if config.strategy.name == "single":
+    if config.strategy.chosen.for_one_rank:
         return 1
-    slots = count_slots(spark) - config.strategy.num_servers
+    slots = count_slots(spark) - config.strategy.chosen.num_servers
     num_ranks = max(count for count in range(1, DEFAULT_RANKS + 1) if config.canonical_shards % count == 0)
     if slots < num_ranks:
         say(
@@ -290,9 +293,8 @@ def _run(
     elastic: Elastic | None,
     name: str,
     say: Say,
-    strategy: StrategyConfig | None = None,
+    strategy: StrategySection = _NO_STRATEGY,
 ) -> list[Any]:
-    strategy = strategy or StrategyConfig()
     options = LaunchOptions(
         threads_per_rank=config.threads_per_rank,
         stall_seconds=config.stall_seconds,

@@ -129,7 +129,7 @@ def test_every_strategy_passes_the_step_over(
     job = make_job(tmp_path, strategy=section)
     trained = launch_local(
         take_part,
-        ranks + job.config.strategy.num_servers,
+        ranks + job.config.strategy.chosen.num_servers,
         args=(job,),
         options=LaunchOptions(say=lambda line: None),
     )[0]

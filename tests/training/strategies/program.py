@@ -132,12 +132,12 @@ def run(
     try:
         values = launch(
             body,
-            ranks + strategy.num_servers,
+            ranks + strategy.chosen.num_servers,
             spark=spark,
             args=(job,),
             options=LaunchOptions(
                 say=lines.append,
-                expendable=strategy.expendable(ranks),
+                expendable=strategy.chosen.expendable(ranks),
                 on_event=lambda rank, event: lines.append(f"{rank} {event}"),
             ),
         )
@@ -166,7 +166,7 @@ def train(job: TrainJob) -> Any:
     from training.launch import current_rank
 
     step = loop.Stepper.step
-    last = current_rank().world_size - 1 - job.config.strategy.num_servers
+    last = current_rank().world_size - 1 - job.config.strategy.chosen.num_servers
     rest = LAG_SECONDS
 
     def lagging(self: loop.Stepper, batch: Any, wait_seconds: float, **more: Any) -> Any:
