@@ -141,7 +141,7 @@ def measure(options: argparse.Namespace, names: Sequence[str], num_gpus: int) ->
     """Rates of both loops for each model, and the sums over rings."""
     from pyspark.sql import SparkSession
 
-    from training.launch import launch
+    from training.launch import LaunchOptions, launch
 
     on_cpu = options.device == "cpu"
     if on_cpu:
@@ -162,9 +162,7 @@ def measure(options: argparse.Namespace, names: Sequence[str], num_gpus: int) ->
                 ranks,
                 spark=spark,
                 args=args,
-                threads_per_rank=threads,
-                stall_seconds=600,
-                say=_say,
+                options=LaunchOptions(threads_per_rank=threads, stall_seconds=600, say=_say),
             )[0]
 
         try:

@@ -73,9 +73,9 @@ def gloo_function() -> Times:
 
 
 def run_ringlake(spark: Any) -> Times:
-    from training.launch import launch
+    from training.launch import LaunchOptions, launch
 
-    times: Times = launch(horovod_function, RANKS, spark=spark, threads_per_rank=1)[0]
+    times: Times = launch(horovod_function, RANKS, spark=spark, options=LaunchOptions(threads_per_rank=1))[0]
     return times
 
 

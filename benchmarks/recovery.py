@@ -68,7 +68,7 @@ def measure(spark: Any) -> dict[str, float]:
         RuntimeError: It did not go on from a checkpoint after the kill.
     """
     from tests.training.tiny import make_config, make_job
-    from training.launch import launch
+    from training.launch import LaunchOptions, launch
 
     watch = Watch(KILL_STEP)
     with tempfile.TemporaryDirectory(prefix="ringlake-recovery-") as folder:
@@ -79,10 +79,7 @@ def measure(spark: Any) -> dict[str, float]:
             RANKS,
             spark=spark,
             args=(job,),
-            threads_per_rank=1,
-            max_restarts=1,
-            say=watch.say,
-            on_event=watch.on_event,
+            options=LaunchOptions(threads_per_rank=1, max_restarts=1, say=watch.say, on_event=watch.on_event),
         )
     return split(watch.killed, watch.known, watch.steps)
 

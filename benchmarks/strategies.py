@@ -87,7 +87,7 @@ def main(argv: list[str]) -> int:
 
 def measure(spark: Any, name: str, ranks: int, steps: int) -> dict[str, float]:
     """Median step time of one variant, what of it was computing and exchange, bytes a step and loss."""
-    from training.launch import launch
+    from training.launch import LaunchOptions, launch
 
     run = load(DEFAULT_RUN)
     strategy = StrategyConfig(**VARIANTS[name])
@@ -96,11 +96,10 @@ def measure(spark: Any, name: str, ranks: int, steps: int) -> dict[str, float]:
     )
     found = launch(
         _train_plainly if name == PEER else _train,
-        ranks + strategy.num_servers,
+        ranks + strategy.chosen.num_servers,
         spark=spark,
         args=(config, run.model),
-        threads_per_rank=1,
-        say=lambda line: print(line, file=sys.stderr),
+        options=LaunchOptions(threads_per_rank=1, say=lambda line: print(line, file=sys.stderr)),
     )[0]
     row = {
         f"{part}_ms": 1000 * statistics.median(found[part][WARM_UP_STEPS:])

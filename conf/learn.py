@@ -330,17 +330,15 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _strategy_fits(self) -> Self:
-        self.strategy.check_schedule(
-            validate_every=self.validate_every, checkpoint_every=self.checkpoint_every
-        )
-        self.strategy.check_sharding(self.optimizer, compiles=self.compile)
-        name = self.strategy.name
-        if self.precision == "fp16" and name in ("local_sgd", "parameter_server"):
+        chosen, name = self.strategy.chosen, self.strategy.name
+        chosen.check_schedule(validate_every=self.validate_every, checkpoint_every=self.checkpoint_every)
+        chosen.check_sharding(self.optimizer, compiles=self.compile)
+        if self.precision == "fp16" and not chosen.shares_loss_scale:
             raise ValueError(
                 f"precision = fp16 does not go with strategy.name = {name}: its ranks and servers "
                 f"share no loss scale; use bf16, or the strategies ring or ddp"
             )
-        if self.elastic is not None and self.strategy.num_servers:
+        if self.elastic is not None and chosen.num_servers:
             raise ValueError(
                 f"elastic does not go with strategy.name = {name}, whose servers need slots of their own; "
                 f"leave elastic out, or use another strategy"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from training.launch import (
         Elastic,
         HorovodRunner,
+        LaunchOptions,
         RankInfo,
         current_rank,
         emit,
@@ -50,6 +51,7 @@ _PLACES = {
     "Elastic": "training.launch",
     "HorovodRunner": "training.launch",
     "Lake": "ringlake.lakes",
+    "LaunchOptions": "training.launch",
     "RankFailedError": "training.errors",
     "RankFailure": "training.failures",
     "RankInfo": "training.launch",
@@ -73,6 +75,7 @@ __all__ = [
     "Elastic",
     "HorovodRunner",
     "Lake",
+    "LaunchOptions",
     "NameClashError",
     "RankFailedError",
     "RankFailure",

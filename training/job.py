@@ -33,7 +33,7 @@ COMPUTED_BY = frozenset(
         "elastic",
         "interface",
         "ports",
-        # What of it is more than a way to compute the same says StrategyConfig.identity().
+        # What of it is more than a way to compute the same says the strategy itself, by identity().
         "strategy",
     }
 )
@@ -47,7 +47,7 @@ def lasting(config: TrainConfig) -> dict[str, Any]:
     """The keys of the train section that decide what training computes, as JSON values."""
     steers = config.patience is not None or config.plateau.patience is not None
     left_out = COMPUTED_BY - _STEERING_BY if steers else COMPUTED_BY
-    return config.model_dump(mode="json", exclude=set(left_out)) | config.strategy.identity()
+    return config.model_dump(mode="json", exclude=set(left_out)) | config.strategy.chosen.identity()
 
 
 def settings_identity(model: ModelConfig, config: TrainConfig) -> dict[str, Any]:

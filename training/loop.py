@@ -92,7 +92,7 @@ class _Trainer:
             keep_apart(self._model, end_id)
         else:
             let_cross(self._model)
-        check_uses_all(self._model, job.config.strategy)
+        check_uses_all(self._model, job.config.strategy.chosen)
         draws = try_out(self._model, job.train.sequence_length)
         if draws and self._leads:
             _say(_DRAWS)

@@ -13,7 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils.logging import disable_progress_bar
 
 from conf.learn import ModelConfig, TrainConfig
-from conf.strategy import StrategyConfig
+from conf.strategy import StrategySection
 from training.embeddings import initialise_embeddings
 from training.errors import DataError
 from training.launch.ranks import current_rank
@@ -96,14 +96,14 @@ def speed_up(model: Any, config: TrainConfig) -> None:
         model.compile()
 
 
-def check_uses_all(model: Any, strategy: StrategyConfig) -> None:
+def check_uses_all(model: Any, strategy: StrategySection) -> None:
     """DataError if ranks of torch's DistributedDataParallel or FSDP2 would wait for layers that were dropped.
 
     Args:
         model: A causal language model of transformers.
-        strategy: The strategy section.
+        strategy: The section of the strategy that is chosen.
     """
-    if strategy.name != "ddp":
+    if not strategy.needs_all_gradients:
         return
     for key, value in model.config.to_dict().items():
         if key.replace("_", "").endswith("layerdrop") and isinstance(value, int | float) and value > 0:

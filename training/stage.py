@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
-from conf.strategy import StrategyConfig
+from conf.strategy import StrategySection
 from training.checks import check_pretrained, check_tokenizer
 from training.content import start_content
 from training.data.footers import Spread
@@ -18,7 +18,7 @@ from training.data.snapshot import Snapshot
 from training.errors import RankFailedError
 from training.identity import check_newest
 from training.job import EvaluateJob, TrainJob
-from training.launch import Elastic, launch
+from training.launch import Elastic, LaunchOptions, launch
 from training.launch.slots import count_slots
 from training.metrics import METRICS_FILE
 from training.outcome import Score, Served, Trained
@@ -28,6 +28,9 @@ from training.storage import Folder
 
 DEFAULT_RANKS = 2
 """Ranks of `num_ranks: auto`, where there are as many slots."""
+
+_NO_STRATEGY = StrategySection()
+"""Of ranks that update nothing."""
 
 Say = Callable[[str], None]
 
@@ -147,7 +150,7 @@ def train_model(
         f"tokens on {_describe_ranks(num_ranks, elastic)}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {sources.layout.num_sequences:,} sequences"
     )
-    values = _run(spark, _take_part, job, config, num_ranks, elastic, "train", say, config.strategy)
+    values = _run(spark, _take_part, job, config, num_ranks, elastic, "train", say, config.strategy.chosen)
     trained: Trained = values[0]
     totals = trained.totals
     result = TrainResult(
@@ -248,9 +251,9 @@ def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
         return config.num_ranks
     if config.elastic:
         return config.elastic.max
-    if config.strategy.name == "single":
+    if config.strategy.chosen.for_one_rank:
         return 1
-    slots = count_slots(spark) - config.strategy.num_servers
+    slots = count_slots(spark) - config.strategy.chosen.num_servers
     num_ranks = max(count for count in range(1, DEFAULT_RANKS + 1) if config.canonical_shards % count == 0)
     if slots < num_ranks:
         say(
@@ -290,26 +293,22 @@ def _run(
     elastic: Elastic | None,
     name: str,
     say: Say,
-    strategy: StrategyConfig | None = None,
+    strategy: StrategySection = _NO_STRATEGY,
 ) -> list[Any]:
-    strategy = strategy or StrategyConfig()
+    options = LaunchOptions(
+        threads_per_rank=config.threads_per_rank,
+        stall_seconds=config.stall_seconds,
+        interface=config.interface,
+        ports=config.ports,
+        max_restarts=config.max_restarts,
+        elastic=elastic,
+        description=name,
+        say=say,
+        on_event=Progress(say),
+        expendable=strategy.expendable(num_ranks),
+    )
     try:
-        return launch(
-            function,
-            num_ranks + strategy.num_servers,
-            spark=spark,
-            args=(job,),
-            threads_per_rank=config.threads_per_rank,
-            stall_seconds=config.stall_seconds,
-            interface=config.interface,
-            ports=config.ports,
-            max_restarts=config.max_restarts,
-            elastic=elastic,
-            description=name,
-            say=say,
-            on_event=Progress(say),
-            expendable=strategy.expendable(num_ranks),
-        )
+        return launch(function, num_ranks + strategy.num_servers, spark=spark, args=(job,), options=options)
     except RankFailedError as error:
         if not strategy.num_servers:
             raise

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 from tests.training.tiny import make_config, make_job
 from training.errors import RankFailedError
 from training.job import TrainJob
-from training.launch import launch
+from training.launch import LaunchOptions, launch
 from training.loop import train_rank
 from training.metrics import read_metrics
 from training.storage import Folder
@@ -84,18 +84,18 @@ def test_killed_at_random_steps_with_other_ranks_it_is_the_undisturbed_training(
     train_rank(calm)
     curve = {line["step"]: line for line in read_metrics(Folder(calm.checkpoint_dir))}
 
-    reached = 0
+    reached, options = 0, LaunchOptions(threads_per_rank=1)
     for number, attempt in enumerate(attempts):
         folder = tmp_path / f"ids-{number}"
         folder.mkdir()
         run = watched(job, folder, attempt.kill_at, draw.randrange(attempt.num_ranks))
         if attempt.kill_at is None:
-            trained = launch(run, attempt.num_ranks, spark=spark, threads_per_rank=1)[0]
+            trained = launch(run, attempt.num_ranks, spark=spark, options=options)[0]
             assert trained.totals.step == 20
             assert trained.resumed_from <= reached
         else:
             with pytest.raises(RankFailedError, match="SIGKILL"):
-                launch(run, attempt.num_ranks, spark=spark, threads_per_rank=1)
+                launch(run, attempt.num_ranks, spark=spark, options=options)
             reached = attempt.kill_at
         steps = sorted({int(part.name.split(".")[0]) for part in folder.iterdir()})
         for step in steps:

@@ -17,7 +17,7 @@ from training.identity import find_training
 from training.job import TrainJob
 from training.launch.job import Job
 from training.launch.local import run_local
-from training.launch.options import Options
+from training.launch.options import RankOptions
 from training.storage import Folder
 
 ASYNC = {"name": "parameter_server", "parameter_server": {"mode": "async"}}
@@ -55,7 +55,7 @@ def test_what_a_lost_rank_left_out_is_accounted_for_after_a_resume_without_it(
     with pytest.raises(RankFailedError, match="rank 0 of 3"):
         # As `launch` does, without Spark: two ranks and a server are more than the session's two slots.
         payload = cloudpickle.dumps((lose_rank_1_then_0, (job,), {}))
-        run_local(payload, 3, Options(threads_per_rank=1), Job(3, lambda line: None, None, range(1, 2)))
+        run_local(payload, 3, RankOptions(threads_per_rank=1), Job(3, lambda line: None, None, range(1, 2)))
     found = find_training(Folder(job.checkpoint_dir))
     assert found is not None
     step, state = found.step, found.state

@@ -20,7 +20,7 @@ from training.data.layout import read_layout
 from training.data.snapshot import Snapshot
 from training.evaluate import evaluate_rank
 from training.job import EvaluateJob, TrainJob
-from training.launch import launch_local
+from training.launch import LaunchOptions, launch_local
 from training.loop import take_part, train_rank
 from training.metrics import read_metrics
 from training.outcome import Score, Trained
@@ -128,7 +128,10 @@ def test_every_strategy_passes_the_step_over(
     ranks, section = STRATEGIES[name]
     job = make_job(tmp_path, strategy=section)
     trained = launch_local(
-        take_part, ranks + job.config.strategy.num_servers, args=(job,), say=lambda line: None
+        take_part,
+        ranks + job.config.strategy.chosen.num_servers,
+        args=(job,),
+        options=LaunchOptions(say=lambda line: None),
     )[0]
     assert (trained.totals.step, trained.totals.sequences, trained.totals.lost) == (4, 2 * NUM_TRAIN, 0)
     lines, exact = lines_of(job), lines_of(alone[0])

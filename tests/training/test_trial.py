@@ -17,7 +17,7 @@ from conf.strategy import StrategyConfig
 from tests.training.tiny import LENGTH, VOCAB_SIZE, make_config, make_job
 from training.data.reader import Batch
 from training.errors import DataError
-from training.launch import launch_local
+from training.launch import LaunchOptions, launch_local
 from training.loop import train_rank
 from training.metrics import read_metrics
 from training.model import build_model, check_uses_all, speed_up
@@ -98,7 +98,7 @@ def test_two_ranks_train_with_dropout_as_one_does(tmp_path: Path) -> None:
         if ranks == 1:
             train_rank(job)
         else:
-            launch_local(train_rank, ranks, args=(job,), say=lambda line: None)
+            launch_local(train_rank, ranks, args=(job,), options=LaunchOptions(say=lambda line: None))
         losses.append([line["loss"] for line in read_metrics(Folder(job.checkpoint_dir))])
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
@@ -203,9 +203,9 @@ def test_layers_that_are_dropped_do_not_go_with_ranks_that_wait_for_all() -> Non
                              num_attention_heads=2, max_position_embeddings=16, layerdrop=0.1,
                              word_embed_proj_dim=16)
     )  # fmt: skip
-    check_uses_all(model, StrategyConfig(name="ring"))
+    check_uses_all(model, StrategyConfig(name="ring").chosen)
     with pytest.raises(DataError, match=r"layerdrop = 0.1 drops whole layers .* ring"):
-        check_uses_all(model, StrategyConfig(name="ddp"))
+        check_uses_all(model, StrategyConfig(name="ddp").chosen)
 
 
 def test_a_start_from_a_folder_says_how_it_is_trained_now(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from training.errors import StageError
 from training.launch.channel import DriverServer, Message
 from training.launch.job import Job
 from training.launch.network import LOOPBACK
-from training.launch.options import Options
+from training.launch.options import RankOptions
 from training.launch.spark_job import SparkJob, first_lines
 from training.launch.task import TaskSettings, run_task
 
@@ -25,7 +25,7 @@ LINES_SECONDS = 5.0
 
 
 def run_barrier(
-    spark: Any, payload: bytes, num_ranks: int, options: Options, job: Job, description: str
+    spark: Any, payload: bytes, num_ranks: int, options: RankOptions, job: Job, description: str
 ) -> dict[int, bytes]:
     """Run the pickled function on all ranks of a barrier stage; returns the pickled values by rank.
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
 from training.errors import RankFailedError, StageError, TrainingError, WorkerPythonError
 from training.failures import RankFailure, summarize
 from training.launch.barrier import run_barrier
-from training.launch.delivery import OnEvent, Say, checked
-from training.launch.elastic import Elastic
-from training.launch.events import print_safely
+from training.launch.delivery import checked
 from training.launch.job import Job
 from training.launch.local import run_local
-from training.launch.options import Names, Options
+from training.launch.options import LaunchOptions, Names, RankOptions
 from training.launch.pythons import find_unfit_python
 from training.launch.restarts import run_with_restarts
 from training.launch.slots import check_slots, wait_for_slots
@@ -33,26 +31,14 @@ def launch(
     spark: Any,
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
-    threads_per_rank: int | Literal["auto"] = "auto",
-    stall_seconds: int = 60,
-    interface: str | None = None,
-    ports: tuple[int, int] | None = None,
-    max_restarts: int = 0,
-    elastic: Elastic | None = None,
-    stream_output: bool = True,
-    description: str = "training",
-    say: Say = print_safely,
-    on_event: OnEvent | None = None,
-    expendable: Collection[int] = (),
-    env: Mapping[str, str] | None = None,
-    names: Names = Names(),  # noqa: B008 - frozen
+    options: LaunchOptions | None = None,
 ) -> list[Any]:
     """Run `train(*args, **kwargs)` in a fresh process for each of `num_ranks` ranks and wait for all.
 
     Each rank runs inside a barrier task of its own, with the environment that `horovod.torch.init()` wants.
-    What a rank prints goes to `say` line by line behind its rank; what it hands to
-    `training.launch.emit` goes to `on_event`. When one rank fails the others are ended. Ctrl-C ends all ranks
-    and raises KeyboardInterrupt, whichever handler is set for it.
+    What a rank prints goes to `options.say` line by line behind its rank; what it hands to
+    `training.launch.emit` goes to `options.on_event`. When one rank fails the others are ended. Ctrl-C ends
+    all ranks and raises KeyboardInterrupt, whichever handler is set for it.
 
     Args:
         train: The function; it and its arguments are pickled by value where needed (cloudpickle).
@@ -60,25 +46,7 @@ def launch(
         spark: The active SparkSession.
         args: Positional arguments of the function.
         kwargs: Keyword arguments of the function.
-        threads_per_rank: CPU threads of a rank; 'auto': cores of its host over the ranks on it.
-        stall_seconds: A collective that waits longer than this ends the job.
-        interface: Network interface for the collectives; None: loopback on one host, else the one that has
-            the host's address.
-        ports: First and last port for the driver's line and the rendezvous; None: any free ones.
-        max_restarts: Attempts after the first, each with all ranks anew. The function finds its own way
-            back, from its last checkpoint for example.
-        elastic: Bounds within which the number of ranks follows the slots; None: always `num_ranks`.
-        stream_output: False leaves what ranks print in the executors' logs, except `log_to_driver`.
-        description: What the Spark UI shows.
-        say: Takes a line of progress or of a rank's output. It and `on_event` are called from one thread, one
-            call at a time; ranks wait while they are behind, and the job ends if one of them raises.
-        on_event: Takes a rank and an event of it.
-        expendable: Ranks whose process may die without ending the others; an exception that they raise, or
-            the loss of their Spark task, still ends the job.
-        env: Environment variables for the ranks. They count before the `HOROVOD_*` that the driver's own
-            environment and `spark.executorEnv` have, which reach the ranks too. What places the ranks, such
-            as HOROVOD_RANK, is the launcher's.
-        names: What messages call the settings.
+        options: How the ranks run; None: the defaults of `LaunchOptions`.
 
     Returns:
         What the function returned, by rank; None for an expendable rank that died.
@@ -96,11 +64,12 @@ def launch(
         >>> launch(lambda: current_rank().rank, 2, spark=spark)  # doctest: +SKIP
         [0, 1]
     """
+    options = options or LaunchOptions()
+    names, elastic = options.names, options.elastic
     _check_ranks(num_ranks, names)
-    tell = checked(say)
+    tell = checked(options.say)
     given = horovod_variables(os.environ, tell) | executor_variables(spark.sparkContext.getConf(), tell)
-    variables = given | check_variables(env)
-    options = Options(threads_per_rank, stall_seconds, interface, ports, stream_output, variables, names)
+    of_ranks = RankOptions.of(options, given | check_variables(options.env))
     payload = _pickle(train, args, kwargs)
     hosts: dict[int, str] = {}
 
@@ -113,15 +82,15 @@ def launch(
         return elastic.choose(wait_for_slots(spark, wanted, tell), wanted, f"{names.prefix}elastic")
 
     def attempt(count: int) -> dict[int, bytes]:
-        text = f"{description}: {count} rank{'s' if count > 1 else ''}"
+        text = f"{options.description}: {count} rank{'s' if count > 1 else ''}"
         _check_python(spark, count)
-        job = Job(count, say, on_event, expendable)
-        found = run_barrier(spark, payload, count, options, job, text)
+        job = Job(count, options.say, options.on_event, options.expendable)
+        found = run_barrier(spark, payload, count, of_ranks, job, text)
         hosts.update({rank: job.host_of(rank) for rank in found})
         return found | dict.fromkeys(job.lost, _NOTHING)
 
     name = f"{names.prefix}max_restarts"
-    return _values(run_with_restarts(attempt, count_ranks, max_restarts, tell, name), hosts)
+    return _values(run_with_restarts(attempt, count_ranks, options.max_restarts, tell, name), hosts)
 
 
 def launch_local(
@@ -130,33 +99,32 @@ def launch_local(
     *,
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
-    threads_per_rank: int | Literal["auto"] = "auto",
-    stall_seconds: int = 60,
-    interface: str | None = None,
-    ports: tuple[int, int] | None = None,
-    max_restarts: int = 0,
-    stream_output: bool = True,
-    say: Say = print_safely,
-    on_event: OnEvent | None = None,
-    env: Mapping[str, str] | None = None,
-    names: Names = Names(),  # noqa: B008 - frozen
+    options: LaunchOptions | None = None,
 ) -> list[Any]:
     """`launch` without Spark: the ranks are processes of this machine.
 
-    Arguments, values and errors are those of `launch`.
+    Arguments, values and errors are those of `launch`; `elastic` is refused: there are no slots to follow.
     """
-    _check_ranks(num_ranks, names)
-    tell = checked(say)
-    variables = horovod_variables(os.environ, tell) | check_variables(env)
-    options = Options(threads_per_rank, stall_seconds, interface, ports, stream_output, variables, names)
+    options = options or LaunchOptions()
+    _check_ranks(num_ranks, options.names)
+    if options.elastic is not None:
+        raise TrainingError(
+            f"{options.names.prefix}elastic = {options.elastic.min} to {options.elastic.max} ranks follows "
+            f"Spark's slots, and there are none without Spark; leave it out, or use launch"
+        )
+    tell = checked(options.say)
+    of_ranks = RankOptions.of(options, horovod_variables(os.environ, tell) | check_variables(options.env))
     payload = _pickle(train, args, kwargs)
 
     def attempt(count: int) -> dict[int, bytes]:
-        return run_local(payload, count, options, Job(count, say, on_event))
+        job = Job(count, options.say, options.on_event, options.expendable)
+        return run_local(payload, count, of_ranks, job) | dict.fromkeys(job.lost, _NOTHING)
 
     hosts = dict.fromkeys(range(num_ranks), socket.gethostname())
-    name = f"{names.prefix}max_restarts"
-    return _values(run_with_restarts(attempt, lambda _attempt: num_ranks, max_restarts, tell, name), hosts)
+    name = f"{options.names.prefix}max_restarts"
+    return _values(
+        run_with_restarts(attempt, lambda _attempt: num_ranks, options.max_restarts, tell, name), hosts
+    )
 
 
 def _check_python(spark: Any, num_ranks: int) -> None:

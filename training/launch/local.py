@@ -12,12 +12,12 @@ from training.launch.connection import Message
 from training.launch.delivery import Window
 from training.launch.environment import Rendezvous, count_threads, meeting_variables, start_environment
 from training.launch.job import Job
-from training.launch.options import Options
+from training.launch.options import RankOptions
 from training.launch.process import RankProcess
 from training.launch.ranks import RankInfo, assign_ranks
 
 
-def run_local(payload: bytes, num_ranks: int, options: Options, job: Job) -> dict[int, bytes]:
+def run_local(payload: bytes, num_ranks: int, options: RankOptions, job: Job) -> dict[int, bytes]:
     """Run the pickled function on processes of this machine; returns the pickled values by rank.
 
     The ranks see the GPUs that this process sees; `local_rank` says which is whose, as Horovod has it.
@@ -79,7 +79,7 @@ def run_local(payload: bytes, num_ranks: int, options: Options, job: Job) -> dic
     job.finish()
     if job.failures:
         raise job.failed()
-    if len(results) < num_ranks:
+    if len(results) + len(job.lost) < num_ranks:
         raise TrainingError(f"the launch ended with the values of {len(results)} of {num_ranks} ranks")
     return results
 

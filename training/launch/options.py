@@ -1,12 +1,15 @@
-"""How the ranks of a launch run: the options that every attempt and every task shares."""
+"""What a caller may say of a launch, and what of it every attempt and every task shares."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from training.errors import TrainingError
+from training.launch.delivery import OnEvent, Say
+from training.launch.elastic import Elastic
+from training.launch.events import print_safely
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,51 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Options:
-    """Settings of the ranks.
+class LaunchOptions:
+    """How a launch runs its ranks, whatever function they run.
+
+    Attributes:
+        threads_per_rank: CPU threads of a rank; 'auto': cores of its host over the ranks on it.
+        stall_seconds: A collective that waits longer than this ends the job.
+        interface: Network interface for the collectives; None: loopback on one host, else the one that has
+            the host's address.
+        ports: First and last port for the driver's line and the rendezvous; None: any free ones.
+        max_restarts: Attempts after the first, each with all ranks anew. The function finds its own way
+            back, from its last checkpoint for example.
+        elastic: Bounds within which the number of ranks follows the slots; None: always `num_ranks`. Not
+            for `launch_local`, which has no slots.
+        stream_output: False leaves what ranks print in the executors' logs, except `log_to_driver`.
+        description: What the Spark UI shows.
+        say: Takes a line of progress or of a rank's output; by default it is printed. It and `on_event` are
+            called from one thread, one call at a time; ranks wait while they are behind, and the job ends if
+            one of them raises.
+        on_event: Takes a rank and an event of it.
+        expendable: Ranks whose process may die without ending the others; an exception that they raise, or
+            the loss of their Spark task, still ends the job.
+        env: Environment variables for the ranks. They count before the `HOROVOD_*` that the driver's own
+            environment and `spark.executorEnv` have, which reach the ranks too. What places the ranks, such
+            as HOROVOD_RANK, is the launcher's.
+        names: What messages call the settings.
+    """
+
+    threads_per_rank: int | Literal["auto"] = "auto"
+    stall_seconds: int = 60
+    interface: str | None = None
+    ports: tuple[int, int] | None = None
+    max_restarts: int = 0
+    elastic: Elastic | None = None
+    stream_output: bool = True
+    description: str = "training"
+    say: Say = field(default_factory=lambda: print_safely)
+    on_event: OnEvent | None = None
+    expendable: Collection[int] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    names: Names = Names()
+
+
+@dataclass(frozen=True)
+class RankOptions:
+    """Settings of the ranks, shipped to every task.
 
     Attributes:
         threads_per_rank: CPU threads of a rank, or 'auto': cores of its host over the ranks on it.
@@ -57,3 +103,24 @@ class Options:
                 f"{self.names.prefix}ports must be a first and a last port between 1 and 65535, "
                 f"not {self.ports}"
             )
+
+    @classmethod
+    def of(cls, options: LaunchOptions, environment: Mapping[str, str]) -> RankOptions:
+        """The part of a launch's options that the ranks need.
+
+        Args:
+            options: The options.
+            environment: Variables for the ranks: their `env`, and what else reaches the ranks.
+
+        Raises:
+            TrainingError: A setting of the ranks is wrong.
+        """
+        return cls(
+            threads_per_rank=options.threads_per_rank,
+            stall_seconds=options.stall_seconds,
+            interface=options.interface,
+            ports=options.ports,
+            stream_output=options.stream_output,
+            environment=environment,
+            names=options.names,
+        )

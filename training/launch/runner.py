@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from training.errors import NotEnoughSlotsError, TrainingError
 from training.launch.events import print_safely
 from training.launch.launcher import launch, launch_local
-from training.launch.options import Names
+from training.launch.options import LaunchOptions, Names
 from training.launch.slots import wait_for_slots
 
 NAMES = Names(num_ranks="np", prefix="")
@@ -27,8 +28,8 @@ class HorovodRunner:
             shown on the driver, the rest is in the executors' logs. 'all': all output of all ranks, each line
             with its rank.
         spark: The SparkSession; None: the active one. Not needed where np is below 0.
-        options: Further arguments of `training.launch.launch`, such as `max_restarts`, `stall_seconds`
-            or `env`; with np below 0 those of `launch_local`.
+        options: How the ranks run, such as `LaunchOptions(max_restarts=2)`; its `stream_output`,
+            `description` and `names` are the runner's own.
 
     Raises:
         TrainingError: An argument is wrong.
@@ -38,7 +39,12 @@ class HorovodRunner:
     """
 
     def __init__(
-        self, *, np: int, driver_log_verbosity: str = "log_callback_only", spark: Any = None, **options: Any
+        self,
+        *,
+        np: int,
+        driver_log_verbosity: str = "log_callback_only",
+        spark: Any = None,
+        options: LaunchOptions | None = None,
     ) -> None:
         if isinstance(np, bool) or not isinstance(np, int):
             raise TrainingError(f"np must be a whole number, not {np!r}")
@@ -48,7 +54,12 @@ class HorovodRunner:
             )
         self._np = np
         self._spark = spark
-        self._options = {"stream_output": driver_log_verbosity == "all", "names": NAMES, **options}
+        self._options = replace(
+            options or LaunchOptions(),
+            stream_output=driver_log_verbosity == "all",
+            description="HorovodRunner",
+            names=NAMES,
+        )
 
     def run(self, main: Callable[..., Any], **kwargs: Any) -> Any:
         """Run `main(**kwargs)` on every rank and wait for all.
@@ -65,7 +76,7 @@ class HorovodRunner:
             TrainingError: As `training.launch.launch` does.
         """
         if self._np < 0:
-            return launch_local(main, -self._np, kwargs=kwargs, **self._options)[0]
+            return launch_local(main, -self._np, kwargs=kwargs, options=self._options)[0]
         spark = self._session()
         # Executors that are still registering get the time that a launch gives them.
         num_ranks = self._np or wait_for_slots(spark, 1, print_safely)
@@ -74,9 +85,7 @@ class HorovodRunner:
                 f"np = 0 takes all slots, but {spark.sparkContext.master} has none; give Spark executors, or "
                 f"try the function with np=-1 on this machine"
             )
-        return launch(
-            main, num_ranks, spark=spark, kwargs=kwargs, description="HorovodRunner", **self._options
-        )[0]
+        return launch(main, num_ranks, spark=spark, kwargs=kwargs, options=self._options)[0]
 
     def _session(self) -> Any:
         if self._spark is not None:

@@ -15,7 +15,7 @@ from training.launch import network
 from training.launch.connection import Connection, Endpoint, connect
 from training.launch.delivery import Window
 from training.launch.environment import Rendezvous, count_threads, meeting_variables, start_environment
-from training.launch.options import Options
+from training.launch.options import RankOptions
 from training.launch.process import RankProcess
 from training.launch.ranks import RankInfo, assign_ranks, shares_gpus
 
@@ -32,7 +32,7 @@ class TaskSettings:
 
     payload: bytes
     endpoint: Endpoint
-    options: Options
+    options: RankOptions
 
 
 def run_task(settings: TaskSettings) -> Iterator[tuple[int, bytes]]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conf.strategy import StrategyConfig
+from conf.strategy import (
+    DdpConfig,
+    LocalSgdConfig,
+    ParameterServerConfig,
+    RingConfig,
+    SingleConfig,
+    StrategyConfig,
+)
 from training.errors import TrainingError
 from training.launch.ranks import current_rank
 from training.strategies.base import Strategy
@@ -27,34 +34,38 @@ def make_strategy(config: StrategyConfig | None = None) -> Strategy:
     """
     config = config or StrategyConfig()
     alone = current_rank().world_size == 1
-    if config.name == "parameter_server":
-        from training.strategies.parameter_server import ParameterServer
+    section = config.chosen
+    match section:
+        case ParameterServerConfig():
+            from training.strategies.parameter_server import ParameterServer
 
-        return ParameterServer(config.parameter_server)
-    if config.name == "single" and not alone:
-        raise TrainingError(
-            f"train.strategy.name = 'single' is for one rank, but there are {current_rank().world_size}; set "
-            f"train.num_ranks=1, or another strategy"
-        )
-    if config.name == "ddp" and config.ddp.shard and not alone:
-        from training.strategies.fsdp import Fsdp
+            return ParameterServer(section)
+        case SingleConfig() if not alone:
+            raise TrainingError(
+                f"train.strategy.name = 'single' is for one rank, but there are "
+                f"{current_rank().world_size}; set train.num_ranks=1, or another strategy"
+            )
+        case LocalSgdConfig():
+            from training.strategies.local_sgd import LocalSgd
 
-        return Fsdp()
-    if config.name == "ddp" and not alone:
-        from training.strategies.ddp import Ddp
+            return LocalSgd(Single() if alone else _ring(config.ring), section)
+        case _ if alone:
+            return Single()
+        case DdpConfig(shard=True):
+            from training.strategies.fsdp import Fsdp
 
-        return Ddp()
-    if config.name == "local_sgd":
-        from training.strategies.local_sgd import LocalSgd
+            return Fsdp()
+        case DdpConfig():
+            from training.strategies.ddp import Ddp
 
-        return LocalSgd(Single() if alone else _ring(config), config.local_sgd)
-    return Single() if alone else _ring(config)
+            return Ddp()
+    return _ring(config.ring)
 
 
 def is_server(config: StrategyConfig) -> bool:
     """Whether this process is a parameter server: the last processes are."""
     info = current_rank()
-    return info.rank >= info.world_size - config.num_servers
+    return info.rank >= info.world_size - config.chosen.num_servers
 
 
 def serve(config: TrainConfig) -> Served:
@@ -64,10 +75,10 @@ def serve(config: TrainConfig) -> Served:
     return run_server(config)
 
 
-def _ring(config: StrategyConfig) -> Ring:
+def _ring(section: RingConfig) -> Ring:
     from training.strategies.ring import Ring
 
-    return Ring(config.ring)
+    return Ring(section)
 
 
 __all__ = ["Strategy", "is_server", "make_strategy", "serve"]

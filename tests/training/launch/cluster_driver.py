@@ -17,7 +17,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from training.launch import Elastic, launch
+from training.launch import Elastic, LaunchOptions, launch
 
 
 def place() -> dict[str, Any]:
@@ -153,7 +153,13 @@ def answer(spark: SparkSession, request: dict[str, Any]) -> dict[str, Any]:
     error = kind = ""
     begin = time.time()
     try:
-        values = launch(body, request["ranks"], spark=spark, args=request.get("args", ()), say=say, **options)
+        values = launch(
+            body,
+            request["ranks"],
+            spark=spark,
+            args=request.get("args", ()),
+            options=LaunchOptions(say=say, **options),
+        )
     except (Exception, KeyboardInterrupt) as caught:  # noqa: BLE001 - the test looks at it
         error, kind = str(caught), type(caught).__name__
     return {"values": values, "error": error, "kind": kind, "begin": begin, "end": time.time()}

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from tests.support.ranks import ranks_of_this_process
 from tests.training.launch.clusters import environment
 from training.errors import CallbackError, RankFailedError
-from training.launch import launch, launch_local
+from training.launch import LaunchOptions, launch, launch_local
 from training.launch.connection import KEEPALIVE_PROBES, KEEPALIVE_SECONDS
 from training.launch.delivery import WINDOW_BYTES
 
@@ -74,7 +74,7 @@ def flood_under_a_standing_console(start: Launch, folder: Path, seconds: float) 
             held.append(progress.read_text())
         numbers.append(int(line.removeprefix("[rank 0] ")))
 
-    assert start(flood, 1, args=(str(progress),), say=say) == ["through"]
+    assert start(flood, 1, args=(str(progress),), options=LaunchOptions(say=say)) == ["through"]
     assert numbers == list(range(NUM_LINES))
     assert held[0] == held[1]
     assert WINDOW_BYTES // 2 < int(held[0]) * LINE_CHARS < WINDOW_BYTES + PIPES_BYTES
@@ -111,7 +111,7 @@ def test_a_ranks_failure_is_told_though_the_console_never_goes_on(
     monkeypatch.setattr("training.launch.job.PATIENCE_SECONDS", 1.0)
     began = time.monotonic()
     with pytest.raises(RankFailedError, match=r"^rank 1 of 2 .*ValueError: the true cause") as caught:
-        start(fail_beside_a_flood, 2, say=lambda _line: standing.wait(600))
+        start(fail_beside_a_flood, 2, options=LaunchOptions(say=lambda _line: standing.wait(600)))
     assert time.monotonic() - began < 60
     assert "not all output of the ranks could be shown" in str(caught.value)
     assert "went away" not in str(caught.value)
@@ -138,7 +138,7 @@ def test_what_a_callback_raises_is_the_cause(start: Launch, name: str) -> None:
     options: dict[str, Any] = {"say": lambda _line: None, name: broken}
     began = time.monotonic()
     with pytest.raises(CallbackError) as caught:
-        start(report_for_ever, 2, **options)
+        start(report_for_ever, 2, options=LaunchOptions(**options))
     assert time.monotonic() - began < 60
     assert str(caught.value).startswith(
         f"{name}, which the driver calls with what ranks send, raised BrokenPipeError: [Errno 32] Broken pipe"
@@ -153,7 +153,7 @@ def test_an_exit_in_a_callback_stays_an_exit(start: Launch) -> None:
         sys.exit(9)
 
     with pytest.raises(SystemExit) as caught:
-        start(report_for_ever, 1, say=leave)
+        start(report_for_ever, 1, options=LaunchOptions(say=leave))
     assert caught.value.code == 9
     assert ranks_of_this_process() == []
 

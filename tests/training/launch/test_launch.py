@@ -17,7 +17,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from training.errors import NotEnoughSlotsError, RankFailedError, TrainingError
-from training.launch import launch
+from training.launch import LaunchOptions, launch
 
 FAILURE_SECONDS = 30
 """A failure must have ended the job by then, see the issue on launching; importing torch is counted in."""
@@ -42,7 +42,9 @@ def assert_nothing_is_left() -> None:
 
 def run(spark: SparkSession, body: Callable[..., Any], num_ranks: int = 2, **options: Any) -> list[Any]:
     lines: list[str] = options.pop("lines", [])
-    return launch(body, num_ranks, spark=spark, say=lines.append, **options)
+    given = {name: options.pop(name) for name in ("args", "kwargs") if name in options}
+    wanted = LaunchOptions(say=lines.append, **options)
+    return launch(body, num_ranks, spark=spark, options=wanted, **given)
 
 
 def test_ranks_reduce_over_the_ring_and_return_by_rank(spark: SparkSession) -> None:
@@ -261,7 +263,7 @@ def test_the_ranks_end_when_the_driver_ends_the_job(spark: SparkSession) -> None
                 closer[0].start()
 
         with pytest.raises(TrainingError):
-            launch(body, 2, spark=spark, say=say)
+            launch(body, 2, spark=spark, options=LaunchOptions(say=say))
     finally:
         barrier.DriverServer = original  # type: ignore[misc]
     assert_nothing_is_left()

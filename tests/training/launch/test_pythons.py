@@ -20,7 +20,7 @@ from pipelines.run.failure import as_ringlake_error
 from pipelines.setup.jars import locate
 from tests.training.launch.clusters import ANSWER_SECONDS
 from training.errors import WorkerPythonError
-from training.launch import launch
+from training.launch import LaunchOptions, launch
 from training.launch.pythons import find_unfit_python, why_not_started
 
 EXIT_CODE = 4
@@ -149,7 +149,7 @@ def test_other_releases_in_the_tasks_are_told_before_a_rank_starts(
     monkeypatch.setenv("PYSPARK_PYTHON", str(python))
     lines: list[str] = []
     with pytest.raises(WorkerPythonError) as caught:
-        launch(int, 1, spark=spark, say=lines.append)
+        launch(int, 1, spark=spark, options=LaunchOptions(say=lines.append))
     told = str(caught.value)
     assert len(told.splitlines()) == 1
     assert re.match(rf"{re.escape(str(python))} \(Python [\d.]+\), which runs .*, {difference}", told)

@@ -14,7 +14,7 @@ from pyspark import SparkConf
 from tests.support.ranks import ranks_of_this_process
 from training.errors import CallbackError, RankFailedError, TrainingError
 from training.failures import RankFailure
-from training.launch import launch, launch_local
+from training.launch import LaunchOptions, launch, launch_local
 from training.launch.delivery import checked
 from training.launch.restarts import run_with_restarts
 from training.launch.variables import executor_variables
@@ -63,7 +63,9 @@ def test_events_of_many_threads_and_large_ones_arrive_whole() -> None:
 
     events: list[dict[str, Any]] = []
     lines: list[str] = []
-    launch_local(body, 1, say=lines.append, on_event=lambda _rank, event: events.append(event))
+    launch_local(
+        body, 1, options=LaunchOptions(say=lines.append, on_event=lambda _rank, event: events.append(event))
+    )
     expected = {(number, index) for number in range(6) for index in range(100)}
     assert {(event["number"], event["index"]) for event in events} == expected | {(9, 0)}
     assert len(events) == 601
@@ -83,7 +85,7 @@ def test_an_exception_in_on_event_is_the_cause() -> None:
         raise KeyError("no such column")
 
     with pytest.raises(CallbackError, match=r"on_event.*KeyError: 'no such column'.*rank 0"):
-        launch_local(body, 1, on_event=broken)
+        launch_local(body, 1, options=LaunchOptions(on_event=broken))
 
 
 def test_the_summary_is_the_exception_and_a_signal_shows_the_stack() -> None:
@@ -120,7 +122,7 @@ def test_a_rank_that_closed_its_output_has_succeeded(start: Launch, way: str) ->
         return "its value"
 
     lines: list[str] = []
-    assert start(body, 1, args=(way,), say=lines.append) == ["its value"]
+    assert start(body, 1, args=(way,), options=LaunchOptions(say=lines.append)) == ["its value"]
     assert lines == ["[rank 0] before"]
 
 
@@ -191,9 +193,11 @@ def test_variables_of_the_user_reach_the_rank_and_sparks_secrets_do_not(
     names = ("HOROVOD_FUSION_THRESHOLD", "HOROVOD_CYCLE_TIME", "PYTHON_WORKER_FACTORY_SECRET")
     monkeypatch.setenv("HOROVOD_FUSION_THRESHOLD", "123")
     monkeypatch.setenv("PYTHON_WORKER_FACTORY_SECRET", "secret")
-    assert launch_local(body, 1, env={"HOROVOD_CYCLE_TIME": "9"}) == [("123", "9", None)]
+    assert launch_local(body, 1, options=LaunchOptions(env={"HOROVOD_CYCLE_TIME": "9"})) == [
+        ("123", "9", None)
+    ]
     with pytest.raises(TrainingError, match="env has HOROVOD_RANK, which the launcher sets"):
-        launch_local(body, 1, env={"HOROVOD_RANK": "1"})
+        launch_local(body, 1, options=LaunchOptions(env={"HOROVOD_RANK": "1"}))
 
 
 def test_lines_of_the_launch_itself_are_a_callbacks_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +213,7 @@ def test_lines_of_the_launch_itself_are_a_callbacks_too(monkeypatch: pytest.Monk
     assert str(caught.value) == f"rank 0 of 1 on host a failed: the true cause\nno attempt follows: {reason}"
     monkeypatch.setenv("HOROVOD_RANK", "0")
     with pytest.raises(CallbackError, match=reason):
-        launch_local(print, 1, say=broken)
+        launch_local(print, 1, options=LaunchOptions(say=broken))
 
 
 def test_horovods_settings_for_executors_reach_the_ranks_and_those_of_the_launcher_are_told() -> None:

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from tests.support.ranks import ranks_of_this_process
 from training.errors import NotEnoughSlotsError, RankFailedError, TrainingError
-from training.launch import Elastic, HorovodRunner, launch_local
+from training.launch import Elastic, HorovodRunner, LaunchOptions, launch_local
 
 
 def main(**kwargs: Any) -> Any:
@@ -66,7 +66,7 @@ def test_np_zero_takes_all_slots(spark: SparkSession) -> None:
 def test_what_is_wrong_is_told_in_the_callers_words(spark: SparkSession) -> None:
     def told(kind: type[TrainingError], np: int, **options: Any) -> str:
         with pytest.raises(kind) as caught:
-            HorovodRunner(np=np, **options).run(light)
+            HorovodRunner(np=np, options=LaunchOptions(**options)).run(light)
         return str(caught.value)
 
     slots = told(NotEnoughSlotsError, 5)
@@ -126,21 +126,42 @@ def test_local_ranks_are_restarted_too(tmp_path: Path) -> None:
 
     lines: list[str] = []
     marker = str(tmp_path / "marker")
-    values = launch_local(body, 2, args=(marker,), max_restarts=1, say=lines.append)
+    values = launch_local(body, 2, args=(marker,), options=LaunchOptions(max_restarts=1, say=lines.append))
     assert values == ["the second time"] * 2
     assert any("ValueError: the first time; restart 1 of 1" in line for line in lines)
+
+
+def test_an_expendable_local_rank_may_die_and_has_no_value() -> None:
+    def body() -> str:
+        import os
+
+        from training.launch import current_rank
+
+        if current_rank().rank == 1:
+            os._exit(7)
+        return "its value"
+
+    lines: list[str] = []
+    options = LaunchOptions(expendable={1}, say=lines.append)
+    assert launch_local(body, 2, options=options) == ["its value", None]
+    assert [line for line in lines if "exit code 7" in line]
+
+
+def test_without_spark_there_are_no_slots_to_follow() -> None:
+    with pytest.raises(TrainingError, match=r"elastic = 1 to 2 ranks follows Spark's slots.*leave it out"):
+        launch_local(light, 1, options=LaunchOptions(elastic=Elastic(1, 2)))
 
 
 def test_a_full_port_range_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(TrainingError, match=f"no free port in train.ports = {port}-{port} on 127.0.0.1"):
-            launch_local(light, 1, ports=(port, port))
-    assert launch_local(light, 1, ports=(port, port)) == [1]
+            launch_local(light, 1, options=LaunchOptions(ports=(port, port)))
+    assert launch_local(light, 1, options=LaunchOptions(ports=(port, port))) == [1]
     with pytest.raises(TrainingError, match=r"between 1 and 65535, not \(7, 3\)"):
-        launch_local(light, 1, ports=(7, 3))
+        launch_local(light, 1, options=LaunchOptions(ports=(7, 3)))
     with pytest.raises(TrainingError, match="threads_per_rank must be 'auto' or at least 1, not -3"):
-        launch_local(light, 1, threads_per_rank=-3)
+        launch_local(light, 1, options=LaunchOptions(threads_per_rank=-3))
 
 
 def test_ctrl_c_ends_local_ranks() -> None:
@@ -160,7 +181,9 @@ def test_ctrl_c_ends_local_ranks() -> None:
     try:
         threading.Thread(target=interrupt, daemon=True).start()
         with pytest.raises(KeyboardInterrupt):
-            launch_local(body, 2, say=lambda line: up.set() if line.endswith("up") else None)
+            launch_local(
+                body, 2, options=LaunchOptions(say=lambda line: up.set() if line.endswith("up") else None)
+            )
     finally:
         signal.signal(signal.SIGINT, before)
     assert ranks_of_this_process() == []

@@ -17,7 +17,7 @@ from pipelines.errors import RinglakeError
 from pipelines.run.failure import as_ringlake_error
 from pipelines.session import open_session
 from training.errors import TrainingError
-from training.launch import launch
+from training.launch import LaunchOptions, launch
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
     code = 0
     try:
         # Standard output is the answer's alone: executors may still be waited for.
-        launch(int, 1, spark=spark, say=lambda line: print(line, file=sys.stderr))
+        launch(int, 1, spark=spark, options=LaunchOptions(say=lambda line: print(line, file=sys.stderr)))
     except TrainingError as error:
         said["launch"], said["kind"] = str(error), type(error).__name__
         code = as_ringlake_error("train", error).exit_code

@@ -22,7 +22,7 @@ from tests.training.strategies.law import descend_as_rank
 from tests.training.tiny import make_config, make_job
 from training.errors import RankFailedError, TrainingError
 from training.job import TrainJob
-from training.launch import launch
+from training.launch import LaunchOptions, launch
 from training.stage import name_server
 
 CASES: dict[str, tuple[int, dict[str, Any]]] = {
@@ -57,6 +57,8 @@ DESCENTS: dict[str, dict[str, Any]] = {
 
 STAGED = "descent-staged-2"
 """The first of them again, with every tensor sent by way of host memory."""
+
+QUIET = LaunchOptions(say=lambda line: None)
 
 LAWS = {"law-1": 1, "law-2": 2, "law-4": 4}
 """Ranks of each case of the least-squares problem, see `law`."""
@@ -93,13 +95,13 @@ def run_case(spark: Any, name: str, folder: Path) -> Any:
         folder: What has a folder a case.
     """
     if name in LAWS:
-        return launch(descend_as_rank, LAWS[name], spark=spark, say=lambda line: None)[0]
+        return launch(descend_as_rank, LAWS[name], spark=spark, options=QUIET)[0]
     if name == IN_ONE_LAUNCH:
         jobs = {
             case: make_job(folder / case, case_config(StrategyConfig(**section), 2))
             for case, section in DESCENTS.items()
         }
-        return launch(descend_in_turn, 2, spark=spark, args=(jobs,), say=lambda line: None)[0]
+        return launch(descend_in_turn, 2, spark=spark, args=(jobs,), options=QUIET)[0]
     if name in DEATHS:
         ranks, section, victim = DEATHS[name]
         return run(spark, partial(die_on_the_way, victim=victim), folder / name, ranks, section)
@@ -130,12 +132,14 @@ def run(
     try:
         values = launch(
             body,
-            ranks + strategy.num_servers,
+            ranks + strategy.chosen.num_servers,
             spark=spark,
             args=(job,),
-            say=lines.append,
-            expendable=strategy.expendable(ranks),
-            on_event=lambda rank, event: lines.append(f"{rank} {event}"),
+            options=LaunchOptions(
+                say=lines.append,
+                expendable=strategy.chosen.expendable(ranks),
+                on_event=lambda rank, event: lines.append(f"{rank} {event}"),
+            ),
         )
     except RankFailedError as error:
         raise name_server(error, ranks) from None
@@ -162,7 +166,7 @@ def train(job: TrainJob) -> Any:
     from training.launch import current_rank
 
     step = loop.Stepper.step
-    last = current_rank().world_size - 1 - job.config.strategy.num_servers
+    last = current_rank().world_size - 1 - job.config.strategy.chosen.num_servers
     rest = LAG_SECONDS
 
     def lagging(self: loop.Stepper, batch: Any, wait_seconds: float, **more: Any) -> Any:

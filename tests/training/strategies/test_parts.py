@@ -169,16 +169,37 @@ def test_what_does_not_fit_is_refused_with_key_and_remedy(override: str, words: 
 def test_a_checkpoint_outlives_a_change_between_exact_strategies_only() -> None:
     exact = [{}, {"name": "ring", "ring": {"overlap": True}}, {"name": "ddp"}, {"name": "parameter_server"}]
     exact.append({"name": "ddp", "ddp": {"shard": True}})
-    assert [StrategyConfig(**section).identity() for section in exact] == [{}] * 5
+    assert [StrategyConfig(**section).chosen.identity() for section in exact] == [{}] * 5
     others = [
         {"ring": {"compression": "fp16"}},
         {"name": "local_sgd"},
         {"name": "local_sgd", "local_sgd": {"outer": "nesterov"}},
         {"name": "parameter_server", "parameter_server": {"mode": "async"}},
     ]
-    identities = [StrategyConfig(**section).identity() for section in others]
+    identities = [StrategyConfig(**section).chosen.identity() for section in others]
     assert all(identities)
     assert len({str(sorted(identity.items())) for identity in identities}) == len(others)
+
+
+@pytest.mark.parametrize("name", ["auto", "single", "ring", "ddp", "local_sgd", "parameter_server"])
+def test_the_section_that_is_named_answers_whatever_the_others_have(name: str) -> None:
+    others = {
+        "ring": {"compression": "fp16"},
+        "ddp": {"shard": True},
+        "local_sgd": {"local_steps": 30},
+        "parameter_server": {"mode": "async", "servers": 2},
+    }
+    full = StrategyConfig.model_validate({"name": name, **others})
+    section = "ring" if name == "auto" else name
+    alone = StrategyConfig.model_validate(
+        {"name": name, **{key: others[key] for key in {section} & others.keys()}}
+    )
+    assert full.chosen == alone.chosen
+    has_servers = name == "parameter_server"
+    assert full.chosen.num_servers == 2 * has_servers
+    assert list(full.chosen.expendable(4)) == ([1, 2, 3] if has_servers else [])
+    assert full.chosen.for_one_rank == (name == "single")
+    assert bool(full.chosen.identity()) == (name not in ("single", "ddp"))
 
 
 @pytest.mark.parametrize(
