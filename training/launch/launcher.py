@@ -6,7 +6,7 @@ import os
 import socket
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import cloudpickle  # type: ignore[import-untyped]
 
@@ -16,7 +16,7 @@ from training.launch.barrier import run_barrier
 from training.launch.delivery import checked
 from training.launch.job import Job
 from training.launch.local import run_local
-from training.launch.options import LaunchOptions, Names, RankOptions
+from training.launch.options import LaunchOptions, Names, OptionChanges, RankOptions, options_of
 from training.launch.pythons import find_unfit_python
 from training.launch.restarts import run_with_restarts
 from training.launch.slots import check_slots, wait_for_slots
@@ -32,6 +32,7 @@ def launch(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     options: LaunchOptions | None = None,
+    **changes: Unpack[OptionChanges],
 ) -> list[Any]:
     """Run `train(*args, **kwargs)` in a fresh process for each of `num_ranks` ranks and wait for all.
 
@@ -47,6 +48,7 @@ def launch(
         args: Positional arguments of the function.
         kwargs: Keyword arguments of the function.
         options: How the ranks run; None: the defaults of `LaunchOptions`.
+        changes: Single options as keywords, such as `env={"NCCL_DEBUG": "INFO"}`; they come before `options`.
 
     Returns:
         What the function returned, by rank; None for an expendable rank that died.
@@ -64,7 +66,7 @@ def launch(
         >>> launch(lambda: current_rank().rank, 2, spark=spark)  # doctest: +SKIP
         [0, 1]
     """
-    options = options or LaunchOptions()
+    options = options_of(options, changes)
     names, elastic = options.names, options.elastic
     _check_ranks(num_ranks, names)
     tell = checked(options.say)
@@ -100,12 +102,13 @@ def launch_local(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     options: LaunchOptions | None = None,
+    **changes: Unpack[OptionChanges],
 ) -> list[Any]:
     """`launch` without Spark: the ranks are processes of this machine.
 
     Arguments, values and errors are those of `launch`; `elastic` is refused: there are no slots to follow.
     """
-    options = options or LaunchOptions()
+    options = options_of(options, changes)
     _check_ranks(num_ranks, options.names)
     if options.elastic is not None:
         raise TrainingError(

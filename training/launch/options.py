@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal, TypedDict
 
 from training.errors import TrainingError
 from training.launch.delivery import OnEvent, Say
@@ -66,6 +66,39 @@ class LaunchOptions:
     expendable: Collection[int] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     names: Names = Names()
+
+
+class OptionChanges(TypedDict, total=False):
+    """The same as keywords of a call, for whoever changes one or two of them."""
+
+    threads_per_rank: int | Literal["auto"]
+    stall_seconds: int
+    interface: str | None
+    ports: tuple[int, int] | None
+    max_restarts: int
+    elastic: Elastic | None
+    stream_output: bool
+    description: str
+    say: Say
+    on_event: OnEvent | None
+    expendable: Collection[int]
+    env: Mapping[str, str]
+    names: Names
+
+
+def options_of(options: LaunchOptions | None, changes: OptionChanges) -> LaunchOptions:
+    """The options of a call: those of its object, or the defaults, with what its keywords change.
+
+    Raises:
+        TrainingError: A keyword is no option.
+    """
+    known = {field.name for field in fields(LaunchOptions)}
+    if unknown := sorted(changes.keys() - known):
+        raise TrainingError(
+            f"{', '.join(unknown)}: no option of a launch; the options are {', '.join(sorted(known))}"
+        )
+    given = {name: value for name, value in changes.items() if not (name == "env" and value is None)}
+    return replace(options or LaunchOptions(), **given)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from training.errors import NotEnoughSlotsError, TrainingError
 from training.launch.events import print_safely
 from training.launch.launcher import launch, launch_local
-from training.launch.options import LaunchOptions, Names
+from training.launch.options import LaunchOptions, Names, OptionChanges, options_of
 from training.launch.slots import wait_for_slots
 
 NAMES = Names(num_ranks="np", prefix="")
@@ -30,6 +30,7 @@ class HorovodRunner:
         spark: The SparkSession; None: the active one. Not needed where np is below 0.
         options: How the ranks run, such as `LaunchOptions(max_restarts=2)`; its `stream_output`,
             `description` and `names` are the runner's own.
+        changes: Single options as keywords, such as `env={"NCCL_DEBUG": "INFO"}`.
 
     Raises:
         TrainingError: An argument is wrong.
@@ -45,6 +46,7 @@ class HorovodRunner:
         driver_log_verbosity: str = "log_callback_only",
         spark: Any = None,
         options: LaunchOptions | None = None,
+        **changes: Unpack[OptionChanges],
     ) -> None:
         if isinstance(np, bool) or not isinstance(np, int):
             raise TrainingError(f"np must be a whole number, not {np!r}")
@@ -55,7 +57,7 @@ class HorovodRunner:
         self._np = np
         self._spark = spark
         self._options = replace(
-            options or LaunchOptions(),
+            options_of(options, changes),
             stream_output=driver_log_verbosity == "all",
             description="HorovodRunner",
             names=NAMES,

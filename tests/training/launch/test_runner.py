@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pyspark.sql import SparkSession
 from tests.support.ranks import ranks_of_this_process
 from training.errors import NotEnoughSlotsError, RankFailedError, TrainingError
 from training.launch import Elastic, HorovodRunner, LaunchOptions, launch_local
+from training.launch.options import OptionChanges, options_of
 
 
 def main(**kwargs: Any) -> Any:
@@ -145,6 +147,21 @@ def test_an_expendable_local_rank_may_die_and_has_no_value() -> None:
     options = LaunchOptions(expendable={1}, say=lines.append)
     assert launch_local(body, 2, options=options) == ["its value", None]
     assert [line for line in lines if "exit code 7" in line]
+
+
+def test_single_options_may_be_keywords() -> None:
+    assert set(OptionChanges.__annotations__) == {field.name for field in fields(LaunchOptions)}
+    lines: list[str] = []
+    options = LaunchOptions(description="mine", say=lines.append)
+    changed = options_of(options, {"env": {"A": "1"}, "max_restarts": 2})
+    assert changed == replace(options, env={"A": "1"}, max_restarts=2)
+    assert launch_local(light, 1, say=lines.append, env={"HOROVOD_CYCLE_TIME": "9"}) == [1]
+    with pytest.raises(
+        TrainingError, match=r"retries: no option of a launch; the options are .*max_restarts"
+    ):
+        launch_local(light, 1, retries=3)  # type: ignore[call-arg]
+    with pytest.raises(TrainingError, match=r"retries: no option"):
+        HorovodRunner(np=-1, retries=3)  # type: ignore[call-arg]
 
 
 def test_without_spark_there_are_no_slots_to_follow() -> None:
