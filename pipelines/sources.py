@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib import resources
 
-from training.version import files_hash
+from ringlake.base.code import files_hash
 
-PACKAGES = ("pipelines", "schemas", "training")
+PACKAGES = ("pipelines", "ringlake", "schemas", "training")
 """Where what decides results lies."""
+
+_DECIDES_NOTHING = frozenset({"ringlake/__init__.py"})
+"""It only names the public API."""
 
 Read = Callable[[str], bytes | None]
 """Content of a file by its name, as 'pipelines/clean/stage.py'; None where there is none."""
@@ -46,6 +49,7 @@ def closure(roots: Sequence[str], read: Read) -> frozenset[str]:
         waiting += _imports(name, file, read(file) or b"")
         parts = name.split(".")
         around |= {f"{'/'.join(parts[:end])}/__init__.py" for end in range(1, len(parts))}
+    around -= _DECIDES_NOTHING
     return frozenset(found | {file for file in around if read(file) is not None})
 
 

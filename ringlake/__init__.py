@@ -97,7 +97,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from training.version import release
+        from ringlake.base.code import release
 
         return release()
     if name not in _PLACES:

@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from ringlake.base.hashing import remember_hash
+from ringlake.base.storage import Folder
 from training.errors import DataError
-from training.hashing import remember_hash
 from training.identity import check_identity, checkpoint_place, checkpoint_steps, identity_of, refuse_other
 from training.manifest import (
     GONE,
@@ -29,7 +30,6 @@ from training.manifest import (
     read_limited,
     read_manifest,
 )
-from training.storage import Folder
 
 _MODEL, _OPTIMIZER = "model.safetensors", "optimizer.safetensors"
 

@@ -6,9 +6,9 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from ringlake.base.storage import Folder
 from training.checkpoint import Checkpoint, save_checkpoint
 from training.errors import TrainingError
-from training.storage import Folder
 
 
 class CheckpointWriter:

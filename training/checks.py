@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from conf.learn import ModelConfig
+from ringlake.base.storage import Folder
 from training.data.snapshot import Snapshot
 from training.errors import DataError
-from training.storage import Folder
 from training.tokens import MAX_TOKENIZER_BYTES, TOKENIZER_FILE, read_tokenizer
 
 

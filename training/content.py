@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable
 
 from conf.learn import ModelConfig
+from ringlake.base.hashing import file_hash
+from ringlake.base.storage import folder_of
 from training.errors import DataError
-from training.hashing import file_hash
-from training.storage import folder_of
 
 _READ_OF_A_MODEL = (".json", ".safetensors")
 """Files of a model folder that loading it may read: settings, weights, their index, the tokenizer."""

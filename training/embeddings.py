@@ -10,8 +10,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from ringlake.base.storage import folder_of
 from training.errors import DataError
-from training.storage import folder_of
 
 EMBEDDING, KNOWN = "embedding", "known"
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ringlake.base.storage import Folder
 from training.data.layout import Layout
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
@@ -20,7 +21,6 @@ from training.loss import IGNORED, shift_targets, sum_nats
 from training.model import load_model
 from training.outcome import Score
 from training.precision import autocast
-from training.storage import Folder
 from training.strategies import Strategy, make_strategy
 from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
 

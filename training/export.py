@@ -7,11 +7,11 @@ from typing import Any
 
 from transformers.utils.logging import disable_progress_bar
 
+from ringlake.base.scratch import scratch_folder
+from ringlake.base.storage import Folder
 from training.errors import DataError
 from training.made import write_made
 from training.portable import make_portable
-from training.scratch import scratch_folder
-from training.storage import Folder
 from training.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 
 _TOKENIZER_FILES = (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, "special_tokens_map.json")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from ringlake.base.storage import Folder
 from training.errors import DataError
 from training.manifest import STATE_FILE, check_sizes, read_limited, read_manifest
-from training.storage import Folder
 from training.version import training_code
 
 CODE = "code"

@@ -43,7 +43,7 @@ _STEERING_BY = frozenset({"validate_every", "validate_sequences"})
 """Keys that decide what is computed as soon as validation steers."""
 
 
-def lasting(config: TrainConfig) -> dict[str, Any]:
+def deciding_settings(config: TrainConfig) -> dict[str, Any]:
     """The keys of the train section that decide what training computes, as JSON values."""
     steers = config.patience is not None or config.plateau.patience is not None
     left_out = COMPUTED_BY - _STEERING_BY if steers else COMPUTED_BY
@@ -53,7 +53,7 @@ def lasting(config: TrainConfig) -> dict[str, Any]:
 def settings_identity(model: ModelConfig, config: TrainConfig) -> dict[str, Any]:
     """The settings that decide the values that training computes, as JSON values."""
     settings = {
-        **{f"train.{name}": value for name, value in lasting(config).items()},
+        **{f"train.{name}": value for name, value in deciding_settings(config).items()},
         **{f"model.{name}": value for name, value in model.model_dump(mode="json").items()},
     }
     # They are stored with every checkpoint, and a changed password is no other training.

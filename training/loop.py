@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ringlake.base.storage import Folder
 from training.checkpoint import Checkpoint, load_step
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
@@ -31,7 +32,6 @@ from training.progress import loss_text
 from training.sources import table_key
 from training.state import TrainingState, capture, copy_weights, restore
 from training.step import Stepper, StepResult
-from training.storage import Folder
 from training.strategies import is_server, make_strategy, serve
 from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
 from training.trial import try_out

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from training.storage import Folder
+from ringlake.base.storage import Folder
 
 MADE_FILE = "ringlake.json"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from training.hashing import file_hash
-from training.storage import Folder
+from ringlake.base.hashing import file_hash
+from ringlake.base.storage import Folder
 
 MANIFEST_FILE = "manifest.json"
 STATE_FILE = "state.json"

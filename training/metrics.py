@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.seeds import GOLDEN, finalise
-from training.storage import Folder
+from ringlake.base.seeds import GOLDEN, finalise
+from ringlake.base.storage import Folder
 
 METRICS_FILE = "metrics.jsonl"
 

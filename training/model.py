@@ -14,11 +14,11 @@ from transformers.utils.logging import disable_progress_bar
 
 from conf.learn import ModelConfig, TrainConfig
 from conf.strategy import StrategySection
+from ringlake.base.seeds import Purpose, derive_seed
+from ringlake.base.storage import folder_of
 from training.embeddings import initialise_embeddings
 from training.errors import DataError
 from training.launch.ranks import current_rank
-from training.seeds import Purpose, derive_seed
-from training.storage import folder_of
 
 _BUILD_ERRORS = (
     ValueError,

@@ -18,7 +18,7 @@ class Totals:
         seconds: Time the steps took.
         wait_seconds: Mean time a rank waited for data in them.
         communication_seconds: Time rank 0 spent with the other ranks, waiting included, in those steps.
-        loss: Loss of the last step that had a target, nats a target; NaN before the first.
+        loss: Loss of the last step that had a target, nats per target; NaN before the first.
         validation_loss: The last validation loss; NaN before the first.
     """
 
@@ -39,7 +39,7 @@ class Trained:
 
     Attributes:
         totals: Over all restarts of the training.
-        best_validation_loss: The lowest validation loss, nats a target; NaN before the first.
+        best_validation_loss: The lowest validation loss, nats per target; NaN before the first.
         best_step: Step of it, or 0.
         stopped_early: Whether training stopped because validation no longer improved.
         parameters: Trainable numbers in the model.
@@ -87,7 +87,7 @@ class Score:
 
     @property
     def loss(self) -> float | None:
-        """Mean nats a target; None where there is no target: each sequence is a single token."""
+        """Mean nats per target; None where there is no target: each sequence is a single token."""
         return self.nats / self.num_targets if self.num_targets else None
 
     @property

@@ -6,12 +6,12 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from ringlake.base.storage import Folder
 from training.checkpoint import Checkpoint
 from training.checkpoint_writer import CheckpointWriter
 from training.job import TrainJob
 from training.metrics import MetricsLog
 from training.step import StepResult
-from training.storage import Folder
 from training.trackers import Trackers
 
 

@@ -39,7 +39,7 @@ def step_line(event: dict[str, Any]) -> str:
 
 
 def loss_text(loss: float | None) -> str:
-    """A loss in nats a target; 'none' where there was no target, or nothing was validated."""
+    """A loss in nats per target; 'none' where there was no target, or nothing was validated."""
     return "none" if loss is None or math.isnan(loss) else f"{loss:.4f}"
 
 

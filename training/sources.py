@@ -9,6 +9,7 @@ from typing import Any
 
 from conf.learn import TrainConfig
 from conf.urls import without_secrets
+from ringlake.base.storage import Folder
 from training.data.batches import Plan
 from training.data.footers import Spread
 from training.data.layout import Layout, join_layouts, read_layout
@@ -16,7 +17,6 @@ from training.data.mixture import MixturePlan
 from training.data.plan import SamplePlan
 from training.data.snapshot import Snapshot
 from training.errors import DataError
-from training.storage import Folder
 
 _SHARED = ("sequence_length", "vocab_size", "tokenizer_hash", "token_bytes")
 """What all tables of a training must have in common."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
 from conf.strategy import StrategySection
+from ringlake.base.storage import Folder
 from training.checks import check_pretrained, check_tokenizer
 from training.content import start_content
 from training.data.footers import Spread
@@ -24,7 +25,6 @@ from training.metrics import METRICS_FILE
 from training.outcome import Score, Served, Trained
 from training.progress import Progress, duration, loss_text
 from training.sources import Sources, TableUse, check_same, open_sources
-from training.storage import Folder
 
 DEFAULT_RANKS = 2
 """Ranks of `num_ranks: auto`, where there are as many slots."""
@@ -44,7 +44,7 @@ class TrainResult:
         sequences_planned: Sequences that the sample plan holds for these steps.
         sequences_used: Sequences that went into them.
         tokens: Tokens in those, padding excluded.
-        loss: Training loss of the last step that had a target, nats a target; None: no step had.
+        loss: Training loss of the last step that had a target, nats per target; None: no step had.
         validation_loss: Validation loss at the end; None: nothing was validated.
         best_validation_loss: The lowest validation loss, or None.
         best_step: Step of it, or 0.

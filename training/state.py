@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from ringlake.base.storage import Folder
 from training.checkpoint import Checkpoint, load_latest
 from training.errors import DataError
 from training.identity import MADE_BY, checkpoint_place, refuse_other
@@ -16,7 +17,6 @@ from training.optim import load_optimizer_tensors, named_parameters, optimizer_t
 from training.outcome import Totals
 from training.precision import LossScale
 from training.steering import Steering
-from training.storage import Folder
 from training.strategies import Strategy
 from training.version import training_code
 

@@ -15,7 +15,7 @@ class Steering:
     All ranks see the same validation loss, a sum over the ranks, so they decide the same.
 
     Attributes:
-        best_loss: Lowest validation loss, nats a target; NaN before the first that is a number.
+        best_loss: Lowest validation loss, nats per target; NaN before the first that is a number.
         best_step: Step of it; 0 before the first validation.
         reference: Loss that the next one must be below by `min_delta` to count as an improvement.
         without_gain: Validations since the last improvement; `patience` of them stop training.
@@ -36,7 +36,7 @@ class Steering:
         """Take a validation loss.
 
         Args:
-            loss: The validation loss, nats a target.
+            loss: The validation loss, nats per target.
             step: Optimizer steps done.
             config: Its patience, min_delta and plateau.
 

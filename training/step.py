@@ -33,7 +33,7 @@ class StepResult:
     """What a step did, over all ranks.
 
     Attributes:
-        loss: Mean nats a target of the global batch, before the update; NaN where it has no target.
+        loss: Mean nats per target of the global batch, before the update; NaN where it has no target.
         targets: Targets of the global batch. A sequence of one token has none, and a batch of nothing else
             teaches nothing: such a step changes neither weights nor optimizer.
         grad_norm: Norm of the global gradient before clipping; not finite where there was no update.

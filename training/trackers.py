@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from conf.learn import TrainConfig
+from ringlake.base.storage import Folder
 from training.errors import TrainingError
-from training.storage import Folder
 
 TENSORBOARD_FOLDER = "tensorboard"
 MLFLOW_FOLDER = "mlflow"

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ringlake.base.seeds import Purpose, derive_seed
 from training.errors import DataError
-from training.seeds import Purpose, derive_seed
 
 _TRIALS = 3
 """Trials that a model has to fail before it is refused: rounding alone may flip the choice of an expert."""

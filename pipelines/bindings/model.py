@@ -12,7 +12,7 @@ from pipelines.run.binding import Besides
 from pipelines.run.context import Context
 from pipelines.run.keys import digest
 from pipelines.stages import STAGES
-from training.storage import File, Folder
+from ringlake.base.storage import File, Folder
 
 
 def trained(context: Context) -> Besides[None]:

@@ -28,7 +28,7 @@ def described(result: dict[str, Any]) -> str:
     """Bits per byte, or losses where the targets stand for no text, or that there is no target."""
     if not result["targets"]:
         return f"nothing to score: the {result['sequences']} validation sequences have no target"
-    key, name = ("bits_per_byte", "bits per byte") if result["bytes"] else ("loss", "nats a target")
+    key, name = ("bits_per_byte", "bits per byte") if result["bytes"] else ("loss", "nats per target")
     scores = ", ".join(
         f"{who} {'no number' if (value := result[who][key]) is None else f'{value:.3f}'}"
         for who in ("model", "unigram", "bigram")

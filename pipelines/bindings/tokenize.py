@@ -21,9 +21,9 @@ from pipelines.tokenize.choice import without_gigatoken
 from pipelines.tokenize.existing import files_hash
 from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
 from pipelines.tokenize.train import train_tokenizer
+from ringlake.base.scratch import scratch_folder
+from ringlake.base.storage import Folder
 from schemas.token_ids import token_bytes
-from training.scratch import scratch_folder
-from training.storage import Folder
 
 _WORKER_DIED = "Python worker exited unexpectedly"
 """What Spark says where a worker was killed by a signal, as by a fault in native code."""

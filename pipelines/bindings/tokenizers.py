@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.lake import Lake
 from pipelines.run.artefacts import file_identity
 from pipelines.tokenize.folder import CONFIG, SPECIAL, TOKENIZER
-from training.storage import Folder
+from ringlake.base.storage import Folder
 
 
 def tokenizer_folder(lake: Lake, sha256: str) -> Folder:

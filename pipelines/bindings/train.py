@@ -18,14 +18,14 @@ from pipelines.run.artefacts import model_identity
 from pipelines.run.binding import Besides, Binding, Given, Made
 from pipelines.run.context import Context
 from pipelines.run.keys import digest
+from ringlake.base.storage import Folder
 from training.content import start_content
 from training.data.snapshot import Snapshot
 from training.errors import DataError
 from training.identity import CODE
-from training.job import lasting, settings_identity
+from training.job import deciding_settings, settings_identity
 from training.sources import table_key
 from training.stage import train_model
-from training.storage import Folder
 from training.version import training_code
 
 _ABANDONED = re.compile(r"ringlake-model-[a-z0-9_]{8}(\.tmp)?")
@@ -90,7 +90,7 @@ def _key(config: TrainConfig, start: Start, snapshots: Sequence[Snapshot]) -> st
     """Name of the folder of checkpoints: another one as soon as anything decides other values."""
     tables = [_describe(snapshot) for snapshot in snapshots]
     model = start.model.model_dump(mode="json")
-    return digest(lasting(config), model, start.content, tables, training_code())
+    return digest(deciding_settings(config), model, start.content, tables, training_code())
 
 
 def identity(start: Start, config: TrainConfig, snapshots: Sequence[Snapshot]) -> dict[str, Any]:

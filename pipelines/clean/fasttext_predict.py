@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pipelines.jit import kernel
 from pipelines.text.code_points import Bytes, Index
-from training.seeds import GOLDEN
+from ringlake.base.seeds import GOLDEN
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]

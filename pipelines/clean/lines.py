@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pipelines.jit import kernel
 from pipelines.text.code_points import BREAK, SPACE, TERMINAL, Bytes, Characters, Codes, Index
-from training.seeds import GOLDEN
+from ringlake.base.seeds import GOLDEN
 
 SHORT_LINE_CHARS = 30
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pipelines.clean.words import Words
 from pipelines.jit import kernel
 from pipelines.text.code_points import Characters, Codes, Index
-from training.seeds import GOLDEN
+from ringlake.base.seeds import GOLDEN
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)

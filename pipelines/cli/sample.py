@@ -42,7 +42,7 @@ def _generate(
     if model is None:
         raise typer.BadParameter("name a model folder, e.g. lake/model, or a lake with --lake")
     from conf import load
-    from training.storage import folder_of
+    from ringlake.base.storage import folder_of
 
     folder = folder_of(model)
     if not folder.exists("config.json") and folder.child("model").exists("config.json"):

@@ -20,7 +20,7 @@ from pipelines.text.characters import character_classes
 from pipelines.text.lowered import lowered
 from pipelines.text.shingles import U64, band_keys, jaccard
 from pipelines.worker import Kernel, in_warm_worker
-from training.seeds import derive_seed
+from ringlake.base.seeds import derive_seed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -17,8 +17,8 @@ from conf.urls import without_secrets
 from pipelines.errors import RinglakeError
 from pipelines.files.record import Fault, FileFault
 from pipelines.files.xz_stream import XzStream
-from training.hadoop import use_shipped_configuration
-from training.storage import Folder
+from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.storage import Folder
 
 Compression = Literal["none", "gzip", "zstd", "bz2", "xz", "lz4"]
 

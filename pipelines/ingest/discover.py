@@ -25,9 +25,9 @@ from pipelines.files.stored import Compression, Stored
 from pipelines.ingest import installation
 from pipelines.ingest.readers import UNKNOWN, format_of, known_formats
 from pipelines.lake import find_external
-from training.hadoop import use_shipped_configuration
-from training.listing import Listed
-from training.storage import Folder
+from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.listing import Listed
+from ringlake.base.storage import Folder
 
 DELTA = "delta"
 

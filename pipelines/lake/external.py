@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.urls import without_secrets
 from pipelines.errors import InputError
-from training.hadoop import use_shipped_configuration
-from training.storage import folder_of
+from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.storage import folder_of
 
 _VERSION = re.compile(r"(.+)@v?(\d+)", re.DOTALL)
 

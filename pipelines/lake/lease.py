@@ -17,7 +17,7 @@ from typing import Any
 
 from conf.urls import without_secrets
 from pipelines.errors import EnvironmentProblem
-from training.storage import Folder
+from ringlake.base.storage import Folder
 
 LOCK_FILE = ".lock"
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.lake.lease import LOCK_FILE, held_by_lease
-from training.hadoop import use_shipped_configuration
-from training.storage import File, Folder, folder_of
+from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.storage import File, Folder, folder_of
 
 
 @dataclass(frozen=True)

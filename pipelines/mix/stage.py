@@ -16,8 +16,8 @@ from conf.corpus import MixConfig, MixGroup
 from conf.errors import ConfigError
 from pipelines.errors import InputError
 from pipelines.stage import StageOutput, release
+from ringlake.base.seeds import Purpose
 from schemas import MIXED
-from training.seeds import Purpose
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

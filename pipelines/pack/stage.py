@@ -17,10 +17,10 @@ from pipelines.pack.fragments import Documents, Fragments, arrange, cut, join, r
 from pipelines.pack.order import Ints, Streams, by_bucket, in_buckets, measure, offsets
 from pipelines.stage import STATISTICS_OF, StageOutput
 from pipelines.worker import Kernel, in_warm_worker
+from ringlake.base.permutation import Permutation
+from ringlake.base.seeds import Purpose, derive_seed
 from schemas import SEQUENCES
 from schemas.token_ids import token_bytes
-from training.data.permutation import Permutation
-from training.seeds import Purpose, derive_seed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -16,8 +16,8 @@ from pipelines.report.origin import origin
 from pipelines.report.summary import Tables
 from pipelines.run.artefacts import NOTED, files_identity, is_left
 from pipelines.stages import STAGES
+from ringlake.base.storage import File
 from schemas import TABLES
-from training.storage import File
 
 
 def collect(

@@ -13,8 +13,8 @@ from pipelines.report.exchange import staleness, traffic
 from pipelines.report.facts import Curve, ModelScore, Sample, Scores, Training
 from pipelines.report.points import curve, finite
 from pipelines.text import display
+from ringlake.base.storage import Folder
 from training.metrics import METRICS_FILE, read_metrics
-from training.storage import Folder
 
 MAX_METRICS_BYTES = 256 * 2**20
 """Largest metrics file that is read: a million steps with ten values each take about half of it."""

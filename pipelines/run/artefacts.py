@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipelines.lake import Lake
+from ringlake.base.storage import File, Folder
 from training.made import MADE_FILE, is_whole
-from training.storage import File, Folder
 
 GONE = ""
 """Identity of what is not there, or not whole."""

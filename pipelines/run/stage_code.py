@@ -7,7 +7,7 @@ from functools import cache
 from pipelines.run.binding import binding_of
 from pipelines.sources import PACKAGES, closure, installed, source_digest
 from pipelines.stages import Stage
-from training.version import code_files, release
+from ringlake.base.code import code_files, release
 
 _BINDINGS = "pipelines/bindings/"
 

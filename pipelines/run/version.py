@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from training.version import code_files, release, source_hash
+from ringlake.base.code import code_files, release, source_hash
 
 __all__ = ["PACKAGES", "code_files", "code_version", "release"]
 

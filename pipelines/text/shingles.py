@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.jit import kernel
-from training.seeds import GOLDEN, MIX_1, MIX_2
+from ringlake.base.seeds import GOLDEN, MIX_1, MIX_2
 
 Bytes = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -35,7 +35,7 @@ _LARGEST = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 @kernel
 def _mix(value: np.uint64) -> np.uint64:
-    """splitmix64's finaliser, see `training.seeds`."""
+    """splitmix64's finaliser, see `ringlake.base.seeds`."""
     value = (value ^ (value >> _S30)) * _MIX_1
     value = (value ^ (value >> _S27)) * _MIX_2
     return value ^ (value >> _S31)

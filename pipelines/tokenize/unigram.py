@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.jit import kernel
-from training.seeds import GOLDEN, MIX_1
+from ringlake.base.seeds import GOLDEN, MIX_1
 
 MAX_PIECE_BYTES = 16
 """Longest piece: SentencePiece's max_sentencepiece_length."""

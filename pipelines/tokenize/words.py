@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tokenizers import pre_tokenizers
 
 from pipelines.jit import kernel
-from training.seeds import GOLDEN, MIX_1
+from ringlake.base.seeds import GOLDEN, MIX_1
 
 MAX_WORD_BYTES = 1024
 """Longer words are cut. SentencePiece leaves lines over 4,192 bytes out (max_sentence_length) and learns

@@ -13,8 +13,8 @@ from conf import load
 from pipelines.clean.profiles import PROFILES
 from pipelines.clean.rules import RULES
 from pipelines.cli.main import app
+from ringlake.base.storage import Folder
 from schemas import TABLES
-from training.storage import Folder
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = sorted(

@@ -21,6 +21,7 @@ from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.ingest import discover, fingerprint, ingest
 from pipelines.lake import Lake
 from pipelines.lake.lease import LOCK_FILE, held_by_lease
+from ringlake.base.storage import Folder
 from tests.support.hadoop import MiniHadoop
 from tests.training.tables import random_tokens, write_sequences
 from training.checkpoint import Checkpoint, load_latest, save_checkpoint
@@ -29,7 +30,6 @@ from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
 from training.data.snapshot import DataFile
 from training.metrics import MetricsLog, read_metrics
-from training.storage import Folder
 
 pytestmark = [pytest.mark.cluster]
 
@@ -156,7 +156,7 @@ def test_a_lease_is_held_by_one_and_taken_over_when_its_holder_is_gone(folder: F
         pass
     assert not folder.exists(LOCK_FILE)
     program = "import sys,time\nfrom pipelines.lake.lease import held_by_lease\n"
-    program += "from training.storage import Folder\nwith held_by_lease(Folder(sys.argv[1])):\n"
+    program += "from ringlake.base.storage import Folder\nwith held_by_lease(Folder(sys.argv[1])):\n"
     program += "    print('held', flush=True)\n    time.sleep(600)\n"
     holder = subprocess.Popen(
         [sys.executable, "-c", program, folder.location], stdout=subprocess.PIPE, text=True

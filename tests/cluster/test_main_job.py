@@ -10,9 +10,9 @@ import pytest
 
 from pipelines.bundle.build import build_bundle
 from pipelines.lake import Lake, Ledger
+from ringlake.base.storage import Folder
 from tests.cluster.conftest import Submission
 from tests.support.hadoop import MiniHadoop
-from training.storage import Folder
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(5400)]
 

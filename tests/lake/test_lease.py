@@ -14,7 +14,7 @@ from pipelines.lake.lease import LOCK_FILE, LOST_EXIT_CODE
 HOLDER = """
 import signal, socket, sys
 from pipelines.lake.lease import held_by_lease
-from training.storage import Folder
+from ringlake.base.storage import Folder
 
 signal.signal(signal.SIGINT, signal.SIG_IGN if sys.argv[2] == "deaf" else signal.default_int_handler)
 here, there = socket.socketpair()

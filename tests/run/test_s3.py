@@ -12,6 +12,7 @@ import fsspec
 import numpy as np
 import pytest
 
+from ringlake.base.storage import Folder
 from tests.support.cli import ringlake, status
 from tests.support.s3 import BUCKET, s3_server
 from tests.training.tables import random_tokens, write_sequences
@@ -23,7 +24,6 @@ from training.data.plan import SamplePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
 from training.data.snapshot import DataFile
-from training.storage import Folder
 
 VOCAB = 64
 

@@ -34,7 +34,7 @@ def test_the_line_says_what_there_is() -> None:
         "bits per byte: model 1.500, unigram 3.000, bigram 2.000; 25.0% below the bigram"
     )
     special = counts | {"bytes": 0, "below_bigram": None} | scores("loss", (1.5, 3.0, None))
-    assert described(special) == "nats a target: model 1.500, unigram 3.000, bigram no number"
+    assert described(special) == "nats per target: model 1.500, unigram 3.000, bigram no number"
     assert described(counts | {"targets": 0}) == (
         "nothing to score: the 3 validation sequences have no target"
     )

@@ -12,7 +12,7 @@ import pytest
 from pipelines.run.stage_code import files_of, stage_code
 from pipelines.sources import closure, source_digest
 from pipelines.stages import STAGES
-from training.version import code_files
+from ringlake.base.code import code_files
 
 ROOT = Path(__file__).resolve().parents[2]
 BY_NAME = {stage.name: stage for stage in STAGES}

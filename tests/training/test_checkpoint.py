@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from ringlake.base.storage import Folder
 from training.checkpoint import Checkpoint, load_latest, save_checkpoint
 from training.errors import DataError
-from training.storage import Folder
 
 IDENTITY = {"version": 3, "train.seed": 1}
 
@@ -111,7 +111,7 @@ def test_another_training_is_refused_with_both_values(folder: Folder) -> None:
 WRITER = """
 import sys, torch
 from training.checkpoint import Checkpoint, save_checkpoint
-from training.storage import Folder
+from ringlake.base.storage import Folder
 print("ready", flush=True)
 for step in range(1, 100000):
     tensors = {"w": torch.full((200, 200), float(step))}

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from ringlake.base.storage import Folder
 from training import checkpoint_writer
 from training.checkpoint import Checkpoint, load_latest, load_step
 from training.checkpoint_writer import CheckpointWriter
 from training.errors import DataError, TrainingError
-from training.storage import Folder
 
 
 def make(step: int, best_step: int = 0) -> Checkpoint:
@@ -30,7 +30,7 @@ WRITER = """
 import sys, torch
 from training.checkpoint import Checkpoint
 from training.checkpoint_writer import CheckpointWriter
-from training.storage import Folder
+from ringlake.base.storage import Folder
 with CheckpointWriter(Folder(sys.argv[1]), keep=2) as writer:
     for step in range(1, 1_000_000):
         tensors = {"w": torch.full((200, 200), float(step))}

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from conf.learn import ModelConfig
-from training import hashing
+from ringlake.base import hashing
+from ringlake.base.hashing import file_hash
+from ringlake.base.scratch import scratch_folder
+from ringlake.base.storage import Folder
 from training.content import start_content
 from training.errors import DataError
-from training.hashing import file_hash
-from training.scratch import scratch_folder
-from training.storage import Folder
 
 
 def test_a_base_model_is_known_by_what_loading_it_reads(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_large_file_is_read_again_as_soon_as_it_changed(
 HOLDER = """
 import sys, time
 from pathlib import Path
-from training.scratch import scratch_folder
+from ringlake.base.scratch import scratch_folder
 with scratch_folder("ringlake-model-", Path(sys.argv[1])) as place:
     (place / "model.safetensors").write_bytes(b"half")
     print(place.name, flush=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.hadoop import SHIPPED, VARIABLE, use_shipped_configuration
+from ringlake.base.hadoop import SHIPPED, VARIABLE, use_shipped_configuration
 
 
 def test_the_shipped_configuration_is_used_where_there_is_no_other(

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
 from training.errors import RankFailedError
 from training.job import TrainJob
 from training.launch import LaunchOptions, launch
 from training.loop import train_rank
 from training.metrics import read_metrics
-from training.storage import Folder
 
 MIXTURE = {"weight": 2, "lakes": [{"lake": "a", "weight": 1}]}
 

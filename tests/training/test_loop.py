@@ -14,6 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from conf.learn import GenerateConfig, ModelConfig
+from ringlake.base.storage import Folder
 from tests.training.times import check_times
 from tests.training.tiny import END_OF_DOCUMENT, LENGTH, MODEL, NUM_TRAIN, VOCAB_SIZE, make_config, make_job
 from training.data.reader import SequenceReader
@@ -26,7 +27,6 @@ from training.loop import train_rank
 from training.metrics import combine_hashes, hash_ids, read_metrics
 from training.model import build_model, load_model
 from training.outcome import Trained
-from training.storage import Folder
 from training.strategies.single import Single
 from training.tokens import token_byte_lengths
 

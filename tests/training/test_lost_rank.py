@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipelines.run.accounting import Tally
+from ringlake.base.storage import Folder
 from tests.training.place import Place
 from tests.training.tiny import make_config, make_job, make_snapshots, make_tokenizer
 from training.errors import RankFailedError
@@ -18,7 +19,6 @@ from training.job import TrainJob
 from training.launch.job import Job
 from training.launch.local import run_local
 from training.launch.options import RankOptions
-from training.storage import Folder
 
 ASYNC = {"name": "parameter_server", "parameter_server": {"mode": "async"}}
 

@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.learn import TrainConfig
+from ringlake.base.storage import Folder
 from tests.training.place import Place
 from tests.training.tiny import (
     NUM_TRAIN,
@@ -25,7 +26,6 @@ from training.errors import DataError, TrainingError
 from training.loop import train_rank
 from training.metrics import combine_hashes, hash_ids, read_metrics
 from training.sources import open_sources
-from training.storage import Folder
 
 SIZES = ((40, 7), (23, 8))
 MIXTURE = {"weight": 2, "lakes": [{"lake": "a", "weight": 1}, {"lake": "b", "weight": 1}]}

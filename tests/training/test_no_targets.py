@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from ringlake.base.storage import Folder
 from tests.training.tables import random_tokens, write_sequences
 from tests.training.tiny import LENGTH, MODEL, VOCAB_SIZE, make_config, make_tokenizer
 from training.data.layout import read_layout
@@ -26,7 +27,6 @@ from training.metrics import read_metrics
 from training.outcome import Score, Trained
 from training.progress import Progress, loss_text
 from training.sources import open_sources
-from training.storage import Folder
 
 NUM_TRAIN = 9
 """A batch of eight, then the last one of each epoch, which is a single sequence."""

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from safetensors.torch import load, save
 
+from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
 from training.errors import DataError
 from training.identity import check_newest
 from training.job import TrainJob
 from training.loop import train_rank
-from training.storage import Folder
 from training.version import training_code
 
 OTHER = "0.0.1+src.0123456789ab"

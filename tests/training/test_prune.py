@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from ringlake.base.storage import Folder
 from training import checkpoint as module
 from training.checkpoint import Checkpoint, load_latest, save_checkpoint
 from training.errors import DataError
-from training.storage import Folder
 
 
 def make(step: int, best_step: int = 0) -> Checkpoint:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
 from training import loop
 from training.loop import train_rank
 from training.metrics import read_metrics
-from training.storage import Folder
 
 
 class Crash(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.seeds import Purpose, derive_seed
+from ringlake.base.seeds import Purpose, derive_seed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,4 +40,4 @@ def test_the_constants_of_the_finaliser_are_written_once() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if constant.search(path.read_text(encoding="utf-8"))
     ]
-    assert found == ["training/seeds.py"]
+    assert found == ["ringlake/base/seeds.py"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from ringlake.base.storage import Folder
 from tests.support.ranks import ranks_of_this_process
 from tests.training.place import Place
 from tests.training.tables import random_tokens, write_sequences
@@ -21,7 +22,6 @@ from training.errors import DataError, NotEnoughSlotsError, RankFailedError
 from training.loop import train_rank
 from training.metrics import read_metrics
 from training.stage import choose_ranks, over_tasks
-from training.storage import Folder
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from conf.learn import TrainConfig
+from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
-from training.job import COMPUTED_BY, lasting
+from training.job import COMPUTED_BY, deciding_settings
 from training.loop import train_rank
 from training.metrics import read_metrics
 from training.optim import learning_rate
 from training.steering import Steering
-from training.storage import Folder
 
 
 def follow(losses: list[float], config: TrainConfig) -> Steering:
@@ -74,9 +74,9 @@ def test_decisions_go_on_from_a_checkpoint_as_if_nothing_had_happened(losses: li
 
 
 def test_what_steers_is_part_of_the_training_only_where_it_steers() -> None:
-    assert "validate_every" not in lasting(make_config())
-    assert "validate_every" in lasting(make_config(patience=3))
-    assert "validate_sequences" in lasting(make_config(plateau={"patience": 3}))
+    assert "validate_every" not in deciding_settings(make_config())
+    assert "validate_every" in deciding_settings(make_config(patience=3))
+    assert "validate_sequences" in deciding_settings(make_config(plateau={"patience": 3}))
     assert not COMPUTED_BY - set(TrainConfig.model_fields)
 
 

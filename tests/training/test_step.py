@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.learn import ModelConfig
+from ringlake.base.storage import Folder
 from tests.training.tiny import LENGTH, MODEL, VOCAB_SIZE, make_config, make_job
 from training import precision
 from training.data.reader import Batch
@@ -22,7 +23,6 @@ from training.model import build_model
 from training.optim import make_optimizer
 from training.precision import LossScale
 from training.step import Stepper, StepResult
-from training.storage import Folder
 from training.strategies.single import Single
 
 MODEL_OF_TEST: Any = build_model(MODEL, vocab_size=VOCAB_SIZE, sequence_length=LENGTH, end_id=0, seed=1)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
 from training.errors import TrainingError
 from training.loop import train_rank
 from training.metrics import read_metrics
-from training.storage import Folder
 from training.trackers import MLFLOW_RUN_FILE, Trackers
 
 

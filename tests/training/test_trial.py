@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from conf.learn import ModelConfig
 from conf.strategy import StrategyConfig
+from ringlake.base.storage import Folder
 from tests.training.tiny import LENGTH, VOCAB_SIZE, make_config, make_job
 from training.data.reader import Batch
 from training.errors import DataError
@@ -24,7 +25,6 @@ from training.model import build_model, check_uses_all, speed_up
 from training.optim import make_optimizer
 from training.precision import LossScale
 from training.step import Stepper
-from training.storage import Folder
 from training.strategies.single import Single
 from training.trial import try_out
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ringlake.base.storage import arrow_filesystem
 from schemas.token_ids import TokenIds, id_matrix
 from training.data.layout import COLUMN_TYPES, Layout, RowSlice
 from training.errors import DataError
-from training.storage import arrow_filesystem
 
 MAX_OPEN_FILES = 64
 """Files that a reading thread keeps open: to open one and parse its footer takes about as long as reading a
@@ -44,7 +44,7 @@ class Block(NamedTuple):
     num_tokens: npt.NDArray[np.int32]
 
 
-class Knowledge:
+class RowGroupState:
     """What the threads of a reader have found out of its row groups.
 
     Args:
@@ -63,11 +63,11 @@ class BlockFiles:
     """The files of a layout, for one thread.
 
     Args:
-        knowledge: Shared with the other threads.
+        state: Shared with the other threads.
     """
 
-    def __init__(self, knowledge: Knowledge) -> None:
-        self._knowledge = knowledge
+    def __init__(self, state: RowGroupState) -> None:
+        self._state = state
         self._open = lru_cache(MAX_OPEN_FILES)(_open_file)
 
     def read(self, parts: Sequence[RowSlice]) -> Block:
@@ -85,8 +85,8 @@ class BlockFiles:
         )
 
     def _read_part(self, part: RowSlice) -> Block:
-        knowledge = self._knowledge
-        known = knowledge.groups[part.number]
+        state = self._state
+        known = state.groups[part.number]
         try:
             file = self._open(part.path)
             table = file.read_row_group(part.row_group, columns=_COLUMNS[known], use_threads=False)
@@ -103,13 +103,13 @@ class BlockFiles:
         values = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
         try:
             # Always: it takes microseconds, and rows of a wrong length would shift all that follow.
-            tokens = id_matrix(values, knowledge.token_bytes, knowledge.length)
+            tokens = id_matrix(values, state.token_bytes, state.length)
         except ValueError as error:
             raise DataError(f"{_place(part)}: {error}") from None
         if known == _UNREAD:
-            known = knowledge.groups[part.number] = _check(table, tokens, part, knowledge)
+            known = state.groups[part.number] = _check(table, tokens, part, state)
         if known == _FULL:
-            counts = _full_counts(len(tokens), knowledge.length)
+            counts = _full_counts(len(tokens), state.length)
         else:
             counts = table.column("num_tokens").to_numpy()
         return Block(tokens[part.start : part.end], counts[part.start : part.end])
@@ -127,7 +127,7 @@ def _full_counts(rows: int, length: int) -> npt.NDArray[np.int32]:
     return counts
 
 
-def _check(table: pa.Table, tokens: TokenIds, part: RowSlice, knowledge: Knowledge) -> int:
+def _check(table: pa.Table, tokens: TokenIds, part: RowSlice, state: RowGroupState) -> int:
     """Check all rows of a row group; returns what is known of it then.
 
     A thread that computes beside this one gets the interpreter's lock whenever a call here gives it up, and
@@ -143,17 +143,15 @@ def _check(table: pa.Table, tokens: TokenIds, part: RowSlice, knowledge: Knowled
         raise DataError(f"{_place(part)}: rows are not in order of sequence_id from {first}; pack again")
     counts = table.column("num_tokens").to_numpy()
     low, high = int(counts.min()), int(counts.max())
-    if low < 1 or high > knowledge.length:
-        raise DataError(
-            f"{_place(part)}: num_tokens must lie in 1 to {knowledge.length}, but is {low} to {high}"
-        )
+    if low < 1 or high > state.length:
+        raise DataError(f"{_place(part)}: num_tokens must lie in 1 to {state.length}, but is {low} to {high}")
     # Ids of two bytes cannot exceed the largest vocabulary that has such: one look is saved.
-    if knowledge.vocab_size < 2 ** (8 * knowledge.token_bytes) and int(tokens.max()) >= knowledge.vocab_size:
+    if state.vocab_size < 2 ** (8 * state.token_bytes) and int(tokens.max()) >= state.vocab_size:
         raise DataError(
             f"{_place(part)}: token ids {int(tokens.min())} to {int(tokens.max())} do not fit a vocabulary "
-            f"of {knowledge.vocab_size}; the table was made with another tokenizer, tokenize again"
+            f"of {state.vocab_size}; the table was made with another tokenizer, tokenize again"
         )
-    return _FULL if low == knowledge.length else _CHECKED
+    return _FULL if low == state.length else _CHECKED
 
 
 def _place(part: RowSlice) -> str:

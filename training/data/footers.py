@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ringlake.base.storage import arrow_filesystem
 from schemas.token_ids import INPUT_IDS
 from training.data.snapshot import DataFile
 from training.errors import DataError
-from training.storage import arrow_filesystem
 
 FOOTER_THREADS = 16
 """Footers read at the same time: they are small, so latency rules, most of all on object stores."""

@@ -14,11 +14,11 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
+from ringlake.base.seeds import Purpose, derive_seed
 from training.data.batches import Ids, Plan, Segment
 from training.data.cycle import Cycle, make_cycle
 from training.data.plan import SamplePlan
 from training.errors import DataError
-from training.seeds import Purpose, derive_seed
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ringlake.base.permutation import Permutation, whole_orders
+from ringlake.base.seeds import Purpose, derive_seed, derive_seeds
 from training.data.batches import Ids, Plan, Segment
-from training.data.permutation import Permutation, whole_orders
 from training.errors import DataError
-from training.seeds import Purpose, derive_seed, derive_seeds
 
 _WINDOW_ROWS = 8192
 """The orders of as many blocks as hold so many rows are computed at once, 32 blocks of 256 rows in the time

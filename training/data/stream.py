@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from schemas.token_ids import token_type
-from training.data.blocks import Block, BlockFiles, Knowledge
+from training.data.blocks import Block, BlockFiles, RowGroupState
 from training.data.layout import Layout, RowSlice
 from training.data.petastorm_compat import (
     ArrowReaderWorker,
@@ -103,7 +103,7 @@ class BlockStream(Reader):
         )
         self._workers_pool.start(
             _BlockWorker,
-            (*petastorm_arguments, Knowledge(layout, vocab_size)),
+            (*petastorm_arguments, RowGroupState(layout, vocab_size)),
             ventilator=self.ventilator,
         )
 

@@ -51,11 +51,11 @@ def run_barrier(
         except BaseException:
             # Ctrl-C, most likely. The ranks are ended first: then the tasks end by themselves.
             job.stop()
-            job.wait_for_lines(STAGE_SECONDS)
+            job.wait_for_connections(STAGE_SECONDS)
             stage.finish(1.0)
             raise
     finally:
-        job.wait_for_lines(LINES_SECONDS)
+        job.wait_for_connections(LINES_SECONDS)
         server.close()
     job.finish()
     results: dict[int, bytes] = stage.result or {}

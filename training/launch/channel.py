@@ -1,4 +1,4 @@
-"""The driver's end of the line to its barrier tasks, proved by a shared token.
+"""The driver's end of the connection to its barrier tasks, proved by a shared token.
 
 The driver listens on one address while a job runs. A task proves that it knows the token (which travels
 inside the Spark job) by an HMAC over a fresh nonce; whoever cannot is cut off. Either side that goes away,
@@ -38,15 +38,15 @@ MAX_STRANGERS = 64
 
 
 class DriverServer:
-    """The driver's end: accepts one line a rank and hands every message to a callback.
+    """The driver's end: accepts one connection a rank and hands every message to a callback.
 
     Args:
         bind_host: Address to listen on.
         public_host: Name under which tasks reach it.
         num_ranks: Ranks that may connect.
-        on_message: Called with rank and message, from a thread of its own for each rank. A line that ends
-            otherwise than by being closed brings {"type": "broken", "reason": ...} at last.
-        on_close: Called with the rank when its line ends.
+        on_message: Called with rank and message, from a thread of its own for each rank. A connection that
+            ends otherwise than by being closed brings {"type": "broken", "reason": ...} at last.
+        on_close: Called with the rank when its connection ends.
         ports: First and last port to choose from; None: any.
         ports_name: What the caller calls that range.
     """
@@ -64,7 +64,7 @@ class DriverServer:
         self._num_ranks = num_ranks
         self._on_message = on_message
         self._on_close = on_close
-        self._lines: dict[int, Connection] = {}
+        self._connections: dict[int, Connection] = {}
         self._strangers = Strangers(max(MAX_STRANGERS, num_ranks), _turn_away)
         self._lock = threading.Lock()
         self._closed = False
@@ -81,30 +81,30 @@ class DriverServer:
     def broadcast(self, message: Message) -> None:
         """Send a message to all connected ranks."""
         with self._lock:
-            lines = list(self._lines.values())
-        for line in lines:
-            line.send(message)
+            connections = list(self._connections.values())
+        for connection in connections:
+            connection.send(message)
 
     def send(self, rank: int, message: Message) -> None:
         """Send a message to a rank, if it is connected."""
         with self._lock:
-            line = self._lines.get(rank)
-        if line is not None:
-            line.send(message)
+            connection = self._connections.get(rank)
+        if connection is not None:
+            connection.send(message)
 
     def close(self) -> None:
-        """Stop listening and end every line; tasks that still run take it as the order to stop."""
+        """Stop listening and end every connection; tasks that still run take it as the order to stop."""
         with self._lock:
             self._closed = True
-            lines = list(self._lines.values())
+            connections = list(self._connections.values())
             threads = list(self._threads)
         # Closing alone does not wake a thread that waits in accept.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._strangers.close()
-        for line in lines:
-            line.close()
+        for connection in connections:
+            connection.close()
         deadline = time.monotonic() + HANDSHAKE_SECONDS
         for thread in threads:
             if thread is not threading.current_thread():
@@ -142,51 +142,51 @@ class DriverServer:
                 connected.close()
 
     def _serve(self, connected: socket.socket) -> None:
-        line = Connection(connected)
+        connection = Connection(connected)
         rank: int | None = None
         try:
             keep_alive(connected)
-            rank = self._identify(line)
+            rank = self._identify(connection)
         except OSError:
             rank = None
         # A peer that had to make room meanwhile has been told so.
-        if not self._strangers.discard(connected) or rank is None or not self._welcome(rank, line):
-            line.close()
+        if not self._strangers.discard(connected) or rank is None or not self._welcome(rank, connection):
+            connection.close()
             return
         try:
             connected.settimeout(None)
-            for message in line.messages():
+            for message in connection.messages():
                 self._on_message(rank, message)
-        except Exception as error:  # noqa: BLE001 - a line must not end without a word
-            line.broken = f"its message could not be taken: {type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - a connection must not end without a word
+            connection.broken = f"its message could not be taken: {type(error).__name__}: {error}"
         finally:
             with self._lock:
-                self._lines.pop(rank, None)
-            line.close()
-            if line.broken and not self._closed:
-                self._on_message(rank, {"type": "broken", "reason": line.broken})
+                self._connections.pop(rank, None)
+            connection.close()
+            if connection.broken and not self._closed:
+                self._on_message(rank, {"type": "broken", "reason": connection.broken})
             self._on_close(rank)
 
-    def _identify(self, line: Connection) -> int | None:
+    def _identify(self, connection: Connection) -> int | None:
         """The rank at the other end, or None if it has not proved to be one."""
         deadline = time.monotonic() + HANDSHAKE_SECONDS
         nonce = secrets.token_hex(32)
-        line.send({"nonce": nonce})
-        answer = line.receive(MAX_GREETING_BYTES, deadline) or {}
+        connection.send({"nonce": nonce})
+        answer = connection.receive(MAX_GREETING_BYTES, deadline) or {}
         rank, proof = answer.get("rank"), answer.get("proof")
         if not isinstance(rank, int) or not isinstance(proof, str) or not 0 <= rank < self._num_ranks:
             return None
         expected = prove(self.endpoint.token, nonce, rank)
         return rank if hmac.compare_digest(proof.encode(errors="replace"), expected.encode()) else None
 
-    def _welcome(self, rank: int, line: Connection) -> bool:
+    def _welcome(self, rank: int, connection: Connection) -> bool:
         """Let a rank in; False if it is here already, or the job is over."""
         with self._lock:
-            if self._closed or rank in self._lines:
+            if self._closed or rank in self._connections:
                 return False
             # Before anything else can be said to it.
-            line.send({"type": "welcome"})
-            self._lines[rank] = line
+            connection.send({"type": "welcome"})
+            self._connections[rank] = connection
             return True
 
 

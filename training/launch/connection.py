@@ -1,4 +1,4 @@
-"""One end of the line between the driver and a task: JSON messages, one a line, over a TCP socket."""
+"""One end of the connection between the driver and a task: JSON messages, one a line, over a TCP socket."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ CONNECT_ATTEMPTS = 5
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_PROBES = 3
 """A host that lost power or network closes no connection: after 5 s of silence it is asked every 5 s, and
-three unanswered questions end the line, so within 20 s. Who has something to send asks nothing, and would
-send it again for a quarter of an hour (Linux); what stays unacknowledged for 20 s ends the line as well. A
-peer that does not read counts as gone too, so both ends always read (see `training.launch.delivery`)."""
+three unanswered questions end the connection, so within 20 s. Who has something to send asks nothing, and
+would send it again for a quarter of an hour (Linux); what stays unacknowledged for 20 s ends the connection
+too. A peer that does not read counts as gone as well, so both ends always read (see
+`training.launch.delivery`)."""
 
 _READ_BYTES = 1 << 16
 
@@ -53,10 +54,10 @@ class Endpoint:
 
 
 class Connection:
-    """One end of an established line; `send` may be called from any thread.
+    """One end of an established connection; `send` may be called from any thread.
 
     Attributes:
-        broken: Why the line ended, if the other side did not simply close it; else empty.
+        broken: Why the connection ended, if the other side did not simply close it; else empty.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -80,7 +81,7 @@ class Connection:
 
         Args:
             limit: Its longest length, in bytes.
-            deadline: On the clock of `time.monotonic`; None to wait for as long as the line stands.
+            deadline: On the clock of `time.monotonic`; None to wait for as long as the connection stands.
         """
         line = self._read_line(limit, deadline)
         if line is None:
@@ -101,7 +102,7 @@ class Connection:
             yield message
 
     def close(self) -> None:
-        """End the line for both sides."""
+        """End the connection for both sides."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -132,7 +133,7 @@ class Connection:
 
 
 def connect(endpoint: Endpoint, rank: int) -> Connection:
-    """The task's end of the line.
+    """The task's end of the connection.
 
     Raises:
         ConnectionError: The driver cannot be reached or does not let this task in.
@@ -149,7 +150,7 @@ def connect(endpoint: Endpoint, rank: int) -> Connection:
 
 
 def _connect_once(endpoint: Endpoint, rank: int) -> Connection | None:
-    """The line, or None if the driver had no room."""
+    """The connection, or None if the driver had no room."""
     connected = socket.create_connection((endpoint.host, endpoint.port), timeout=HANDSHAKE_SECONDS)
     deadline = time.monotonic() + HANDSHAKE_SECONDS
     keep_alive(connected)

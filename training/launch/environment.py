@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from training.hadoop import use_shipped_configuration
+from ringlake.base.hadoop import use_shipped_configuration
 from training.launch.ranks import BACKEND_VARIABLE, RankInfo
 from training.launch.stall import STALL_VARIABLE
 from training.launch.variables import RESERVED, is_sparks_secret, started_with

@@ -83,7 +83,7 @@ class Job:
                 self._reasons[rank] = str(message.get("reason", ""))
 
     def on_close(self, rank: int) -> None:
-        """Take the end of a rank's line: expected after a failure, a stop or the release of all."""
+        """Take the end of a rank's connection: expected after a failure, a stop or the release of all."""
         with self._changed:
             failed = rank in self.lost or any(failure.rank == rank for failure in self.failures)
             unexpected = not failed and not self._complete and self._stopped_at is None
@@ -136,8 +136,8 @@ class Job:
         """Seconds since the order to stop, 0 if there was none."""
         return 0.0 if self._stopped_at is None else time.monotonic() - self._stopped_at
 
-    def wait_for_lines(self, seconds: float) -> bool:
-        """Wait until the line of every rank that had one has ended: its task has ended the rank by then."""
+    def wait_for_connections(self, seconds: float) -> bool:
+        """Wait until the connection of every rank that had one has ended; by then its task ended the rank."""
         with self._changed:
             return self._changed.wait_for(lambda: self._hello.keys() <= self._closed, seconds)
 

@@ -34,7 +34,7 @@ class LaunchOptions:
         stall_seconds: A collective that waits longer than this ends the job.
         interface: Network interface for the collectives; None: loopback on one host, else the one that has
             the host's address.
-        ports: First and last port for the driver's line and the rendezvous; None: any free ones.
+        ports: First and last port for the driver's connections and the rendezvous; None: any free ones.
         max_restarts: Attempts after the first, each with all ranks anew. The function finds its own way
             back, from its last checkpoint for example.
         elastic: Bounds within which the number of ranks follows the slots; None: always `num_ranks`. Not
@@ -110,7 +110,7 @@ class RankOptions:
         stall_seconds: A collective that waits longer than this ends the job.
         interface: Network interface for the collectives; None: loopback on one host, else the one that has
             the host's address.
-        ports: First and last port for the driver's line and the rendezvous; None: any free ones.
+        ports: First and last port for the driver's connections and the rendezvous; None: any free ones.
         stream_output: Whether what ranks print goes to the driver; else it goes to the task's stderr, which
             Spark keeps with the executor's logs.
         environment: Variables for the ranks, the user's; see `training.launch.variables`.

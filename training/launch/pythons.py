@@ -18,7 +18,7 @@ from training.launch.spark_job import SparkJob
 
 Facts = Mapping[str, Any]
 
-OWN_PACKAGES = ("conf", "schemas", "training")
+OWN_PACKAGES = ("conf", "ringlake", "schemas", "training")
 """Packages of ringlake that a rank imports; they come together."""
 
 RANK_MODULES = ("cloudpickle", "horovod", "psutil", "torch")

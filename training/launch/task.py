@@ -26,7 +26,7 @@ class TaskSettings:
 
     Attributes:
         payload: The pickled training function and its arguments.
-        endpoint: The driver's end of the line.
+        endpoint: The driver's end of the connection.
         options: How the ranks run.
     """
 
@@ -45,22 +45,22 @@ def run_task(settings: TaskSettings) -> Iterator[tuple[int, bytes]]:
     info = places[partition]
     resources = context.resources()
     gpus = list(resources["gpu"].addresses) if "gpu" in resources else []
-    line = connect(settings.endpoint, info.rank)
+    connection = connect(settings.endpoint, info.rank)
     try:
-        value = _run_rank(settings, places, info, gpus, line)
+        value = _run_rank(settings, places, info, gpus, connection)
     except Exception as error:  # noqa: BLE001 - the driver tells it
         summary = f"its task could not start it: {summarize(error)}"
         failure = RankFailure(info.rank, info.host, "exception", summary, traceback.format_exc())
-        line.send({"type": "failure", **failure.as_message()})
+        connection.send({"type": "failure", **failure.as_message()})
         value = None
     finally:
-        line.close()
+        connection.close()
     if value is not None:
         yield info.rank, value
 
 
 def _run_rank(
-    settings: TaskSettings, places: list[RankInfo], info: RankInfo, gpus: list[str], line: Connection
+    settings: TaskSettings, places: list[RankInfo], info: RankInfo, gpus: list[str], connection: Connection
 ) -> bytes | None:
     """The rank's pickled value; None if it failed or was told to stop."""
     options = settings.options
@@ -78,7 +78,7 @@ def _run_rank(
         environment,
         rank=info.rank,
         host=info.host,
-        send=line.send,
+        send=connection.send,
         window=window,
         stream_output=options.stream_output,
     )
@@ -90,10 +90,10 @@ def _run_rank(
             from training.launch.rendezvous import RendezvousServer
 
             server = RendezvousServer(address, options.ports, f"{options.names.prefix}ports")
-        orders = _Orders(line, window)
+        orders = _Orders(connection, window)
         orders.hold(process)
         port = server.port if server else None
-        line.send({"type": "hello", "host": info.host, "address": address, "port": port, "gpus": gpus})
+        connection.send({"type": "hello", "host": info.host, "address": address, "port": port, "gpus": gpus})
         ranks = orders.wait_for_meeting()
         if ranks is None:
             return None
@@ -108,9 +108,9 @@ def _run_rank(
         process.give(settings.payload, variables)
         outcome = process.wait()
         if outcome.failure:
-            line.send({"type": "failure", **outcome.failure.as_message()})
+            connection.send({"type": "failure", **outcome.failure.as_message()})
         elif outcome.value is not None:
-            line.send({"type": "done"})
+            connection.send({"type": "done"})
         # The rendezvous stays open, and this task alive, until all ranks have left the ring.
         orders.ended.wait()
         return outcome.value
@@ -125,21 +125,21 @@ def _run_rank(
 class _Orders:
     """What the driver says, heard by a thread: how all ranks are found, and when it is over.
 
-    The ranks meet over the driver's line and not over `BarrierTaskContext.allGather`: that answers once a
-    second at best, and a task that waits in it hears no order to stop.
+    The ranks meet over the driver's connection and not over `BarrierTaskContext.allGather`: that answers once
+    a second at best, and a task that waits in it hears no order to stop.
 
     Attributes:
         ended: Set when all ranks are done, the driver says stop, or the driver is gone.
     """
 
-    def __init__(self, line: Connection, window: Window) -> None:
+    def __init__(self, connection: Connection, window: Window) -> None:
         self._window = window
         self.ended = threading.Event()
         self._meeting: queue.SimpleQueue[list[dict[str, Any]] | None] = queue.SimpleQueue()
         self._process: RankProcess | None = None
         self._stopped = False
         self._lock = threading.Lock()
-        threading.Thread(target=self._listen, args=(line,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(connection,), daemon=True).start()
 
     def wait_for_meeting(self) -> list[dict[str, Any]] | None:
         """What each rank said of itself, by rank; None if the order is to stop."""
@@ -153,9 +153,9 @@ class _Orders:
         if stopped:
             process.stop()
 
-    def _listen(self, line: Connection) -> None:
+    def _listen(self, connection: Connection) -> None:
         released = False
-        for message in line.messages():
+        for message in connection.messages():
             if message.get("type") == "ack":
                 self._window.give(int(message["size"]))
                 continue

@@ -24,7 +24,7 @@ from training.optim import FlatGradients
 from training.strategies.base import TARGETS, Strategy
 from training.strategies.group import join_group
 from training.strategies.sharding import assign_by_size
-from training.strategies.wire import NUM_FACTS, Kind, Line, receive_state, send_state
+from training.strategies.wire import NUM_FACTS, Kind, PeerConnection, receive_state, send_state
 
 
 def join_servers(num_servers: int) -> tuple[int, int]:
@@ -59,8 +59,10 @@ class ParameterServer(Strategy):
         self._guard = StallGuard()
         with self._guard.waiting_for("the start of the parameter servers"):
             self.rank, self.world_size = join_servers(config.servers)
-        self._lines = [
-            Line(self.world_size + server, f"parameter server {server} (rank {self.world_size + server})")
+        self._peers = [
+            PeerConnection(
+                self.world_size + server, f"parameter server {server} (rank {self.world_size + server})"
+            )
             for server in range(config.servers)
         ]
         self._facts = torch.zeros(NUM_FACTS, dtype=torch.float64)
@@ -84,30 +86,32 @@ class ParameterServer(Strategy):
             for tensor in tensors:
                 if self.rank == 0:
                     for worker in range(1, self.world_size):
-                        Line(worker, f"rank {worker}").send(tensor.reshape(-1))
+                        PeerConnection(worker, f"rank {worker}").send(tensor.reshape(-1))
                 else:
-                    received = Line(0, "rank 0").receive(torch.empty(tensor.numel(), dtype=tensor.dtype))
+                    received = PeerConnection(0, "rank 0").receive(
+                        torch.empty(tensor.numel(), dtype=tensor.dtype)
+                    )
                     tensor.data.copy_(received.view(tensor.shape))
 
     def start(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Give the servers their parameters and the optimizer's state; from now on those are theirs."""
         self._optimizer = optimizer
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        if len(self._lines) > len(parameters):
+        if len(self._peers) > len(parameters):
             raise TrainingError(
-                f"train.strategy.parameter_server.servers = {len(self._lines)}, but the model has only "
+                f"train.strategy.parameter_server.servers = {len(self._peers)}, but the model has only "
                 f"{len(parameters)} parameter tensors; use fewer servers"
             )
         self._sizes = [parameter.numel() for parameter in parameters]
-        self._members = assign_by_size(self._sizes, len(self._lines))
+        self._members = assign_by_size(self._sizes, len(self._peers))
         self._shards = [[parameters[index] for index in group] for group in self._members]
         if self.rank == 0:
             with self._guard.waiting_for("the parameter servers to start"):
-                for line, shard in zip(self._lines, self._shards, strict=True):
-                    line.ask(Kind.SETUP)
-                    line.send_json([[*parameter.shape] for parameter in shard])
-                    line.send(_flat(shard))
-                    send_state(line, shard, optimizer)
+                for peer, shard in zip(self._peers, self._shards, strict=True):
+                    peer.ask(Kind.SETUP)
+                    peer.send_json([[*parameter.shape] for parameter in shard])
+                    peer.send(_flat(shard))
+                    send_state(peer, shard, optimizer)
         optimizer.state.clear()
 
     def add_up(self, gradients: torch.Tensor, numbers: torch.Tensor) -> None:
@@ -115,14 +119,14 @@ class ParameterServer(Strategy):
         own = float(numbers[TARGETS])
         self._num_numbers = numbers.numel()
         # In async mode each server keeps its own clock; server 0 keeps the accounts in both.
-        lines = self._lines if self._async else self._lines[:1]
+        peers = self._peers if self._async else self._peers[:1]
         with self._guard.waiting_for("the report of a step to the parameter servers"):
-            for line in lines:
-                line.ask(Kind.REPORT, count=numbers.numel())
-                line.send(numbers)
-            answers = [self._receive_report(line) for line in lines]
+            for peer in peers:
+                peer.ask(Kind.REPORT, count=numbers.numel())
+                peer.send(numbers)
+            answers = [self._receive_report(peer) for peer in peers]
         numbers.copy_(answers[0])
-        self.sent_bytes += 2 * len(lines) * self.world_size * numbers.numel() * numbers.element_size()
+        self.sent_bytes += 2 * len(peers) * self.world_size * numbers.numel() * numbers.element_size()
         if self._async:
             self._is_idle = own == 0
             if not self._is_idle:
@@ -131,9 +135,9 @@ class ParameterServer(Strategy):
     def add_numbers(self, numbers: torch.Tensor) -> None:
         """Replace float64 values by their sums over the workers that are there, in place."""
         with self._guard.waiting_for("the sum of the numbers"):
-            self._lines[0].ask(Kind.ADD, count=numbers.numel())
-            self._lines[0].send(numbers)
-            self._lines[0].receive(numbers)
+            self._peers[0].ask(Kind.ADD, count=numbers.numel())
+            self._peers[0].send(numbers)
+            self._peers[0].receive(numbers)
 
     def clip(self, gradients: FlatGradients, largest: float) -> float:
         """Push the gradient.
@@ -144,12 +148,12 @@ class ParameterServer(Strategy):
         norm = gradients.clip(largest) if self._async else 0.0
         parts = gradients.buffer.split(self._sizes)
         with self._guard.waiting_for("the parameter servers to take the gradients"):
-            for line, group in zip(self._lines, self._members, strict=True):
-                line.ask(Kind.PUSH, largest)
-                line.send(torch.cat([parts[index] for index in group]))
+            for peer, group in zip(self._peers, self._members, strict=True):
+                peer.ask(Kind.PUSH, largest)
+                peer.send(torch.cat([parts[index] for index in group]))
             if not self._async:
-                for line in self._lines:
-                    norm = float(line.receive(torch.empty(1, dtype=torch.float64)))
+                for peer in self._peers:
+                    norm = float(peer.receive(torch.empty(1, dtype=torch.float64)))
         self.sent_bytes += self.world_size * gradients.buffer.numel() * gradients.buffer.element_size()
         return norm
 
@@ -157,16 +161,16 @@ class ParameterServer(Strategy):
         """Have the servers update with the rate that is set, and pull the parameters."""
         rate = optimizer.param_groups[0]["lr"] / (self.world_size if self._async else 1)
         with self._guard.waiting_for("the parameter servers to update"):
-            for line in self._lines:
-                line.ask(Kind.APPLY, rate, count=int(not self._is_idle))
+            for peer in self._peers:
+                peer.ask(Kind.APPLY, rate, count=int(not self._is_idle))
             self._receive_parameters()
 
     def pass_over(self) -> None:
         """Async: keep the bound on how far ahead this worker may be, with no update of its own."""
         if self._async:
             with self._guard.waiting_for("the parameter servers to let it go on"):
-                for line in self._lines:
-                    line.ask(Kind.APPLY, count=0)
+                for peer in self._peers:
+                    peer.ask(Kind.APPLY, count=0)
                 self._receive_parameters()
 
     def settle(self) -> torch.Tensor | None:
@@ -175,8 +179,8 @@ class ParameterServer(Strategy):
             return None
         with self._guard.waiting_for("the other workers at the parameter servers"):
             late = self._meet()
-            for line in self._lines:
-                line.ask(Kind.PULL)
+            for peer in self._peers:
+                peer.ask(Kind.PULL)
             self._receive_parameters()
             # Nobody pushes before all have pulled.
             self._meet()
@@ -186,9 +190,9 @@ class ParameterServer(Strategy):
         """Give worker 0's optimizer the servers' state."""
         if self.rank == 0:
             with self._guard.waiting_for("the optimizer's state of the parameter servers"):
-                for line, shard in zip(self._lines, self._shards, strict=True):
-                    line.ask(Kind.STATE)
-                    receive_state(line, shard, self._optimizer)
+                for peer, shard in zip(self._peers, self._shards, strict=True):
+                    peer.ask(Kind.STATE)
+                    receive_state(peer, shard, self._optimizer)
         if self._async:
             with self._guard.waiting_for("worker 0 to take the servers' state"):
                 self._meet()
@@ -210,18 +214,18 @@ class ParameterServer(Strategy):
 
     def close(self) -> None:
         """Tell the servers that this worker is done."""
-        for line in self._lines:
-            line.ask(Kind.FINISH)
+        for peer in self._peers:
+            peer.ask(Kind.FINISH)
 
     def _meet(self) -> torch.Tensor:
-        self._lines[0].ask(Kind.MEET, count=self._num_numbers)
-        return self._receive_report(self._lines[0])
+        self._peers[0].ask(Kind.MEET, count=self._num_numbers)
+        return self._receive_report(self._peers[0])
 
-    def _receive_report(self, line: Line) -> torch.Tensor:
-        answer = line.receive(torch.empty(self._num_numbers + NUM_FACTS, dtype=torch.float64))
+    def _receive_report(self, peer: PeerConnection) -> torch.Tensor:
+        answer = peer.receive(torch.empty(self._num_numbers + NUM_FACTS, dtype=torch.float64))
         parts: tuple[torch.Tensor, torch.Tensor] = answer.split([self._num_numbers, NUM_FACTS])
         numbers, facts = parts
-        if line is self._lines[0]:
+        if peer is self._peers[0]:
             self._facts[:2] += facts[:2]
             self._facts[2:4] = torch.maximum(self._facts[2:4], facts[2:4])
             self._facts[4] = facts[4]
@@ -230,9 +234,9 @@ class ParameterServer(Strategy):
 
     @torch.no_grad()
     def _receive_parameters(self) -> None:
-        for line, shard in zip(self._lines, self._shards, strict=True):
+        for peer, shard in zip(self._peers, self._shards, strict=True):
             sizes = [parameter.numel() for parameter in shard]
-            flat = line.receive(torch.empty(sum(sizes), dtype=shard[0].dtype))
+            flat = peer.receive(torch.empty(sum(sizes), dtype=shard[0].dtype))
             for parameter, part in zip(shard, flat.split(sizes), strict=True):
                 parameter.copy_(part.view_as(parameter))
             self.sent_bytes += self.world_size * flat.numel() * flat.element_size()

@@ -16,7 +16,7 @@ from training.optim import FlatGradients, make_optimizer
 from training.outcome import Served
 from training.strategies.meeting import Clocks, Meeting
 from training.strategies.parameter_server import join_servers
-from training.strategies.wire import NUM_FACTS, Kind, Line, receive_state, send_state
+from training.strategies.wire import NUM_FACTS, Kind, PeerConnection, receive_state, send_state
 
 _NO_FACTS = torch.zeros(NUM_FACTS, dtype=torch.float64)
 
@@ -68,10 +68,10 @@ class _Server:
         return Served(self._updates)
 
     def _serve(self, worker: int) -> None:
-        line = Line(worker, f"rank {worker}")
+        peer = PeerConnection(worker, f"rank {worker}")
         error: Exception | None = None
         try:
-            while self._answer(worker, line, *line.hear()):
+            while self._answer(worker, peer, *peer.hear()):
                 pass
         except Exception as caught:  # noqa: BLE001 - the main thread decides what it means
             error = caught
@@ -83,53 +83,53 @@ class _Server:
                 meeting.leave(worker)
         self._ends.put((worker, error))
 
-    def _answer(self, worker: int, line: Line, kind: Kind, value: float, count: int) -> bool:
+    def _answer(self, worker: int, peer: PeerConnection, kind: Kind, value: float, count: int) -> bool:
         """Do what a message asks; False after the last one."""
         if kind is Kind.SETUP:
-            self._set_up(line)
+            self._set_up(peer)
             return True
         self._ready.wait()
         if kind is Kind.REPORT:
-            numbers = line.receive(torch.empty(count, dtype=torch.float64))
-            line.send(self._report(worker, numbers))
+            numbers = peer.receive(torch.empty(count, dtype=torch.float64))
+            peer.send(self._report(worker, numbers))
         elif kind is Kind.PUSH:
-            gradient = line.receive(torch.empty_like(self._gradients.buffer))
+            gradient = peer.receive(torch.empty_like(self._gradients.buffer))
             self._pushed[worker] = gradient
             if not self._async:
                 self._largest_norm = value
                 norm = self._pushes.arrive(worker, gradient)
-                line.send(torch.tensor([norm], dtype=torch.float64))
+                peer.send(torch.tensor([norm], dtype=torch.float64))
         elif kind is Kind.APPLY and self._async:
-            line.send(self._apply_one(worker, value, count))
+            peer.send(self._apply_one(worker, value, count))
         elif kind is Kind.APPLY:
-            line.send(self._applies.arrive(worker, value))
+            peer.send(self._applies.arrive(worker, value))
         elif kind is Kind.ADD:
-            line.send(self._sums.arrive(worker, line.receive(torch.empty(count, dtype=torch.float64))))
+            peer.send(self._sums.arrive(worker, peer.receive(torch.empty(count, dtype=torch.float64))))
         elif kind is Kind.MEET:
             nothing = torch.zeros(count, dtype=torch.float64)
-            line.send(self._meetings.arrive(worker, nothing))
+            peer.send(self._meetings.arrive(worker, nothing))
         elif kind is Kind.PULL:
             with self._lock:
                 self._seen[worker] = self._updates
                 parameters = self._parameters.clone()
-            line.send(parameters)
+            peer.send(parameters)
         elif kind is Kind.STATE:
-            send_state(line, self._members, self._optimizer)
+            send_state(peer, self._members, self._optimizer)
         return kind is not Kind.FINISH
 
-    def _set_up(self, line: Line) -> None:
+    def _set_up(self, peer: PeerConnection) -> None:
         shard = torch.nn.Module()
-        shapes = line.receive_json()
+        shapes = peer.receive_json()
         for index, shape in enumerate(shapes):
             shard.register_parameter(f"p{index}", torch.nn.Parameter(torch.empty(shape)))
         self._members = list(shard.parameters())
         sizes = [parameter.numel() for parameter in self._members]
-        self._parameters = line.receive(torch.empty(sum(sizes)))
+        self._parameters = peer.receive(torch.empty(sum(sizes)))
         for parameter, part in zip(self._members, self._parameters.split(sizes), strict=True):
             parameter.data = part.view_as(parameter)
         self._gradients = FlatGradients(self._members)
         self._optimizer = make_optimizer(shard, self._config)
-        receive_state(line, self._members, self._optimizer)
+        receive_state(peer, self._members, self._optimizer)
         self._pushed: dict[int, torch.Tensor] = {}
         self._ready.set()
 
@@ -189,15 +189,16 @@ class _Server:
         """The sum of a value of each server, by way of the first one."""
         first = self._num_workers
         if self._number != first:
-            line = Line(first, "parameter server 0")
-            line.send(value)
-            return line.receive(torch.empty_like(value))
+            peer = PeerConnection(first, "parameter server 0")
+            peer.send(value)
+            return peer.receive(torch.empty_like(value))
         others = [
-            Line(first + server, f"parameter server {server}") for server in range(1, self._num_servers)
+            PeerConnection(first + server, f"parameter server {server}")
+            for server in range(1, self._num_servers)
         ]
-        total = sum_in_order([value, *(line.receive(torch.empty_like(value)) for line in others)])
-        for line in others:
-            line.send(total)
+        total = sum_in_order([value, *(peer.receive(torch.empty_like(value)) for peer in others)])
+        for peer in others:
+            peer.send(total)
         return total
 
     def _apply_all(self, rates: Sequence[float]) -> torch.Tensor:

@@ -36,7 +36,7 @@ class Kind(IntEnum):
     SETUP = 0
     """Shapes, parameters and optimizer state of the shard; from worker 0. -> nothing"""
     REPORT = 1
-    """The numbers of a step. -> those that count for this worker's line of the log, then `NUM_FACTS` facts"""
+    """The numbers of a step. -> those that count for this worker's peer of the log, then `NUM_FACTS` facts"""
     PUSH = 2
     """A gradient; in the header the largest norm. -> sync: the norm of all gradients' sum"""
     APPLY = 3
@@ -53,7 +53,7 @@ class Kind(IntEnum):
     """The worker is done. -> nothing"""
 
 
-class Line:
+class PeerConnection:
     """One end of the connection between a worker and a server.
 
     Args:
@@ -101,7 +101,7 @@ class Line:
 
 
 def send_state(
-    line: Line, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer
+    peer: PeerConnection, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> None:
     """Send what an optimizer remembers of some parameters."""
     found = [
@@ -110,20 +110,20 @@ def send_state(
         for kind, value in optimizer.state[parameter].items()
         if isinstance(value, torch.Tensor)
     ]
-    line.send_json([[index, kind, [*value.shape], _name_of(value.dtype)] for index, kind, value in found])
+    peer.send_json([[index, kind, [*value.shape], _name_of(value.dtype)] for index, kind, value in found])
     for _, _, value in found:
-        line.send(value.reshape(-1))
+        peer.send(value.reshape(-1))
 
 
 def receive_state(
-    line: Line, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer
+    peer: PeerConnection, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> None:
     """Replace what an optimizer remembers of some parameters."""
     for parameter in parameters:
         optimizer.state[parameter] = {}
-    for index, kind, shape, dtype in line.receive_json():
+    for index, kind, shape, dtype in peer.receive_json():
         value = torch.empty(shape, dtype=_DTYPES[dtype])
-        line.receive(value.view(-1))
+        peer.receive(value.view(-1))
         parameter = parameters[index]
         # As torch's optimizers keep them: counts of steps in host memory, all else beside the parameter.
         optimizer.state[parameter][kind] = value if kind == "step" else value.to(parameter.device)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from pipelines.errors import InputError
-from training.storage import Folder, folder_of
+from ringlake.base.storage import Folder, folder_of
 
 MAX_LIST_BYTES = 256 * 2**20
 """Largest list; the lists of the University of Toulouse (UT1) have 4.6 million domains."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.training.tables import random_tokens, write_sequences
 from training.data import blocks
-from training.data.blocks import BlockFiles, Knowledge
+from training.data.blocks import BlockFiles, RowGroupState
 from training.data.layout import Layout, read_layout
 from training.errors import DataError
 
@@ -49,7 +49,7 @@ def layout(tmp_path: Path) -> Layout:
 def test_only_what_a_row_group_was_seen_to_hold_is_left_out(
     layout: Layout, read: list[tuple[str, ...]]
 ) -> None:
-    files = BlockFiles(Knowledge(layout, VOCAB))
+    files = BlockFiles(RowGroupState(layout, VOCAB))
     for turn, columns in ((0, [ALL, ALL]), (1, [FULL, PADDED]), (2, [FULL, PADDED])):
         read.clear()
         for first, end in ((16, 32), (32, 40)):
@@ -63,14 +63,14 @@ def test_only_what_a_row_group_was_seen_to_hold_is_left_out(
 def test_threads_of_a_reader_share_what_they_know_and_other_readers_do_not(
     layout: Layout, read: list[tuple[str, ...]]
 ) -> None:
-    knowledge = Knowledge(layout, VOCAB)
-    for files in (BlockFiles(knowledge), BlockFiles(knowledge), BlockFiles(Knowledge(layout, VOCAB))):
+    state = RowGroupState(layout, VOCAB)
+    for files in (BlockFiles(state), BlockFiles(state), BlockFiles(RowGroupState(layout, VOCAB))):
         files.read(layout.slices(0, 16))
     assert read == [ALL, FULL, ALL]
 
 
 def test_a_part_of_a_row_group_is_checked_as_a_whole(layout: Layout, read: list[tuple[str, ...]]) -> None:
-    files = BlockFiles(Knowledge(layout, VOCAB))
+    files = BlockFiles(RowGroupState(layout, VOCAB))
     for first, end in ((10, 20), (3, 6), (30, 40)):
         block = files.read(layout.slices(first, end))
         assert np.array_equal(block.input_ids, TOKENS[first:end])
@@ -84,7 +84,7 @@ def test_a_fault_stays_unknown_and_is_found_again(tmp_path: Path) -> None:
     wrong = table.set_column(2, "num_tokens", pa.array([8] * 31 + [9], pa.int32()))
     pq.write_table(wrong, path, row_group_size=16)
     layout = read_layout(snapshot)
-    files = BlockFiles(Knowledge(layout, VOCAB))
+    files = BlockFiles(RowGroupState(layout, VOCAB))
     for _ in range(3):
         files.read(layout.slices(0, 16))
         with pytest.raises(DataError, match="num_tokens must lie in 1 to 8, but is 8 to 9"):
@@ -93,15 +93,15 @@ def test_a_fault_stays_unknown_and_is_found_again(tmp_path: Path) -> None:
 
 def test_rows_of_another_length_are_refused_at_any_time(layout: Layout) -> None:
     """Even if a file was changed from outside: rows would be shifted."""
-    knowledge = Knowledge(layout, VOCAB)
+    state = RowGroupState(layout, VOCAB)
     part = layout.slices(0, 16)
-    BlockFiles(knowledge).read(part)
+    BlockFiles(state).read(part)
     table = pq.read_table(part[0].path)
     rows = [row[: 6 if number == 3 else 16] for number, row in enumerate(table["input_ids"].to_pylist())]
     changed = table.set_column(1, "input_ids", pa.array(rows, pa.binary()))
     pq.write_table(changed, part[0].path, row_group_size=16)
     with pytest.raises(DataError, match="a row of input_ids has 3 tokens, but sequences have 8"):
-        BlockFiles(knowledge).read(part)
+        BlockFiles(state).read(part)
 
 
 def test_a_row_group_that_became_shorter_is_refused(layout: Layout) -> None:
@@ -109,4 +109,4 @@ def test_a_row_group_that_became_shorter_is_refused(layout: Layout) -> None:
     table = pq.read_table(part[0].path)
     pq.write_table(table.slice(0, 12), part[0].path)
     with pytest.raises(DataError, match="has 12 rows, but its footer said 16 or more"):
-        BlockFiles(Knowledge(layout, VOCAB)).read(part)
+        BlockFiles(RowGroupState(layout, VOCAB)).read(part)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from training.data.permutation import MAX_SIZE, Permutation, whole_orders
-from training.seeds import derive_seed, derive_seeds
+from ringlake.base.permutation import MAX_SIZE, Permutation, whole_orders
+from ringlake.base.seeds import derive_seed, derive_seeds
 
 SEEDS = st.integers(0, 2**80)
 

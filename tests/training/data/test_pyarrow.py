@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ringlake.base.storage import arrow_filesystem
 from schemas.token_ids import flat_ids
-from training.storage import arrow_filesystem
 
 ROWS, LENGTH = 1000, 16
 TOKENS = np.arange(ROWS * LENGTH, dtype=np.int32).reshape(ROWS, LENGTH)

@@ -10,6 +10,7 @@ import fsspec
 import numpy as np
 import pytest
 
+from ringlake.base.storage import arrow_filesystem
 from tests.training.tables import random_tokens, write_sequences
 from training.data.layout import Layout, join_layouts, read_layout
 from training.data.mixture import MixturePlan
@@ -18,7 +19,6 @@ from training.data.reader import SequenceReader
 from training.data.schedule import Schedule, sequential_schedule, training_schedule
 from training.data.snapshot import DataFile, Snapshot
 from training.errors import DataError
-from training.storage import arrow_filesystem
 
 VOCAB = 64
 TOKENS = random_tokens(130, 8, VOCAB, seed=3)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from ringlake.base.storage import Folder
 from tests.training.strategies.program import CASES, DEATHS, IN_ONE_LAUNCH, LAWS, RESUMED
 from training.metrics import read_metrics
-from training.storage import Folder
 
 ROOT = Path(__file__).resolve().parents[3]
 

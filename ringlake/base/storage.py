@@ -22,8 +22,8 @@ import pyarrow.fs
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from training.listing import Listed, find, version_of
-from training.scratch import scratch_folder
+from ringlake.base.listing import Listed, find, version_of
+from ringlake.base.scratch import scratch_folder
 
 _RENAMES_ATOMICALLY = ("hdfs", "viewfs")
 """File systems beside the local ones whose rename is one step, and refuses an existing target unless told."""
@@ -89,7 +89,7 @@ class Folder:
         return bool(filesystem.exists(f"{path}/{name}"))
 
     def find(self, pattern: str = "") -> Iterator[Listed]:
-        """The files below it that a pattern with wildcards matches; see `training.listing.find`.
+        """The files below it that a pattern with wildcards matches; see `ringlake.base.listing.find`.
 
         Args:
             pattern: Relative to the folder; empty for all files, names that begin with a dot left out.

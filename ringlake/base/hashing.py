@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from training.storage import Folder
+from ringlake.base.storage import Folder
 
 LARGE_BYTES = 64 << 20
 """Files from this size on are remembered; smaller ones are read each time."""

@@ -12,7 +12,7 @@ from math import isqrt
 import numpy as np
 import numpy.typing as npt
 
-from training.seeds import GOLDEN, Words, derive_seeds, extend_seeds, finalise
+from ringlake.base.seeds import GOLDEN, Words, derive_seeds, extend_seeds, finalise
 
 MAX_SIZE = 2**62
 """Largest n: keeps every intermediate value inside 64 bits."""
