@@ -34,7 +34,7 @@ from schemas.table import Table
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from pipelines.stage import StageOutput
+    from pipelines.stage_output import StageOutput
 
 ROOT = Path(__file__).resolve().parents[1]
 

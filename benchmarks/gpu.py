@@ -6,7 +6,7 @@ python -m benchmarks gpu --device cpu --model tiny           the same code where
 Both loops train the same model with the same batches, micro-batches, precision, compilation and optimizer, in
 turns, each in a fresh process of the launcher. Ours has its reader, its log, the last validation and the
 checkpoint; the plain one is a few lines of PyTorch on tokens that are on the device already. MFU counts model
-FLOP as training/flops.py does, over the device's dense peak. Exit code 2 where there is no GPU.
+FLOP as training/models/flops.py does, over the device's dense peak. Exit code 2 where there is no GPU.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ def train_plainly(job: TrainJob, warm_up: int) -> dict[str, Any]:
     import torch
     from torch.nn.functional import cross_entropy
 
-    from training.model import build_model
-    from training.precision import autocast
+    from training.models.build import build_model
+    from training.models.precision import autocast
 
     config = job.config
     length = job.train.sequence_length
@@ -124,7 +124,7 @@ def sum_over_the_ring(num_numbers: int, repeats: int) -> dict[str, Any]:
     import torch
 
     from training.launch.ranks import current_backend
-    from training.model import pick_device
+    from training.models.build import pick_device
     from training.strategies.ring import Ring
 
     strategy = Ring()
@@ -153,7 +153,7 @@ def sum_over_the_ring(num_numbers: int, repeats: int) -> dict[str, Any]:
 def _capacity(stepper: Any, job: TrainJob) -> tuple[float, float | None]:
     """Model FLOP a token, and the device's peak in TFLOP/s if it is known."""
     from training.device import peak_tflops
-    from training.flops import flops_per_token
+    from training.models.flops import flops_per_token
 
     model = stepper._model
     device = next(model.parameters()).device

@@ -77,7 +77,7 @@ def measure(cores: int, folder: Path, rounds: int) -> dict[str, Any]:
     from pipelines.dedup.exact import content_hash
     from pipelines.dedup.minhash import MinHash, with_keys
     from pipelines.dedup.stage import dedup
-    from pipelines.stage import StageOutput
+    from pipelines.stage_output import StageOutput
 
     spark = corpus.open_spark(cores, "minhash")
     documents = corpus.frame(spark, CLEAN, folder / "clean").cache()

@@ -116,9 +116,9 @@ def _train(config: TrainConfig, model_config: ModelConfig) -> dict[str, Any]:
     import numpy as np
 
     from training.data.reader import Batch
-    from training.model import build_model
+    from training.models.build import build_model
+    from training.models.precision import LossScale
     from training.optim import make_optimizer
-    from training.precision import LossScale
     from training.step import Stepper
     from training.strategies import is_server, make_strategy, serve
 
@@ -155,7 +155,7 @@ def _train_plainly(config: TrainConfig, model_config: ModelConfig) -> dict[str, 
     from torch.nn.functional import cross_entropy
     from torch.nn.parallel import DistributedDataParallel
 
-    from training.model import build_model
+    from training.models.build import build_model
     from training.optim import learning_rate, make_optimizer
     from training.strategies.group import join_group
 

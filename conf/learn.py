@@ -95,7 +95,7 @@ class ElasticConfig(Section):
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 MAX_RANKS = 2**13
-"""Most ranks: so many hashes of 40 bits add up exactly (`training.metrics`)."""
+"""Most ranks: so many hashes of 40 bits add up exactly (`training.logs.metrics`)."""
 
 MAX_THREADS = 4096
 """Most CPU threads of a rank: more than any host has cores."""

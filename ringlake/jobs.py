@@ -87,7 +87,7 @@ def run(
         RinglakeError: A stage failed, or something that it needs is missing.
     """
     # Imported late: a wrong key is told before Spark is loaded.
-    from pipelines.run.console import Console
+    from pipelines.console.console import Console
     from pipelines.run.execute import execute
 
     texts = [override(key, value) for key, value in (settings or {}).items()]

@@ -13,16 +13,16 @@ from training.data.layout import Layout
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
 from training.device import reads_ahead
-from training.document_mask import keeps_apart
 from training.errors import DataError
 from training.job import EvaluateJob
 from training.launch.events import emit
-from training.loss import IGNORED, shift_targets, sum_nats
-from training.model import load_model
+from training.models.build import load_model
+from training.models.document_mask import keeps_apart
+from training.models.loss import IGNORED, shift_targets, sum_nats
+from training.models.precision import autocast
+from training.models.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
 from training.outcome import Score
-from training.precision import autocast
 from training.strategies import Strategy, make_strategy
-from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
 
 PROGRESS_BATCHES = 10
 """Batches of rank 0 between two lines of progress."""
@@ -52,7 +52,7 @@ def score(
         strategy: Its ranks divide the sequences.
         byte_lengths: Bytes of each token, (vocab_size,); None to leave bytes out.
         document_end: Token that ends a document, where attention must not cross documents; else None.
-        precision: What the model computes in, see `training.precision`.
+        precision: What the model computes in, see `training.models.precision`.
         shows_progress: Whether rank 0 says how far it is.
     """
     device = next(model.parameters()).device

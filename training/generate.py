@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from conf.learn import GenerateConfig
 from ringlake.base.storage import folder_of
 from training.errors import DataError
-from training.model import load_model
+from training.models.build import load_model
 
 DEFAULT_NEW_TOKENS = 60
 """Tokens that a sample has where neither the configuration nor the model's length says fewer."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from conf.learn import ModelConfig, TrainConfig
 from conf.urls import values_without_secrets
+from training.checkpoints.identity import CODE
 from training.data.batches import Plan
 from training.data.layout import Layout
-from training.identity import CODE
 from training.version import training_code
 
 COMPUTED_BY = frozenset(
@@ -75,7 +75,7 @@ class TrainJob:
         checkpoint_dir: Folder of checkpoints and metrics.
         model_dir: Folder of the finished model.
         source: Tables, versions, contents and tokenizer, and the content of what the model starts from, for
-            checkpoints and the model card; see `training.sources` and `training.content`.
+            checkpoints and the model card; see `training.sources` and `training.models.content`.
     """
 
     model: ModelConfig

@@ -12,28 +12,28 @@ import numpy as np
 import numpy.typing as npt
 
 from ringlake.base.storage import Folder
-from training.checkpoint import Checkpoint, load_step
+from training.checkpoints.checkpoint import Checkpoint, load_step
+from training.checkpoints.state import TrainingState, capture, copy_weights, restore
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
 from training.device import peak_tflops, reads_ahead
-from training.document_mask import keep_apart, let_cross
 from training.errors import DataError, TrainingError
 from training.evaluate import score
-from training.export import check_export, export_model
-from training.flops import flops_per_token
 from training.job import TrainJob
 from training.launch.events import emit
-from training.model import build_model, check_uses_all, count_parameters, speed_up
+from training.logs.outputs import Outputs, Pace
+from training.logs.progress import loss_text
+from training.models.build import build_model, check_uses_all, count_parameters, speed_up
+from training.models.document_mask import keep_apart, let_cross
+from training.models.export import check_export, export_model
+from training.models.flops import flops_per_token
+from training.models.precision import LossScale
+from training.models.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
 from training.optim import make_optimizer
 from training.outcome import Served, Trained
-from training.outputs import Outputs, Pace
-from training.precision import LossScale
-from training.progress import loss_text
 from training.sources import table_key
-from training.state import TrainingState, capture, copy_weights, restore
 from training.step import Stepper, StepResult
 from training.strategies import is_server, make_strategy, serve
-from training.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
 from training.trial import try_out
 from training.version import training_code
 

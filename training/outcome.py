@@ -43,7 +43,7 @@ class Trained:
         best_step: Step of it, or 0.
         stopped_early: Whether training stopped because validation no longer improved.
         parameters: Trainable numbers in the model.
-        flops_per_token: Of the model, forward and backward, see `training.flops`.
+        flops_per_token: Of the model, forward and backward, see `training.models.flops`.
         resumed_from: Step of the checkpoint that it went on from; 0 if there was none.
         num_ranks: Ranks, parameter servers not counted.
     """

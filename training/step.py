@@ -13,10 +13,10 @@ import torch
 from conf.learn import TrainConfig
 from training.data.reader import Batch
 from training.device import peak_memory
-from training.loss import shift_targets, sum_nats
-from training.metrics import combine_hashes, hash_ids
+from training.logs.metrics import combine_hashes, hash_ids
+from training.models.loss import shift_targets, sum_nats
+from training.models.precision import LossScale, autocast
 from training.optim import learning_rate
-from training.precision import LossScale, autocast
 from training.strategies import Strategy
 from training.strategies.base import TARGETS, ring_bytes
 from training.trial import draws_for, try_out

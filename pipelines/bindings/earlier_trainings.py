@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.run.context import Context
-from training.identity import (
+from training.checkpoints.identity import (
     FoundTraining,
     check_interrupted,
     checkpoint_steps,

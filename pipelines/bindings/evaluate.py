@@ -13,7 +13,7 @@ from pipelines.lake import read_table
 from pipelines.lake.paths import write_json
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Binding, Given, Made
-from training.stage import evaluate_model
+from training.start import evaluate_model
 
 
 def _evaluate(given: Given[None]) -> Made:

@@ -17,7 +17,7 @@ from pipelines.decontaminate.stage import decontaminate
 from pipelines.run.binding import Besides, Given
 from pipelines.run.context import Context
 from pipelines.run.keys import digest
-from pipelines.stage import StageOutput, release
+from pipelines.stage_output import StageOutput, release
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

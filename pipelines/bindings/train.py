@@ -19,13 +19,13 @@ from pipelines.run.binding import Besides, Binding, Given, Made
 from pipelines.run.context import Context
 from pipelines.run.keys import digest
 from ringlake.base.storage import Folder
-from training.content import start_content
+from training.checkpoints.identity import CODE
 from training.data.snapshot import Snapshot
 from training.errors import DataError
-from training.identity import CODE
 from training.job import deciding_settings, settings_identity
+from training.models.content import start_content
 from training.sources import table_key
-from training.stage import train_model
+from training.start import train_model
 from training.version import training_code
 
 _ABANDONED = re.compile(r"ringlake-model-[a-z0-9_]{8}(\.tmp)?")

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from conf.data import CleanConfig
 from pipelines.clean.judge import Decisions, Judge
 from pipelines.clean.resources import Resources
-from pipelines.stage import StageOutput
+from pipelines.stage_output import StageOutput
 from pipelines.tagged import tagged_batches, tagged_spark_schema, untag
 from pipelines.text.personal_data import KINDS
 from pipelines.worker import Kernel, in_warm_worker

@@ -58,7 +58,7 @@ def _languages(candidates: tuple[tuple[str, float], ...]) -> str:
 
 
 def _shown(text: str) -> str:
-    from pipelines.run.console import printable
+    from pipelines.console.console import printable
 
     return printable(text)
 

@@ -13,8 +13,8 @@ import typer
 from conf import ConfigError
 from conf.urls import without_secrets
 from pipelines.cli import look, sample, set_up, ship, stages
+from pipelines.console.console import printable
 from pipelines.errors import RinglakeError, StageFailedError
-from pipelines.run.console import printable
 from pipelines.run.version import code_version
 
 EPILOG = """

@@ -102,7 +102,7 @@ def _execute(run_file: str, overrides: list[str], stage: str | None, until: str 
 
     config = load(run_file, overrides)
     # Imported late: a wrong key is told in a tenth of a second, not after Spark and torch are loaded.
-    from pipelines.run.console import Console
+    from pipelines.console.console import Console
     from pipelines.run.execute import execute
 
     execute(config, Console(), run_file=run_file, overrides=overrides, stage=stage, until=until, force=force)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.run.console import printable
+from pipelines.console.console import printable
 
 MAX_CELL = 2000
 

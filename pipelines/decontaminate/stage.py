@@ -15,7 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from conf.corpus import DecontaminateConfig
 from pipelines.decontaminate.alike import Forms
 from pipelines.decontaminate.index import Counts, Index, build_index, search
-from pipelines.stage import Say, StageOutput, release
+from pipelines.stage_output import Say, StageOutput, release
 from pipelines.worker import Kernel, in_warm_worker
 from schemas import CONTAMINATED
 

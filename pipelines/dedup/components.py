@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from pipelines.dedup.forest import label_batches
 from pipelines.errors import StageFailedError
-from pipelines.stage import Say
+from pipelines.stage_output import Say
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from conf.data import DedupConfig
 from pipelines.dedup.components import connected_components
 from pipelines.errors import InputError
-from pipelines.stage import Say
+from pipelines.stage_output import Say
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

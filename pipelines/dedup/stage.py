@@ -20,7 +20,7 @@ from pipelines.dedup.survivors import assign, duplicates, order, stays
 from pipelines.dedup.url import normalised
 from pipelines.dedup.verify import verified_edges
 from pipelines.errors import InputError
-from pipelines.stage import Say, StageOutput, release
+from pipelines.stage_output import Say, StageOutput, release
 from schemas import CORPUS
 
 if TYPE_CHECKING:

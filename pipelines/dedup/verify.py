@@ -19,7 +19,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from pipelines.dedup.minhash import Unit, similarities
-from pipelines.stage import Say
+from pipelines.stage_output import Say
 from pipelines.worker import Kernel, in_warm_worker
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.stage import release
+from pipelines.stage_output import release
 from schemas.token_ids import flat_ids, token_bytes
 
 DISCOUNT = 0.75

@@ -9,7 +9,7 @@ import pyarrow as pa
 from safetensors.numpy import save
 
 from pipelines.errors import InputError
-from training.embeddings import EMBEDDING, KNOWN
+from training.models.embeddings import EMBEDDING, KNOWN
 
 
 def embedding_file(vectors: pa.Table, vocab_size: int) -> tuple[str, bytes]:

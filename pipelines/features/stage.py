@@ -11,7 +11,7 @@ from pipelines.errors import InputError
 from pipelines.features.tfidf import term_counts, vocabulary, weights
 from pipelines.features.vectors import train_vectors
 from pipelines.features.words import with_words
-from pipelines.stage import StageOutput, release
+from pipelines.stage_output import StageOutput, release
 from schemas.features import TERMS, TFIDF, VECTORS
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from pipelines.ingest.formats.delta_table import numbered, read_tables
 from pipelines.ingest.parts import Part, parts_of
 from pipelines.ingest.read_file import Quarantined, Summary, read_part
 from pipelines.ingest.readers import READERS
-from pipelines.stage import StageOutput
+from pipelines.stage_output import StageOutput
 from pipelines.tagged import TaggedRows, tagged_spark_schema
 from pipelines.worker import in_warm_worker
 from schemas.documents import DOCUMENTS

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from conf.corpus import MixConfig, MixGroup
 from conf.errors import ConfigError
 from pipelines.errors import InputError
-from pipelines.stage import StageOutput, release
+from pipelines.stage_output import StageOutput, release
 from ringlake.base.seeds import Purpose
 from schemas import MIXED
 

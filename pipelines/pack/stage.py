@@ -15,7 +15,7 @@ from pipelines.errors import InputError
 from pipelines.pack.best_fit import place
 from pipelines.pack.fragments import Documents, Fragments, arrange, cut, join, read_documents
 from pipelines.pack.order import Ints, Streams, by_bucket, in_buckets, measure, offsets
-from pipelines.stage import STATISTICS_OF, StageOutput
+from pipelines.stage_output import STATISTICS_OF, StageOutput
 from pipelines.worker import Kernel, in_warm_worker
 from ringlake.base.permutation import Permutation
 from ringlake.base.seeds import Purpose, derive_seed

@@ -18,7 +18,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from conf.corpus import RepeatsConfig
 from conf.errors import ConfigError
 from pipelines.repeats.units import Units, excerpts_of, units_of, without
-from pipelines.stage import Say, StageOutput, release
+from pipelines.stage_output import Say, StageOutput, release
 from pipelines.tagged import MAX_BATCH_ROWS
 from pipelines.text.shingles import U64
 from pipelines.worker import Kernel, in_warm_worker

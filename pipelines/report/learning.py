@@ -14,7 +14,7 @@ from pipelines.report.facts import Curve, ModelScore, Sample, Scores, Training
 from pipelines.report.points import curve, finite
 from pipelines.text import display
 from ringlake.base.storage import Folder
-from training.metrics import METRICS_FILE, read_metrics
+from training.logs.metrics import METRICS_FILE, read_metrics
 
 MAX_METRICS_BYTES = 256 * 2**20
 """Largest metrics file that is read: a million steps with ten values each take about half of it."""
@@ -37,7 +37,7 @@ FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "best_step": ("best step", lambda value: display.count(int(value))),
     "resumed_from": ("resumed from step", lambda value: display.count(int(value))),
 }
-"""What the details of a training run hold (see `training.stage.TrainResult`), with label and form."""
+"""What the details of a training run hold (see `training.start.TrainResult`), with label and form."""
 
 
 def training(lake: Lake, run: RunRecord | None) -> Training | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.lake import Lake
 from ringlake.base.storage import File, Folder
-from training.made import MADE_FILE, is_whole
+from training.models.made import MADE_FILE, is_whole
 
 GONE = ""
 """Identity of what is not there, or not whole."""

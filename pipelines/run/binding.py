@@ -12,7 +12,7 @@ from pipelines.errors import RinglakeError
 from pipelines.lake import TableInfo, read_table
 from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
-from pipelines.stage import Say, StageOutput
+from pipelines.stage_output import Say, StageOutput
 from pipelines.stages import Stage
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import Any
 
 from pyspark import StorageLevel
 
+from pipelines.console.progress import SparkProgress
 from pipelines.errors import RinglakeError
 from pipelines.lake import read_sql, write_table
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Finished, Given, Made, Written, binding_of
-from pipelines.run.progress import SparkProgress
-from pipelines.stage import release
+from pipelines.stage_output import release
 from pipelines.stages import Accounts, Count
 
 

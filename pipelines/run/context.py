@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pyspark.sql import SparkSession
 
 from conf import RunConfig
+from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.granted import shortfalls
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo
-from pipelines.run.console import Console
 from pipelines.run.shortage import SparkFacts
 from pipelines.run.snapshots import take_snapshot
 from pipelines.session import facts_of, fit_shuffles, jvm_status, open_session

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from conf import RunConfig
+from pipelines.console.heartbeat import Heartbeat
 from pipelines.errors import EnvironmentProblem, RinglakeError
 from pipelines.interrupt import forget_interrupts, was_interrupted
 from pipelines.lake import RunRecord
@@ -18,7 +19,6 @@ from pipelines.run.binding import Besides, Given, Provenance, binding_of
 from pipelines.run.carry_out import Outcome, carry_out
 from pipelines.run.context import Context
 from pipelines.run.failure import as_ringlake_error, explain
-from pipelines.run.heartbeat import Heartbeat
 from pipelines.run.keys import config_json, digest, run_key, shown_config
 from pipelines.run.libraries import versions
 from pipelines.run.memory import PeakMemory

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conf import RunConfig
+from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.lake import Lake, RunRecord
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
 from pipelines.stages import STAGES

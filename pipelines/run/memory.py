@@ -10,7 +10,7 @@ from typing import Self
 
 import psutil
 
-from pipelines.run.ticker import Ticker
+from pipelines.console.ticker import Ticker
 
 
 class PeakMemory(Ticker):

@@ -9,5 +9,5 @@ EVALUATE = Stage(
     help="Score the model beside a unigram and a bigram baseline: evaluation.json.",
     reads=("sequences",),
     binding="pipelines.bindings.evaluate",
-    code=("training.stage", "pipelines.evaluate.baselines"),
+    code=("training.start", "pipelines.evaluate.baselines"),
 )

@@ -17,5 +17,5 @@ TRAIN = Stage(
         Flag("model.pretrained"),
     ),
     binding="pipelines.bindings.train",
-    code=("training.stage",),
+    code=("training.start",),
 )

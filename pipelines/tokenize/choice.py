@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from conf.data import TokenizeConfig
 from pipelines.errors import InputError
-from pipelines.stage import Say
+from pipelines.stage_output import Say
 from pipelines.tokenize.audit import compare
 from pipelines.tokenize.engine import assigned, fast_tokenizer, is_failure, plain_tokenizer
 from pipelines.worker import in_warm_worker

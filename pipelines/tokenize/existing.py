@@ -12,7 +12,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from pipelines.errors import InputError
-from pipelines.stage import Say
+from pipelines.stage_output import Say
 from pipelines.tokenize.folder import (
     CONFIG,
     MAX_CONFIG_BYTES,
@@ -25,7 +25,7 @@ from pipelines.tokenize.folder import (
     write_folder,
 )
 from pipelines.tokenize.special import check_unreachable, mark_special
-from training.portable import difference, special_names, token_text
+from training.models.portable import difference, special_names, token_text
 
 _REMEDY = "take another tokenizer, or one whose vocabulary does not hold it"
 

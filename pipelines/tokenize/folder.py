@@ -15,7 +15,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from pipelines.errors import InputError
-from training.portable import portable_settings
+from training.models.portable import portable_settings
 
 END_OF_DOCUMENT = "<|endofdoc|>"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from conf.data import TokenizeConfig
-from pipelines.stage import STATISTICS_OF, Say, StageOutput
+from pipelines.stage_output import STATISTICS_OF, Say, StageOutput
 from pipelines.tokenize.audit import Audit
 from pipelines.tokenize.choice import choose
 from pipelines.tokenize.engine import Encoder

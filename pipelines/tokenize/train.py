@@ -20,7 +20,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 
 from conf.data import TokenizeConfig
 from pipelines.errors import InputError
-from pipelines.stage import Say
+from pipelines.stage_output import Say
 from pipelines.tokenize.existing import adopt
 from pipelines.tokenize.folder import END_OF_DOCUMENT, TokenizerInfo, write_folder
 from pipelines.tokenize.sample import sample

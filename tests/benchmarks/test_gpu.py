@@ -12,8 +12,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from benchmarks import gpu
 from benchmarks.__main__ import main
-from training.flops import flops_per_token
-from training.model import count_parameters
+from training.models.build import count_parameters
+from training.models.flops import flops_per_token
 
 
 def test_without_a_gpu_it_says_so(

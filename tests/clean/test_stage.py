@@ -14,11 +14,11 @@ from conf.data import CleanConfig, LanguageConfig, PrivacyConfig
 from pipelines.clean.judge import BLANK
 from pipelines.clean.profiles import PROFILES
 from pipelines.clean.stage import clean
+from pipelines.console.console import Console
 from pipelines.lake import Lake
 from pipelines.run.binding import binding_of
-from pipelines.run.console import Console
 from pipelines.run.context import Context
-from pipelines.stage import StageOutput
+from pipelines.stage_output import StageOutput
 from pipelines.stages import BY_NAME
 from schemas import DOCUMENTS, TABLES
 from tests.support.corpus import docstrings

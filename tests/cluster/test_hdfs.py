@@ -24,12 +24,12 @@ from pipelines.lake.lease import LOCK_FILE, held_by_lease
 from ringlake.base.storage import Folder
 from tests.support.hadoop import MiniHadoop
 from tests.training.tables import random_tokens, write_sequences
-from training.checkpoint import Checkpoint, load_latest, save_checkpoint
+from training.checkpoints.checkpoint import Checkpoint, load_latest, save_checkpoint
 from training.data.layout import read_layout
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
 from training.data.snapshot import DataFile
-from training.metrics import MetricsLog, read_metrics
+from training.logs.metrics import MetricsLog, read_metrics
 
 pytestmark = [pytest.mark.cluster]
 

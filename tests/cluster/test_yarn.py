@@ -14,7 +14,7 @@ from tests.cluster.conftest import Submission
 from tests.support.cli import write_run
 from tests.support.corpus import write_corpus
 from tests.support.hadoop import MiniHadoop
-from training.metrics import read_metrics
+from training.logs.metrics import read_metrics
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(1500)]
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from hypothesis import HealthCheck, Phase, settings
 from pyspark.sql import DataFrame, SparkSession
 
-from pipelines.stage import StageOutput
+from pipelines.stage_output import StageOutput
 from schemas import CLEAN
 
 _EMPTY: dict[str, Any] = {"lang": "en", "lang_score": 1.0, "measures": {}, "pii": {}, "source": "f"}

@@ -16,7 +16,7 @@ NEEDS_A_RUN = {
     "pipelines.setup.jars",
     "ringlake.lakes",
     "ringlake.sequences",
-    "training.checkpoint_writer",
+    "training.checkpoints.writer",
     "training.launch.launcher",
     "training.launch.runner",
 }

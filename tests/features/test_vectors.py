@@ -20,7 +20,7 @@ from pipelines.errors import InputError
 from pipelines.features.embeddings import embedding_file
 from pipelines.features.vectors import train_vectors
 from training.errors import DataError
-from training.model import build_model
+from training.models.build import build_model
 
 CONFIG = FeaturesConfig(vector_size=16, window=3, min_count=3, iterations=8)
 

@@ -17,7 +17,7 @@ from conf.data import IngestConfig
 from pipelines.files.record import document_id
 from pipelines.ingest import InputFile, ingest
 from pipelines.ingest.parts import Part
-from pipelines.stage import StageOutput
+from pipelines.stage_output import StageOutput
 from schemas import TABLES
 from tests.ingest.zoo import CASES, write_zoo
 

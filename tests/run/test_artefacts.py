@@ -15,16 +15,16 @@ from conf.learn import GenerateConfig, ModelConfig, TrainConfig
 from pipelines.bindings.model import own_model
 from pipelines.bindings.tokenizers import tokenizer_folder
 from pipelines.bindings.train import Start, identity
+from pipelines.console.console import Console
 from pipelines.errors import InputError, PermanentFailureError, StageFailedError
 from pipelines.lake import Lake
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Binding, Given, Made, binding_of
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages, up_to_date
 from pipelines.stages import BY_NAME, Stage
 from training.data.snapshot import DataFile, Snapshot
-from training.made import write_made
+from training.models.made import write_made
 
 HASH = "ab" * 32
 

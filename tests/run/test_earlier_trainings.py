@@ -11,10 +11,10 @@ import torch
 from conf import RunConfig
 from conf.learn import ModelConfig, TrainConfig
 from pipelines.bindings.earlier_trainings import after_training, before_training
+from pipelines.console.console import Console
 from pipelines.lake import Lake
-from pipelines.run.console import Console
 from pipelines.run.context import Context
-from training.checkpoint import Checkpoint, save_checkpoint
+from training.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from training.errors import DataError
 from training.job import settings_identity
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.run.console import printable
+from pipelines.console.console import printable
 from pipelines.run.failure import as_ringlake_error, explain
 from pipelines.run.shortage import SparkFacts
 from training.errors import RankFailedError, TrainingError

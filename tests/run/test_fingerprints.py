@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from conf import load
+from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.lake import Lake
 from pipelines.run.binding import binding_of
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.stages import STAGES
 from tests.training.tiny import make_tokenizer

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from pipelines.run import console as module
-from pipelines.run.console import Console
-from pipelines.run.heartbeat import Heartbeat
+from pipelines.console import console as module
+from pipelines.console.console import Console
+from pipelines.console.heartbeat import Heartbeat
 
 
 @pytest.fixture(autouse=True)

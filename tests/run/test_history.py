@@ -8,9 +8,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf import load
+from pipelines.console.console import Console
 from pipelines.errors import EnvironmentProblem, InputError, RinglakeError
 from pipelines.lake import Catalog, Lake, write_table
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
 from pipelines.stages import STAGES

@@ -11,8 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf import load
+from pipelines.console.console import Console
 from pipelines.lake import Lake, write_table
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
 from pipelines.stages import STAGES

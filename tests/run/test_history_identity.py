@@ -10,9 +10,9 @@ from deltalake import DeltaTable, write_deltalake
 
 from conf import load
 from pipelines.bindings.history import history_identity
+from pipelines.console.console import Console
 from pipelines.lake import Lake
 from pipelines.run.artefacts import GONE
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from schemas import SIGNATURES
 

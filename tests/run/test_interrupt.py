@@ -11,11 +11,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.model import RunConfig
+from pipelines.console.console import Console
 from pipelines.errors import StageFailedError
 from pipelines.interrupt import end_jobs_on_interrupt
 from pipelines.lake import Lake
 from pipelines.run.binding import Binding, Given, Made
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
 from pipelines.stages import Stage

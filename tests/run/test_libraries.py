@@ -9,10 +9,10 @@ import pytest
 
 from conf import load
 from pipelines.clean import language
+from pipelines.console.console import Console
 from pipelines.lake import Lake
 from pipelines.run import libraries
 from pipelines.run.binding import binding_of
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import stage_key
 from pipelines.stages import STAGES

@@ -16,9 +16,9 @@ from pyspark.sql import SparkSession
 from conf import RunConfig, load
 from conf.data import CleanConfig
 from pipelines.bindings.evaluation_sets import cleaned_with
+from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.lake import Lake, Ledger
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import prepare, run_stages
 from pipelines.stages import BY_NAME, STAGES

@@ -17,8 +17,8 @@ from tests.support.cli import ringlake, status
 from tests.support.s3 import BUCKET, s3_server
 from tests.training.tables import random_tokens, write_sequences
 from tests.training.test_checkpoint_writer import make
-from training.checkpoint import load_latest
-from training.checkpoint_writer import CheckpointWriter
+from training.checkpoints.checkpoint import load_latest
+from training.checkpoints.writer import CheckpointWriter
 from training.data.layout import read_layout
 from training.data.plan import SamplePlan
 from training.data.reader import SequenceReader

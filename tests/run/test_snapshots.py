@@ -16,10 +16,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.model import RunConfig
+from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, write_table
 from pipelines.run.carry_out import carry_out
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import prepare
 from pipelines.run.snapshots import take_snapshot
@@ -37,13 +37,13 @@ from tests.training.tiny import (
     make_config,
     make_tokenizer,
 )
+from training.checkpoints.identity import check_interrupted
 from training.data.layout import read_layout
 from training.data.plan import SamplePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
 from training.data.snapshot import DataFile
 from training.errors import DataError
-from training.identity import check_interrupted
 from training.job import TrainJob, settings_identity
 from training.loop import train_rank
 from training.sources import open_sources

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from conf import load
+from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.lake import Lake
-from pipelines.run.console import Console
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
 from pipelines.stages import STAGES

@@ -17,9 +17,9 @@ from pipelines.tokenize.engine import Encoder
 from pipelines.tokenize.existing import adopt
 from ringlake.base.storage import Folder
 from training.errors import DataError
-from training.export import check_export, export_model
-from training.model import build_model
-from training.portable import make_portable, portable_settings
+from training.models.build import build_model
+from training.models.export import check_export, export_model
+from training.models.portable import make_portable, portable_settings
 
 CASE = Path(__file__).parents[3] / "shared" / "cases" / "qwen2_class_other_pretokenizer"
 """Beside the repository, where somebody has put it there; `three_digits` below is of its kind."""

@@ -15,7 +15,7 @@ from conf.learn import EvaluateConfig
 from conf.model import SparkConfig
 from pipelines.session import open_session
 from tests.training.tiny import MODEL, make_config, make_snapshots, make_tokenizer
-from training.stage import evaluate_model, train_model
+from training.start import evaluate_model, train_model
 
 RANKS = (1, 2, 4)
 

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from conf.learn import TrainConfig
 from tests.training.tiny import MODEL
 from training.data.snapshot import Snapshot
-from training.stage import TrainResult, train_model
+from training.start import TrainResult, train_model
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ringlake.base.storage import Folder
-from training.checkpoint import Checkpoint, load_latest, save_checkpoint
+from training.checkpoints.checkpoint import Checkpoint, load_latest, save_checkpoint
 from training.errors import DataError
 
 IDENTITY = {"version": 3, "train.seed": 1}
@@ -110,7 +110,7 @@ def test_another_training_is_refused_with_both_values(folder: Folder) -> None:
 
 WRITER = """
 import sys, torch
-from training.checkpoint import Checkpoint, save_checkpoint
+from training.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from ringlake.base.storage import Folder
 print("ready", flush=True)
 for step in range(1, 100000):

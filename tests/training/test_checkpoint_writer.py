@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from ringlake.base.storage import Folder
-from training import checkpoint_writer
-from training.checkpoint import Checkpoint, load_latest, load_step
-from training.checkpoint_writer import CheckpointWriter
+from training.checkpoints import writer as checkpoint_writer
+from training.checkpoints.checkpoint import Checkpoint, load_latest, load_step
+from training.checkpoints.writer import CheckpointWriter
 from training.errors import DataError, TrainingError
 
 
@@ -28,8 +28,8 @@ def make(step: int, best_step: int = 0) -> Checkpoint:
 
 WRITER = """
 import sys, torch
-from training.checkpoint import Checkpoint
-from training.checkpoint_writer import CheckpointWriter
+from training.checkpoints.checkpoint import Checkpoint
+from training.checkpoints.writer import CheckpointWriter
 from ringlake.base.storage import Folder
 with CheckpointWriter(Folder(sys.argv[1]), keep=2) as writer:
     for step in range(1, 1_000_000):

@@ -14,10 +14,10 @@ from tokenizers import Tokenizer
 
 from conf.learn import EvaluateConfig, ModelConfig
 from tests.training.tiny import MODEL, make_config, make_snapshots, make_tokenizer
-from training.checks import check_pretrained, check_tokenizer
 from training.data.snapshot import Snapshot
 from training.errors import DataError
-from training.stage import evaluate_model, train_model
+from training.models.checks import check_pretrained, check_tokenizer
+from training.start import evaluate_model, train_model
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from ringlake.base import hashing
 from ringlake.base.hashing import file_hash
 from ringlake.base.scratch import scratch_folder
 from ringlake.base.storage import Folder
-from training.content import start_content
 from training.errors import DataError
+from training.models.content import start_content
 
 
 def test_a_base_model_is_known_by_what_loading_it_reads(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from training.document_mask import check_obeys, document_inputs, keep_apart, keeps_apart
 from training.errors import DataError
-from training.loss import shift_targets, sum_nats
+from training.models.document_mask import check_obeys, document_inputs, keep_apart, keeps_apart
+from training.models.loss import shift_targets, sum_nats
 
 END, VOCAB = 0, 16
 

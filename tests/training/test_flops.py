@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from training.device import peak_memory, peak_tflops
-from training.flops import flops_per_token
+from training.models.flops import flops_per_token
 
 LENGTH, ROWS = 64, 2
 

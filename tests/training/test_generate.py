@@ -14,11 +14,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from conf.learn import GenerateConfig, ModelConfig
 from ringlake.base.storage import Folder
 from tests.training.tiny import END_OF_DOCUMENT, VOCAB_SIZE, make_tokenizer
-from training.document_mask import keep_apart
 from training.errors import DataError
-from training.export import export_model
 from training.generate import generate_text
-from training.model import build_model
+from training.models.build import build_model
+from training.models.document_mask import keep_apart
+from training.models.export import export_model
 
 # Weights so large that what a model says depends on every token and its place.
 SIZES: dict[str, dict[str, Any]] = {

@@ -22,8 +22,8 @@ from tests.training.tiny import make_config, make_job
 from training.errors import RankFailedError
 from training.job import TrainJob
 from training.launch import LaunchOptions, launch
+from training.logs.metrics import read_metrics
 from training.loop import train_rank
-from training.metrics import read_metrics
 
 MIXTURE = {"weight": 2, "lakes": [{"lake": "a", "weight": 1}]}
 

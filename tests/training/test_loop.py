@@ -23,12 +23,12 @@ from training.errors import DataError, TrainingError
 from training.evaluate import evaluate_rank, score
 from training.generate import generate_text
 from training.job import EvaluateJob, TrainJob
+from training.logs.metrics import combine_hashes, hash_ids, read_metrics
 from training.loop import train_rank
-from training.metrics import combine_hashes, hash_ids, read_metrics
-from training.model import build_model, load_model
+from training.models.build import build_model, load_model
+from training.models.tokens import token_byte_lengths
 from training.outcome import Trained
 from training.strategies.single import Single
-from training.tokens import token_byte_lengths
 
 
 def metrics(job: TrainJob) -> list[dict[str, Any]]:

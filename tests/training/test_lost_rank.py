@@ -13,8 +13,8 @@ from pipelines.run.accounting import Tally
 from ringlake.base.storage import Folder
 from tests.training.place import Place
 from tests.training.tiny import make_config, make_job, make_snapshots, make_tokenizer
+from training.checkpoints.identity import find_training
 from training.errors import RankFailedError
-from training.identity import find_training
 from training.job import TrainJob
 from training.launch.job import Job
 from training.launch.local import run_local

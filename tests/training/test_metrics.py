@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringlake.base.storage import Folder
-from training.metrics import METRICS_FILE, MetricsLog, combine_hashes, hash_ids, read_metrics
-from training.progress import Progress, duration
+from training.logs.metrics import METRICS_FILE, MetricsLog, combine_hashes, hash_ids, read_metrics
+from training.logs.progress import Progress, duration
 
 
 def write(folder: Folder, last_step: int, steps: range, run: int) -> None:

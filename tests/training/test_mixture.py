@@ -23,8 +23,8 @@ from tests.training.tiny import (
     make_tokenizer,
 )
 from training.errors import DataError, TrainingError
+from training.logs.metrics import combine_hashes, hash_ids, read_metrics
 from training.loop import train_rank
-from training.metrics import combine_hashes, hash_ids, read_metrics
 from training.sources import open_sources
 
 SIZES = ((40, 7), (23, 8))

@@ -22,10 +22,10 @@ from training.data.snapshot import Snapshot
 from training.evaluate import evaluate_rank
 from training.job import EvaluateJob, TrainJob
 from training.launch import LaunchOptions, launch_local
+from training.logs.metrics import read_metrics
+from training.logs.progress import Progress, loss_text
 from training.loop import take_part, train_rank
-from training.metrics import read_metrics
 from training.outcome import Score, Trained
-from training.progress import Progress, loss_text
 from training.sources import open_sources
 
 NUM_TRAIN = 9

@@ -15,8 +15,8 @@ from safetensors.torch import load, save
 
 from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
+from training.checkpoints.identity import check_newest
 from training.errors import DataError
-from training.identity import check_newest
 from training.job import TrainJob
 from training.loop import train_rank
 from training.version import training_code

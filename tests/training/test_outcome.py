@@ -29,7 +29,7 @@ OUTCOMES = (
 
 def test_the_driver_reads_it_without_torch() -> None:
     program = (
-        "import pickle, sys; print(repr(pickle.load(sys.stdin.buffer))); import training.stage; "
+        "import pickle, sys; print(repr(pickle.load(sys.stdin.buffer))); import training.start; "
         "print([name for name in ('torch', 'transformers') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -14,8 +14,8 @@ import pytest
 from ringlake.base.storage import Folder
 from tests.training.parity import RANKS, STEERED
 from tests.training.tiny import NUM_TRAIN, NUM_VALIDATION, make_config, make_job
+from training.logs.metrics import combine_hashes, hash_ids, read_metrics
 from training.loop import train_rank
-from training.metrics import combine_hashes, hash_ids, read_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 

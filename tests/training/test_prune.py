@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from ringlake.base.storage import Folder
-from training import checkpoint as module
-from training.checkpoint import Checkpoint, load_latest, save_checkpoint
+from training.checkpoints import checkpoint as module
+from training.checkpoints.checkpoint import Checkpoint, load_latest, save_checkpoint
 from training.errors import DataError
 
 

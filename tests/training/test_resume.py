@@ -11,8 +11,8 @@ import pytest
 from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
 from training import loop
+from training.logs.metrics import read_metrics
 from training.loop import train_rank
-from training.metrics import read_metrics
 
 
 class Crash(Exception):

@@ -19,9 +19,9 @@ from tests.training.tiny import make_config, make_job, make_snapshots, make_toke
 from training.data import footers
 from training.data.layout import read_layout
 from training.errors import DataError, NotEnoughSlotsError, RankFailedError
+from training.logs.metrics import read_metrics
 from training.loop import train_rank
-from training.metrics import read_metrics
-from training.stage import choose_ranks, over_tasks
+from training.start import choose_ranks, over_tasks
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from conf.learn import TrainConfig
 from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
 from training.job import COMPUTED_BY, deciding_settings
+from training.logs.metrics import read_metrics
 from training.loop import train_rank
-from training.metrics import read_metrics
 from training.optim import learning_rate
 from training.steering import Steering
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from conf.learn import ModelConfig
 from ringlake.base.storage import Folder
 from tests.training.tiny import LENGTH, MODEL, VOCAB_SIZE, make_config, make_job
-from training import precision
 from training.data.reader import Batch
+from training.logs.metrics import read_metrics
 from training.loop import train_rank
-from training.metrics import read_metrics
-from training.model import build_model
+from training.models import precision
+from training.models.build import build_model
+from training.models.precision import LossScale
 from training.optim import make_optimizer
-from training.precision import LossScale
 from training.step import Stepper, StepResult
 from training.strategies.single import Single
 
@@ -93,7 +93,7 @@ def test_accumulation_gives_the_gradient_of_the_mean_over_all_tokens(lengths: li
 def test_a_step_computed_otherwise_agrees_within_its_precision(
     changes: dict[str, Any], loss_tolerance: float, gradient_tolerance: float
 ) -> None:
-    from training.model import speed_up
+    from training.models.build import speed_up
 
     batch = make_batch([LENGTH, 5, 9, LENGTH, 2, LENGTH, LENGTH, 12])
     exact, wanted = take_step(batch, micro_batch_size=3)
@@ -109,7 +109,7 @@ def test_a_step_computed_otherwise_agrees_within_its_precision(
 
 
 def test_activation_checkpointing_keeps_fewer_activations() -> None:
-    from training.model import speed_up
+    from training.models.build import speed_up
 
     def kept(model: Any) -> int:
         total = [0]

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from tests.training.tiny import END_OF_DOCUMENT, VOCAB_SIZE, make_tokenizer
 from training.errors import DataError
-from training.tokens import end_of_document_id, token_byte_lengths
+from training.models.tokens import end_of_document_id, token_byte_lengths
 
 
 @pytest.fixture(scope="module")

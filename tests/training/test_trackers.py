@@ -12,9 +12,9 @@ import pytest
 from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
 from training.errors import TrainingError
+from training.logs.metrics import read_metrics
+from training.logs.trackers import MLFLOW_RUN_FILE, Trackers
 from training.loop import train_rank
-from training.metrics import read_metrics
-from training.trackers import MLFLOW_RUN_FILE, Trackers
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from tests.training.tiny import LENGTH, VOCAB_SIZE, make_config, make_job
 from training.data.reader import Batch
 from training.errors import DataError
 from training.launch import LaunchOptions, launch_local
+from training.logs.metrics import read_metrics
 from training.loop import train_rank
-from training.metrics import read_metrics
-from training.model import build_model, check_uses_all, speed_up
+from training.models.build import build_model, check_uses_all, speed_up
+from training.models.precision import LossScale
 from training.optim import make_optimizer
-from training.precision import LossScale
 from training.step import Stepper
 from training.strategies.single import Single
 from training.trial import try_out

@@ -13,7 +13,7 @@ import pytest
 
 from ringlake.base.storage import Folder
 from tests.training.strategies.program import CASES, DEATHS, IN_ONE_LAUNCH, LAWS, RESUMED
-from training.metrics import read_metrics
+from training.logs.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -14,8 +14,8 @@ def run_descent(job: TrainJob) -> dict[str, Any]:
 
     from training.data.reader import SequenceReader
     from training.data.schedule import training_schedule
-    from training.model import build_model
-    from training.precision import LossScale
+    from training.models.build import build_model
+    from training.models.precision import LossScale
     from training.step import Stepper
     from training.strategies import make_strategy
 

@@ -23,7 +23,7 @@ from tests.training.tiny import make_config, make_job
 from training.errors import RankFailedError, TrainingError
 from training.job import TrainJob
 from training.launch import LaunchOptions, launch
-from training.stage import name_server
+from training.start import name_server
 
 CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "single": (1, {"name": "single"}),

@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import Any
 
 from ringlake.base.storage import Folder
+from training.checkpoints.manifest import STATE_FILE, check_sizes, read_limited, read_manifest
 from training.errors import DataError
-from training.manifest import STATE_FILE, check_sizes, read_limited, read_manifest
 from training.version import training_code
 
 CODE = "code"

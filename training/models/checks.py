@@ -10,7 +10,7 @@ from conf.learn import ModelConfig
 from ringlake.base.storage import Folder
 from training.data.snapshot import Snapshot
 from training.errors import DataError
-from training.tokens import MAX_TOKENIZER_BYTES, TOKENIZER_FILE, read_tokenizer
+from training.models.tokens import MAX_TOKENIZER_BYTES, TOKENIZER_FILE, read_tokenizer
 
 
 def check_tokenizer(folder: str | Path, snapshot: Snapshot, remedy: str) -> None:

@@ -7,9 +7,9 @@ import time
 
 from pyspark.sql import SparkSession
 
+from pipelines.console.console import QUIET_SECONDS, Console
+from pipelines.console.ticker import Ticker
 from pipelines.granted import asked_for, granted
-from pipelines.run.console import QUIET_SECONDS, Console
-from pipelines.run.ticker import Ticker
 
 EXECUTOR_SECONDS = 20.0
 """Time after which it is told that no executor has come: YARN takes some ten seconds to start one."""

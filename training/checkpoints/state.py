@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import torch
 
 from ringlake.base.storage import Folder
-from training.checkpoint import Checkpoint, load_latest
+from training.checkpoints.checkpoint import Checkpoint, load_latest
+from training.checkpoints.identity import MADE_BY, checkpoint_place, refuse_other
 from training.errors import DataError
-from training.identity import MADE_BY, checkpoint_place, refuse_other
+from training.models.precision import LossScale
 from training.optim import load_optimizer_tensors, named_parameters, optimizer_tensors
 from training.outcome import Totals
-from training.precision import LossScale
 from training.steering import Steering
 from training.strategies import Strategy
 from training.version import training_code

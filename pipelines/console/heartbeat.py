@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from pipelines.run.console import Console
-from pipelines.run.ticker import Ticker
+from pipelines.console.console import Console
+from pipelines.console.ticker import Ticker
 
 SILENCE_SECONDS = 3.0
 """Longest silence: longer than the pause between two lines of a stage that shows its own progress."""

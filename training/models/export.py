@@ -10,9 +10,9 @@ from transformers.utils.logging import disable_progress_bar
 from ringlake.base.scratch import scratch_folder
 from ringlake.base.storage import Folder
 from training.errors import DataError
-from training.made import write_made
-from training.portable import make_portable
-from training.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
+from training.models.made import write_made
+from training.models.portable import make_portable
+from training.models.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 
 _TOKENIZER_FILES = (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, "special_tokens_map.json")
 

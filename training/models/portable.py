@@ -16,7 +16,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from training.errors import DataError
-from training.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
+from training.models.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 
 CLASS = "PreTrainedTokenizerFast"
 """The class that takes tokenizer.json as it is; other versions of `transformers` know it by this name too."""

@@ -17,9 +17,14 @@ from safetensors.torch import save as save_tensors
 
 from ringlake.base.hashing import remember_hash
 from ringlake.base.storage import Folder
-from training.errors import DataError
-from training.identity import check_identity, checkpoint_place, checkpoint_steps, identity_of, refuse_other
-from training.manifest import (
+from training.checkpoints.identity import (
+    check_identity,
+    checkpoint_place,
+    checkpoint_steps,
+    identity_of,
+    refuse_other,
+)
+from training.checkpoints.manifest import (
     GONE,
     MANIFEST_FILE,
     MAX_JSON_BYTES,
@@ -30,6 +35,7 @@ from training.manifest import (
     read_limited,
     read_manifest,
 )
+from training.errors import DataError
 
 _MODEL, _OPTIMIZER = "model.safetensors", "optimizer.safetensors"
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from training.document_mask import document_inputs
+from training.models.document_mask import document_inputs
 
 IGNORED = -100
 

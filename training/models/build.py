@@ -16,9 +16,9 @@ from conf.learn import ModelConfig, TrainConfig
 from conf.strategy import StrategySection
 from ringlake.base.seeds import Purpose, derive_seed
 from ringlake.base.storage import folder_of
-from training.embeddings import initialise_embeddings
 from training.errors import DataError
 from training.launch.ranks import current_rank
+from training.models.embeddings import initialise_embeddings
 
 _BUILD_ERRORS = (
     ValueError,

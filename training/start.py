@@ -11,19 +11,19 @@ from typing import Any
 from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
 from conf.strategy import StrategySection
 from ringlake.base.storage import Folder
-from training.checks import check_pretrained, check_tokenizer
-from training.content import start_content
+from training.checkpoints.identity import check_newest
 from training.data.footers import Spread
 from training.data.layout import read_layout
 from training.data.snapshot import Snapshot
 from training.errors import RankFailedError
-from training.identity import check_newest
 from training.job import EvaluateJob, TrainJob
 from training.launch import Elastic, LaunchOptions, launch
 from training.launch.slots import count_slots
-from training.metrics import METRICS_FILE
+from training.logs.metrics import METRICS_FILE
+from training.logs.progress import Progress, duration, loss_text
+from training.models.checks import check_pretrained, check_tokenizer
+from training.models.content import start_content
 from training.outcome import Score, Served, Trained
-from training.progress import Progress, duration, loss_text
 from training.sources import Sources, TableUse, check_same, open_sources
 
 DEFAULT_RANKS = 2
@@ -54,7 +54,7 @@ class TrainResult:
         tokens_per_second: Tokens over that time.
         data_wait_share: Share of that time in which ranks waited for data.
         communication_share: Share of that time that rank 0 spent with the others, waiting included.
-        tflops: Model TFLOP/s of all ranks together over that time, see `training.flops`.
+        tflops: Model TFLOP/s of all ranks together over that time, see `training.models.flops`.
         epochs: Passes over the training split.
         resumed_from: Step of the checkpoint that this call went on from; 0 if there was none.
         num_ranks: Ranks of this call; with `elastic`, of its last attempt.

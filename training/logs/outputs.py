@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from ringlake.base.storage import Folder
-from training.checkpoint import Checkpoint
-from training.checkpoint_writer import CheckpointWriter
+from training.checkpoints.checkpoint import Checkpoint
+from training.checkpoints.writer import CheckpointWriter
 from training.job import TrainJob
-from training.metrics import MetricsLog
+from training.logs.metrics import MetricsLog
+from training.logs.trackers import Trackers
 from training.step import StepResult
-from training.trackers import Trackers
 
 
 class Outputs:

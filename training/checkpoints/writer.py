@@ -7,15 +7,15 @@ from types import TracebackType
 from typing import Self
 
 from ringlake.base.storage import Folder
-from training.checkpoint import Checkpoint, save_checkpoint
+from training.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from training.errors import TrainingError
 
 
 class CheckpointWriter:
     """A thread that writes one checkpoint at a time; leaving the context waits for the last one.
 
-    The thread shares no memory with training: `training.state.capture` copies. A process that dies while it
-    writes leaves the earlier checkpoints as they were (see `save_checkpoint`).
+    The thread shares no memory with training (`training.checkpoints.state.capture` copies). A process that
+    dies while it writes leaves the earlier checkpoints as they were (see `save_checkpoint`).
 
     Args:
         folder: Folder of the checkpoints.

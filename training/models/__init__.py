@@ -1,0 +1,1 @@
+"""Models: built, started from other weights, checked against their tokenizer, exported."""
