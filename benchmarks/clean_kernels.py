@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from benchmarks import corpus
 from benchmarks.machine import describe
-from conf.data import CleanConfig, PrivacyConfig
+from conf.clean import CleanConfig, PrivacyConfig
 from pipelines.clean.judge import CHUNK_BYTES, Judge
 from pipelines.clean.language import identify
 from pipelines.clean.privacy.redactor import Redactor

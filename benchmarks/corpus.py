@@ -27,8 +27,8 @@ import pyarrow.parquet as pq
 
 from benchmarks import peers
 from benchmarks.readers import MARK
-from conf.data import IngestConfig
-from conf.model import SparkConfig
+from conf.ingest import IngestConfig
+from conf.spark import SparkConfig
 from schemas.table import Table
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.record import Document
 from pipelines.ingest import discover
 from pipelines.ingest.read_file import Quarantined, read_file

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import corpus, peers, side_by_side
-from conf.data import CleanConfig, PrivacyConfig
+from conf.clean import CleanConfig, PrivacyConfig
 from pipelines.clean.profiles import PROFILES
 from pipelines.text.personal_data import KINDS
 from schemas.documents import DOCUMENTS

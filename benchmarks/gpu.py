@@ -28,8 +28,9 @@ import pyarrow.parquet as pq
 
 from benchmarks import corpus, gpu_ranks
 from benchmarks.machine import describe
-from conf.learn import ModelConfig, TrainConfig
-from conf.model import SparkConfig
+from conf.model import ModelConfig
+from conf.spark import SparkConfig
+from conf.train import TrainConfig
 from training.job import TrainJob
 
 PROFILE = Path(__file__).resolve().parents[1] / "docs" / "gpu-profile.md"

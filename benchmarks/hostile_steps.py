@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from conf.corpus import DecontaminateConfig
-from conf.data import CleanConfig, IngestConfig, PrivacyConfig
+from conf.clean import CleanConfig, PrivacyConfig
+from conf.decontaminate import DecontaminateConfig
+from conf.ingest import IngestConfig
 from pipelines.clean.judge import Judge
 from pipelines.clean.language import identify
 from pipelines.clean.lists import LineList, UrlBlocklist, WordBlocklist

@@ -11,7 +11,7 @@ import sys
 import time
 
 from benchmarks.machine import describe
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.ingest.discover import discover
 from pipelines.ingest.parts import parts_of
 from pipelines.ingest.stage import read_parts

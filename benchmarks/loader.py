@@ -228,8 +228,8 @@ def text(value: Mapping[str, Any]) -> str:
 
 def _write_table(folder: Path, plain: Path) -> None:
     """The table `sequences` by Spark, with the settings of packing; and its snapshot as JSON."""
-    from conf.data import PackConfig
-    from conf.model import SparkConfig
+    from conf.pack import PackConfig
+    from conf.spark import SparkConfig
     from pipelines.lake import Catalog, Lake, write_table
     from pipelines.pack.stage import write_settings
     from pipelines.session import open_session

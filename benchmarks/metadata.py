@@ -110,14 +110,14 @@ def _peak() -> int:
 
 
 def _sequences(num_bytes: int, tokens_per_byte: float) -> int:
-    from conf.data import PackConfig
+    from conf.pack import PackConfig
 
     return max(1, int(num_bytes * tokens_per_byte * (1 - VALIDATION)) // PackConfig().sequence_length)
 
 
 def discovery(folder: Path, num_bytes: int, _tokens_per_byte: float) -> Made:
     """List the input files, hash what they are, cut them into parts, spread the parts over tasks."""
-    from conf.data import IngestConfig
+    from conf.ingest import IngestConfig
     from pipelines.ingest.discover import discover, fingerprint
     from pipelines.ingest.parts import parts_of
     from pipelines.ingest.stage import _num_tasks, _row_of, bin_by_size
@@ -219,7 +219,7 @@ def buckets(_folder: Path, num_bytes: int, tokens_per_byte: float) -> Made:
 
 def layout(_folder: Path, num_bytes: int, tokens_per_byte: float) -> Made:
     """Put the row groups of all footers in order, check them, and send the layout to a rank and back."""
-    from conf.data import PackConfig
+    from conf.pack import PackConfig
     from pipelines.pack.stage import widened
     from training.data.footers import GROUP
     from training.data.layout import make_layout
@@ -257,7 +257,7 @@ def footers(folder: Path, num_bytes: int, tokens_per_byte: float) -> Made:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from conf.data import PackConfig
+    from conf.pack import PackConfig
     from pipelines.pack.stage import widened
     from training.data.footers import FILES_OF_TASK, read_footers
     from training.data.snapshot import DataFile

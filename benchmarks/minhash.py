@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import corpus, peers, planted, side_by_side
-from conf.data import DedupConfig
+from conf.dedup import DedupConfig
 from schemas.clean import CLEAN
 
 BANDS, ROWS = 14, 8

@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.machine import describe
 from conf import DEFAULT_RUN, load
-from conf.model import SparkConfig
+from conf.spark import SparkConfig
 
 RANKS = 2
 CHECKPOINT_EVERY, KILL_STEP, STEPS = 50, 90, 100

@@ -19,9 +19,10 @@ from typing import Any
 
 from benchmarks.machine import describe
 from conf import DEFAULT_RUN, load
-from conf.learn import ModelConfig, TrainConfig
-from conf.model import SparkConfig
+from conf.model import ModelConfig
+from conf.spark import SparkConfig
 from conf.strategy import StrategyConfig
+from conf.train import TrainConfig
 
 PEER = "torch-ddp"
 

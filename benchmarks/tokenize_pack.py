@@ -71,8 +71,9 @@ def main(argv: list[str]) -> int:
 
 
 def _stages(place: Path, texts: list[str], options: Any) -> tuple[list[dict[str, Any]], str]:
-    from conf.data import PackConfig, TokenizeConfig
-    from conf.model import SparkConfig
+    from conf.pack import PackConfig
+    from conf.spark import SparkConfig
+    from conf.tokenize import TokenizeConfig
     from pipelines.lake import Lake, read_table, write_table
     from pipelines.pack.stage import pack, write_settings
     from pipelines.session import open_session

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import corpus, peers, side_by_side
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 
 SHARED = corpus.ROOT.parent / "shared" / "data" / "web" / "pages.warc.gz"
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from conf.errors import ConfigError
 
 if TYPE_CHECKING:
-    from conf.model import RunConfig
     from conf.reading import load
+    from conf.run import RunConfig
 
 DEFAULT_RUN = "conf/runs/python-docs.yaml"
 """The run file of the embedded default, in a checkout and in the installed package alike."""
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
 
         return load
     if name == "RunConfig":
-        from conf.model import RunConfig
+        from conf.run import RunConfig
 
         return RunConfig
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

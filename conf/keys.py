@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from conf.model import RunConfig
+from conf.run import RunConfig
 from conf.section import Section
 from conf.words import members, words
 

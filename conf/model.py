@@ -1,69 +1,65 @@
-"""The configuration tree: one frozen model a section, validated at load, unknown keys refused."""
+"""Section `model`: what is trained."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from collections.abc import Mapping
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
-from conf.corpus import CardConfig, DecontaminateConfig, MixConfig, RepeatsConfig
-from conf.data import CleanConfig, DedupConfig, IngestConfig, PackConfig, TokenizeConfig
-from conf.features import FeaturesConfig
-from conf.learn import EvaluateConfig, GenerateConfig, ModelConfig, TrainConfig
 from conf.section import Section
 
 
-class SparkConfig(Section):
-    """Where the job runs. Ignored where a Spark session is already active (notebook, spark-submit)."""
+class ModelConfig(Section):
+    """The model: a `transformers` architecture built from a config, or a local pre-trained folder."""
 
-    master: str = Field("local[*]", description="Spark master URL, e.g. local[2], yarn, spark://host:7077.")
-    driver_memory: str = Field(
-        "auto",
-        pattern=r"^(auto|[1-9]\d*[mg])$",
-        description="Heap of the driver's JVM; auto: a quarter of the machine's memory, 1 to 31 GiB, at most "
-        "4 where executors have machines of their own.",
+    model_config = ConfigDict(protected_namespaces=())
+
+    architecture: str = Field(
+        "llama", description="A `transformers` model type with a causal language model head."
     )
-    worker_memory: str = Field(
-        "auto",
-        pattern=r"^(auto|[1-9]\d*[mg])$",
-        description="Address space of a Python worker, beyond which its task fails; auto: half of the "
-        "machine's memory over the task slots, at least 3 GiB, on a local master; else what the cluster "
-        "allows.",
+    config: dict[str, Any] = Field(
+        default_factory=lambda: {
+            "hidden_size": 192,
+            "intermediate_size": 512,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 6,
+            "tie_word_embeddings": True,
+        },
+        description="Arguments of that type's configuration; vocabulary and length are filled in.",
     )
-    shuffle_partitions: Annotated[int, Field(ge=1, le=2**20)] | Literal["auto"] = Field(
-        "auto",
-        description="Partitions after a shuffle; auto: by the bytes that a stage reads and the memory of a "
-        "task, at least 2 per core. Results do not depend on it.",
+    pretrained: str | None = Field(None, description="Local folder to start from instead (safetensors only).")
+    embeddings: str | None = Field(
+        None,
+        description="Vectors to start the embeddings from: 'features' for those of this lake's stage of that "
+        "name, or the path or URL of the file it wrote.",
     )
-    conf: dict[str, str] = Field(default_factory=dict, description="Any further Spark settings.")
+
+    @model_validator(mode="after")
+    def _numbers_are_finite(self) -> Self:
+        for key, value in _leaves(self.config):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"config.{key} = {value} is no finite number; give one")
+        return self
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.pretrained is not None and self.embeddings is not None:
+            raise ValueError(
+                f"pretrained = {self.pretrained!r} brings its own embeddings, so embeddings = "
+                f"{self.embeddings!r} would replace what it has learned; leave one of them out"
+            )
+        return self
 
 
-class ReportConfig(Section):
-    """What the report shows."""
-
-    examples_per_rule: int = Field(3, ge=0, le=50, description="Rejected documents shown for each rule.")
-    num_clusters: int = Field(10, ge=0, le=200, description="Largest duplicate clusters shown.")
-    excerpt_chars: int = Field(400, ge=40, le=10_000, description="Characters shown of a document.")
-
-
-class RunConfig(Section):
-    """A whole run: raw files in, model and report out."""
-
-    name: str = Field("run", description="Name shown in reports and in the Spark UI.")
-    lake: str = Field("lake", description="Folder of tables, checkpoints, model and report: a path or URL.")
-    spark: SparkConfig = Field(default_factory=SparkConfig)
-    ingest: IngestConfig = Field(default_factory=IngestConfig)
-    clean: CleanConfig = Field(default_factory=CleanConfig)
-    repeats: RepeatsConfig = Field(default_factory=RepeatsConfig)
-    dedup: DedupConfig = Field(default_factory=DedupConfig)
-    decontaminate: DecontaminateConfig = Field(default_factory=DecontaminateConfig)
-    tokenize: TokenizeConfig = Field(default_factory=TokenizeConfig)
-    mix: MixConfig = Field(default_factory=MixConfig)
-    features: FeaturesConfig = Field(default_factory=FeaturesConfig)
-    pack: PackConfig = Field(default_factory=PackConfig)
-    model: ModelConfig = Field(default_factory=ModelConfig)
-    train: TrainConfig = Field(default_factory=TrainConfig)
-    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
-    generate: GenerateConfig = Field(default_factory=GenerateConfig)
-    report: ReportConfig = Field(default_factory=ReportConfig)
-    card: CardConfig = Field(default_factory=CardConfig)
+def _leaves(tree: Any, name: str = "") -> list[tuple[str, Any]]:
+    """Values of a tree of mappings and lists, with their dotted names."""
+    if isinstance(tree, Mapping):
+        items = [(str(key), value) for key, value in tree.items()]
+    elif isinstance(tree, list | tuple):
+        items = [(str(key), value) for key, value in enumerate(tree)]
+    else:
+        return [(name, tree)]
+    return [leaf for key, value in items for leaf in _leaves(value, f"{name}.{key}" if name else key)]

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from conf import DEFAULT_RUN
 from conf.errors import ConfigError
-from conf.model import RunConfig
+from conf.run import RunConfig
 
 MAX_RUN_FILE_BYTES = 1_000_000
 

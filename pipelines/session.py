@@ -12,7 +12,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from conf.model import SparkConfig
+from conf.spark import SparkConfig
 from pipelines import sizing
 from pipelines.errors import EnvironmentProblem
 from pipelines.granted import granted

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from conf.model import SparkConfig
+from conf.spark import SparkConfig
 from pipelines.errors import EnvironmentProblem
 
 GIB, MIB = 2**30, 2**20

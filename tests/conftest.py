@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from pyspark.sql import SparkSession
 
-from conf.model import SparkConfig
+from conf.spark import SparkConfig
 from pipelines.session import open_session
 from tests.support.cli import ringlake, write_run
 from tests.support.corpus import write_corpus

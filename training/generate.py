@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
-from conf.learn import GenerateConfig
+from conf.generate import GenerateConfig
 from ringlake.base.storage import folder_of
 from training.errors import DataError
 from training.models.build import load_model

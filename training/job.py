@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from conf.learn import ModelConfig, TrainConfig
+from conf.model import ModelConfig
+from conf.train import TrainConfig
 from conf.urls import values_without_secrets
 from training.checkpoints.identity import CODE
 from training.data.batches import Plan

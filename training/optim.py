@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from conf.learn import TrainConfig
+from conf.train import TrainConfig
 from training.errors import DataError
 
 

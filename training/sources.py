@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conf.learn import TrainConfig
+from conf.train import TrainConfig
 from conf.urls import without_secrets
 from ringlake.base.storage import Folder
 from training.data.batches import Plan

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conf.learn import EvaluateConfig, ModelConfig, TrainConfig
+from conf.evaluate import EvaluateConfig
+from conf.model import ModelConfig
 from conf.strategy import StrategySection
+from conf.train import TrainConfig
 from ringlake.base.storage import Folder
 from training.checkpoints.identity import check_newest
 from training.data.footers import Spread

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from conf.learn import TrainConfig
+from conf.train import TrainConfig
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from conf.learn import TrainConfig
+from conf.train import TrainConfig
 from training.data.reader import Batch
 from training.device import peak_memory
 from training.logs.metrics import combine_hashes, hash_ids

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conf.learn import ModelConfig
+from conf.model import ModelConfig
 from pipelines.errors import InputError
 from pipelines.run.context import Context
 

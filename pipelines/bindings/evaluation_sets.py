@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyspark import StorageLevel
 
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.bindings.versions import made_of
 from pipelines.clean.forms import CleanedForms
 from pipelines.clean.language import model_hash

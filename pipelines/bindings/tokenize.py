@@ -11,7 +11,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from conf.data import TokenizeConfig
+from conf.tokenize import TokenizeConfig
 from pipelines.bindings.tokenizers import tokenizer_files, tokenizer_folder
 from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.run.binding import Besides, Binding, Given, Made

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conf.learn import ModelConfig, TrainConfig
+from conf.model import ModelConfig
+from conf.train import TrainConfig
 from conf.urls import without_secrets
 from pipelines.bindings.earlier_trainings import after_training, before_training
 from pipelines.bindings.embeddings import with_embeddings

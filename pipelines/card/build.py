@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from conf.corpus import CardConfig
+from conf.card import CardConfig
 from pipelines.card.facts import collect_facts
 from pipelines.lake import Lake
 from pipelines.lake.paths import write_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conf.corpus import CardConfig
+from conf.card import CardConfig
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo, read_sql
 from pipelines.stages import before

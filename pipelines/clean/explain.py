@@ -8,7 +8,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.clean.judge import Judge, Kept, dropped_lines
 from pipelines.clean.language import identify
 from pipelines.clean.privacy.redactor import Redactor

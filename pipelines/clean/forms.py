@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.clean.judge import Judge
 from pipelines.clean.language import identify
 from pipelines.clean.privacy.redactor import Redactor

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.clean.counts import STOP_WORDS
 from pipelines.clean.language import Languages, identify
 from pipelines.clean.plans import resolve_all
@@ -105,7 +105,7 @@ class Judge:
     """Decides on documents by one configuration.
 
     Example:
-        >>> from conf.data import CleanConfig
+        >>> from conf.clean import CleanConfig
         >>> Judge(CleanConfig(profile="gopher-quality")).judge("Too short.").rule
         'gopher.words.min'
     """

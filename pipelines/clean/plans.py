@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from conf.errors import ConfigError
 from pipelines.clean.profiles import ProfilePlan, repairs, resolve
 from pipelines.clean.resources import ALL_LANGUAGES

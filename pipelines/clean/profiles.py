@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from conf.data import CleanConfig, LanguageConfig
+from conf.clean import CleanConfig, LanguageConfig
 from conf.errors import ConfigError
 from pipelines.clean.rules import (
     RULES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.clean.lists import LineList, UrlBlocklist, WordBlocklist, fingerprint, read_list
 
 ALL_LANGUAGES = "all"

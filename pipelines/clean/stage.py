@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.clean.judge import Decisions, Judge
 from pipelines.clean.resources import Resources
 from pipelines.stage_output import StageOutput

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from conf.corpus import DecontaminateConfig
+from conf.decontaminate import DecontaminateConfig
 from pipelines.decontaminate.alike import PLACEHOLDER_WORDS, Forms, documents_alike, placeholders_in
 from pipelines.decontaminate.items import read_items, set_names
 from pipelines.errors import InputError

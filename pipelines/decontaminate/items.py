@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from conf.corpus import DecontaminateConfig, EvalSet
+from conf.decontaminate import DecontaminateConfig, EvalSet
 from pipelines.errors import InputError
 from pipelines.files.decompress import actual_compression, compression_of_name, verify
 from pipelines.files.record import FileFault, repair

@@ -12,7 +12,7 @@ from pyspark import StorageLevel
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from conf.corpus import DecontaminateConfig
+from conf.decontaminate import DecontaminateConfig
 from pipelines.decontaminate.alike import Forms
 from pipelines.decontaminate.index import Counts, Index, build_index, search
 from pipelines.stage_output import Say, StageOutput, release

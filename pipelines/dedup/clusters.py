@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     # What a worker imports it waits for: 0.2 s for the configuration.
-    from conf.data import DedupConfig
+    from conf.dedup import DedupConfig
 
 I64 = npt.NDArray[np.int64]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from conf.data import DedupConfig
+from conf.dedup import DedupConfig
 from pipelines.dedup.components import connected_components
 from pipelines.errors import InputError
 from pipelines.stage_output import Say

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
-from conf.data import DedupConfig
+from conf.dedup import DedupConfig
 from pipelines.dedup import history as past
 from pipelines.dedup.buckets import members, star_edges
 from pipelines.dedup.clusters import LOCAL_BYTES, clustered, num_bytes_of

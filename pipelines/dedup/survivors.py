@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     # What a worker imports it waits for: 0.2 s for the configuration.
-    from conf.data import DedupConfig
+    from conf.dedup import DedupConfig
 
 URL, EXACT, MINHASH = "url", "exact", "minhash"
 

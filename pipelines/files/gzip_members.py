@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.decompress import expansion_fault
 from pipelines.files.record import Fault, FileFault
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from conf.urls import without_secrets
 from pipelines.errors import InputError
 from pipelines.files.stored import Compression, Stored

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.ingest.discover import InputFile
 from pipelines.ingest.readers import READERS
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.decompress import actual_compression, verify
 from pipelines.files.record import Document, Fault, FileFault, Skipped
 from pipelines.files.stored import Compression, StorageError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.decompress import compression_of_name
 from pipelines.files.record import Document, Fault, Skipped
 from pipelines.files.stored import Compression

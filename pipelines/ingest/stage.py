@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.record import Document, document_id, utf8_length
 from pipelines.ingest import installation
 from pipelines.ingest.assemble import (

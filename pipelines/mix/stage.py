@@ -12,8 +12,8 @@ from pyspark import StorageLevel
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from conf.corpus import MixConfig, MixGroup
 from conf.errors import ConfigError
+from conf.mix import MixConfig, MixGroup
 from pipelines.errors import InputError
 from pipelines.stage_output import StageOutput, release
 from ringlake.base.seeds import Purpose

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from conf.data import PackConfig
+from conf.pack import PackConfig
 from pipelines.errors import InputError
 from pipelines.pack.best_fit import place
 from pipelines.pack.fragments import Documents, Fragments, arrange, cut, join, read_documents

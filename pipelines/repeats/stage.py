@@ -15,8 +15,8 @@ from pyspark import StorageLevel
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from conf.corpus import RepeatsConfig
 from conf.errors import ConfigError
+from conf.repeats import RepeatsConfig
 from pipelines.repeats.units import Units, excerpts_of, units_of, without
 from pipelines.stage_output import Say, StageOutput, release
 from pipelines.tagged import MAX_BATCH_ROWS

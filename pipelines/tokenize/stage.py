@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from conf.data import TokenizeConfig
+from conf.tokenize import TokenizeConfig
 from pipelines.stage_output import STATISTICS_OF, Say, StageOutput
 from pipelines.tokenize.audit import Audit
 from pipelines.tokenize.choice import choose

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from conf.data import TokenizeConfig
+from conf.tokenize import TokenizeConfig
 from pipelines.errors import InputError
 from pipelines.stage_output import Say
 from pipelines.tokenize.existing import adopt

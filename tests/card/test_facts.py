@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.corpus import CardConfig
+from conf.card import CardConfig
 from pipelines.card.build import build_card
 from pipelines.errors import InputError
 from pipelines.lake import Lake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.clean.judge import Judge, Kept, Refused
 from pipelines.clean.rules import STEPS
 from pipelines.clean.rules.c4 import VARIANTS

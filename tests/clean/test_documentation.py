@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.clean.judge import Judge, Refused
 from tests.clean.support import measure, stats_of
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.data import CleanConfig, PrivacyConfig
+from conf.clean import CleanConfig, PrivacyConfig
 from pipelines.clean.explain import explain
 from pipelines.clean.judge import BLANK, Judge, Kept
 from pipelines.clean.profiles import PROFILES

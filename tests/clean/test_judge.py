@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.data import CleanConfig, PrivacyConfig
+from conf.clean import CleanConfig, PrivacyConfig
 from pipelines.clean.judge import BLANK, Judge, Kept, Refused
 from pipelines.clean.profiles import PROFILES
 from pipelines.clean.rules import RULES, STEPS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conf import ConfigError
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.clean.judge import Judge, Kept, Refused
 from pipelines.clean.lists import LineList, UrlBlocklist, WordBlocklist
 from pipelines.clean.lists.read import MAX_ENTRY_CHARACTERS

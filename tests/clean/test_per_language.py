@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conf import ConfigError, load
-from conf.data import CleanConfig, LanguageConfig
+from conf.clean import CleanConfig, LanguageConfig
 from pipelines.clean.judge import Judge, Kept, Refused
 from pipelines.clean.plans import resolve_all
 from pipelines.clean.profiles import PROFILES

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conf import ConfigError
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.clean.judge import Judge, Refused
 from pipelines.clean.profiles import PROFILES, resolve
 from pipelines.clean.rules import RULES, STEPS

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from conf import ConfigError, RunConfig
-from conf.data import CleanConfig, LanguageConfig, PrivacyConfig
+from conf.clean import CleanConfig, LanguageConfig, PrivacyConfig
 from pipelines.clean.judge import BLANK
 from pipelines.clean.profiles import PROFILES
 from pipelines.clean.stage import clean

@@ -16,7 +16,7 @@ import pytest
 import torch
 from pyspark.sql import SparkSession
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.ingest import discover, fingerprint, ingest
 from pipelines.lake import Lake

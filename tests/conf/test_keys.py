@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import Field
 
 from conf import load
-from conf.corpus import EvalSet
+from conf.decontaminate import EvalSet
 from conf.keys import DERIVED, REQUIRED, Key, all_keys, key, parts
 from conf.words import words
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from conf.corpus import DecontaminateConfig
+from conf.decontaminate import DecontaminateConfig
 from pipelines.text.characters import LONE, TABLE_SIZE, WORD, character_classes
 
 

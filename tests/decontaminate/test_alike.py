@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from conf.corpus import DecontaminateConfig
-from conf.data import CleanConfig, PrivacyConfig
+from conf.clean import CleanConfig, PrivacyConfig
+from conf.decontaminate import DecontaminateConfig
 from pipelines.clean.forms import CleanedForms
 from pipelines.clean.judge import Judge, Kept
 from pipelines.decontaminate.index import build_index, search

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.corpus import DecontaminateConfig, EvalSet
+from conf.decontaminate import DecontaminateConfig, EvalSet
 from pipelines.clean.forms import CleanedForms
 from pipelines.decontaminate.index import build_index
 from pipelines.decontaminate.items import files_hash, read_items

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.corpus import DecontaminateConfig
+from conf.decontaminate import DecontaminateConfig
 from pipelines.clean.forms import CleanedForms
 from pipelines.decontaminate.index import Hit, build_index, search, words_between
 from tests.decontaminate.support import overlap, wanted, words, write_jsonl

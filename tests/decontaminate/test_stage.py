@@ -7,8 +7,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from conf.corpus import DecontaminateConfig
-from conf.data import DedupConfig
+from conf.decontaminate import DecontaminateConfig
+from conf.dedup import DedupConfig
 from pipelines.clean.forms import CleanedForms
 from pipelines.decontaminate.stage import decontaminate
 from pipelines.dedup.stage import dedup

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from conf.data import DedupConfig
+from conf.dedup import DedupConfig
 from pipelines.dedup.clusters import clusters
 from pipelines.dedup.stage import dedup
 from tests.dedup.support import ON_SPARK, clean_frame, collect, doc_id

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.data import DedupConfig
+from conf.dedup import DedupConfig
 from pipelines.dedup.stage import History, dedup
 from pipelines.errors import InputError
 from schemas import SIGNATURES

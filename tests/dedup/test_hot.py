@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from conf.data import DedupConfig
+from conf.dedup import DedupConfig
 from pipelines.dedup.clusters import LOCAL_BYTES
 from pipelines.dedup.stage import dedup
 from tests.dedup.support import clean_frame

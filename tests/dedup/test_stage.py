@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from conf.data import DedupConfig
+from conf.dedup import DedupConfig
 from pipelines.dedup.stage import dedup
 from schemas import CORPUS, DUPLICATES
 from tests.dedup.support import ON_SPARK, clean_frame, collect, doc_id, jaccard, random_words

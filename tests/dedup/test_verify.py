@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf import load
-from conf.data import DedupConfig
+from conf.dedup import DedupConfig
 from conf.errors import ConfigError
 from pipelines.dedup.stage import dedup
 from pipelines.dedup.verify import ALL_PAIRS, verified_edges

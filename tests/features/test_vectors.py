@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from safetensors.numpy import save_file
 
 from conf.features import FeaturesConfig
-from conf.learn import ModelConfig
+from conf.model import ModelConfig
 from pipelines.errors import InputError
 from pipelines.features.embeddings import embedding_file
 from pipelines.features.vectors import train_vectors

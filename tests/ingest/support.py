@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.record import Document
 from pipelines.ingest.discover import discover
 from pipelines.ingest.read_file import Quarantined, Summary, read_file

@@ -10,7 +10,7 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.errors import InputError
 from pipelines.ingest import discover, fingerprint, ingest
 from tests.ingest.test_stage import collect

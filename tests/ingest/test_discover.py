@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from conf.data import Format, IngestConfig
+from conf.ingest import Format, IngestConfig
 from pipelines.errors import InputError
 from pipelines.ingest import installation
 from pipelines.ingest.discover import discover, fingerprint

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.record import Document, repair, utf8_length
 from pipelines.ingest.formats.fields import Place, to_document, value_as_text
 from pipelines.ingest.formats.read_jsonl import _DECODER, _parse

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.record import Document
 from pipelines.files.stored import StorageError
 from pipelines.ingest import discover, ingest

@@ -148,7 +148,7 @@ def test_topics_come_from_their_source(tmp_path: Path) -> None:
     found = docs(tmp_path, content, "pydoc_data/topics.py")
     # A single file is called by its name alone; in a folder it keeps the folder that marks it.
     assert found.documents == []
-    from conf.data import IngestConfig
+    from conf.ingest import IngestConfig
     from pipelines.ingest.discover import discover
     from pipelines.ingest.read_file import read_file
 

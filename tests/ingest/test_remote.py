@@ -13,7 +13,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.errors import InputError
 from pipelines.files.stored import StorageError
 from pipelines.ingest import discover, fingerprint

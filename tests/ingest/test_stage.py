@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 import pipelines.ingest.stage as stage
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.record import document_id
 from pipelines.ingest import InputFile, ingest
 from pipelines.ingest.parts import Part

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.ingest.formats.parquet_pages import largest_page
 from tests.ingest.support import Outcome, read_bytes
 from tests.ingest.webs import parquet

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.record import Fault
 from pipelines.ingest.formats.html_encoding import decode_page
 from pipelines.ingest.formats.html_text import depth_bound, main_text

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
-from conf.corpus import MixConfig
-from conf.data import PackConfig
 from conf.errors import ConfigError
+from conf.mix import MixConfig
+from conf.pack import PackConfig
 from pipelines.errors import InputError
 from pipelines.mix.stage import mix, with_copies
 from pipelines.pack.order import in_buckets

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.data import PackConfig
+from conf.pack import PackConfig
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, write_table
 from pipelines.pack import order, stage

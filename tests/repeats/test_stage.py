@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from conf.corpus import RepeatsConfig
 from conf.errors import ConfigError
+from conf.repeats import RepeatsConfig
 from pipelines.repeats.stage import repeats
 from schemas import CLEAN
 from tests.decontaminate.support import words

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from conf import RunConfig
-from conf.learn import GenerateConfig, ModelConfig, TrainConfig
+from conf.generate import GenerateConfig
+from conf.model import ModelConfig
+from conf.train import TrainConfig
 from pipelines.bindings.model import own_model
 from pipelines.bindings.tokenizers import tokenizer_folder
 from pipelines.bindings.train import Start, identity

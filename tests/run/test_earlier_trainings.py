@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from conf import RunConfig
-from conf.learn import ModelConfig, TrainConfig
+from conf.model import ModelConfig
+from conf.train import TrainConfig
 from pipelines.bindings.earlier_trainings import after_training, before_training
 from pipelines.console.console import Console
 from pipelines.lake import Lake

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.model import RunConfig
+from conf.run import RunConfig
 from pipelines.console.console import Console
 from pipelines.errors import StageFailedError
 from pipelines.interrupt import end_jobs_on_interrupt

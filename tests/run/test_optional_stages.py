@@ -14,7 +14,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from conf import RunConfig, load
-from conf.data import CleanConfig
+from conf.clean import CleanConfig
 from pipelines.bindings.evaluation_sets import cleaned_with
 from pipelines.console.console import Console
 from pipelines.errors import InputError

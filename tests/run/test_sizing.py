@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from conf.model import SparkConfig
+from conf.spark import SparkConfig
 from pipelines.errors import EnvironmentProblem
 from pipelines.granted import Granted, granted
 from pipelines.session import fit_shuffles, settings

@@ -15,7 +15,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.model import RunConfig
+from conf.run import RunConfig
 from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, write_table

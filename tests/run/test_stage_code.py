@@ -31,7 +31,7 @@ from ..up import thing
 from pipelines.named import (
     one,
 )
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 if TYPE_CHECKING:
     import pipelines.only_types
 else:
@@ -107,7 +107,7 @@ def test_the_digest_is_of_names_and_contents() -> None:
         ("pipelines/stages/pack.py", {"report", "card"}),
         ("pipelines/cli/main.py", set()),
         ("pipelines/run/engine.py", set()),
-        ("conf/data.py", set()),
+        ("conf/ingest.py", set()),
     ],
 )
 def test_a_file_counts_for_the_stages_that_use_it(file: str, stages: set[str]) -> None:

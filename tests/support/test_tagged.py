@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.ingest.discover import discover
 from pipelines.ingest.parts import Part
 from pipelines.ingest.stage import read_parts

@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoConfig, AutoTokenizer
 
-from conf.learn import ModelConfig
+from conf.model import ModelConfig
 from pipelines.tokenize.engine import Encoder
 from pipelines.tokenize.existing import adopt
 from ringlake.base.storage import Folder

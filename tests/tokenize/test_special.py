@@ -12,7 +12,7 @@ import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer
 
-from conf.data import TokenizeConfig
+from conf.tokenize import TokenizeConfig
 from pipelines.errors import InputError
 from pipelines.tokenize.engine import Encoder
 from pipelines.tokenize.existing import adopt

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from transformers import AutoTokenizer
 
-from conf.data import TokenizeConfig
+from conf.tokenize import TokenizeConfig
 from pipelines.errors import InputError
 from pipelines.tokenize.folder import END_OF_DOCUMENT, TokenizerInfo
 from pipelines.tokenize.sample import sample

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from conf.learn import EvaluateConfig
-from conf.model import SparkConfig
+from conf.evaluate import EvaluateConfig
+from conf.spark import SparkConfig
 from pipelines.session import open_session
 from tests.training.tiny import MODEL, make_config, make_snapshots, make_tokenizer
 from training.start import evaluate_model, train_model

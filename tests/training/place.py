@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from conf.learn import TrainConfig
+from conf.train import TrainConfig
 from tests.training.tiny import MODEL
 from training.data.snapshot import Snapshot
 from training.start import TrainResult, train_model

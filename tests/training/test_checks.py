@@ -12,7 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 from tokenizers import Tokenizer
 
-from conf.learn import EvaluateConfig, ModelConfig
+from conf.evaluate import EvaluateConfig
+from conf.model import ModelConfig
 from tests.training.tiny import MODEL, make_config, make_snapshots, make_tokenizer
 from training.data.snapshot import Snapshot
 from training.errors import DataError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.learn import ModelConfig
+from conf.model import ModelConfig
 from ringlake.base import hashing
 from ringlake.base.hashing import file_hash
 from ringlake.base.scratch import scratch_folder

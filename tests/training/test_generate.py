@@ -11,7 +11,8 @@ import torch
 from tokenizers import AddedToken, Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from conf.learn import GenerateConfig, ModelConfig
+from conf.generate import GenerateConfig
+from conf.model import ModelConfig
 from ringlake.base.storage import Folder
 from tests.training.tiny import END_OF_DOCUMENT, VOCAB_SIZE, make_tokenizer
 from training.errors import DataError

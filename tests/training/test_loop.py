@@ -13,7 +13,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from conf.learn import GenerateConfig, ModelConfig
+from conf.generate import GenerateConfig
+from conf.model import ModelConfig
 from ringlake.base.storage import Folder
 from tests.training.times import check_times
 from tests.training.tiny import END_OF_DOCUMENT, LENGTH, MODEL, NUM_TRAIN, VOCAB_SIZE, make_config, make_job

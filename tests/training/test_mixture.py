@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.learn import TrainConfig
+from conf.train import TrainConfig
 from ringlake.base.storage import Folder
 from tests.training.place import Place
 from tests.training.tiny import (

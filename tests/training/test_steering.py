@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from conf.learn import TrainConfig
+from conf.train import TrainConfig
 from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
 from training.job import COMPUTED_BY, deciding_settings

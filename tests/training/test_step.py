@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.learn import ModelConfig
+from conf.model import ModelConfig
 from ringlake.base.storage import Folder
 from tests.training.tiny import LENGTH, MODEL, VOCAB_SIZE, make_config, make_job
 from training.data.reader import Batch

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from conf.learn import ModelConfig
+from conf.model import ModelConfig
 from conf.strategy import StrategyConfig
 from ringlake.base.storage import Folder
 from tests.training.tiny import LENGTH, VOCAB_SIZE, make_config, make_job

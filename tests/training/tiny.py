@@ -11,7 +11,8 @@ from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from conf.learn import ModelConfig, TrainConfig
+from conf.model import ModelConfig
+from conf.train import TrainConfig
 from tests.training.tables import random_tokens, write_sequences
 from training.data.layout import read_layout
 from training.data.snapshot import Snapshot

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from conf.learn import TrainConfig
+from conf.train import TrainConfig
 from ringlake.base.storage import Folder
 from training.errors import TrainingError
 

@@ -12,8 +12,9 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.logging import disable_progress_bar
 
-from conf.learn import ModelConfig, TrainConfig
+from conf.model import ModelConfig
 from conf.strategy import StrategySection
+from conf.train import TrainConfig
 from ringlake.base.seeds import Purpose, derive_seed
 from ringlake.base.storage import folder_of
 from training.errors import DataError

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from conf.learn import ModelConfig
+from conf.model import ModelConfig
 from ringlake.base.storage import Folder
 from training.data.snapshot import Snapshot
 from training.errors import DataError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from conf.learn import ModelConfig
+from conf.model import ModelConfig
 from ringlake.base.hashing import file_hash
 from ringlake.base.storage import folder_of
 from training.errors import DataError

@@ -18,7 +18,7 @@ from training.strategies.base import Strategy
 from training.strategies.single import Single
 
 if TYPE_CHECKING:
-    from conf.learn import TrainConfig
+    from conf.train import TrainConfig
     from training.outcome import Served
     from training.strategies.ring import Ring
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
-from conf.learn import TrainConfig
+from conf.train import TrainConfig
 from training.errors import PeerLostError
 from training.launch.events import emit
 from training.optim import FlatGradients, make_optimizer

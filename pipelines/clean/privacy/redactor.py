@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf.data import PrivacyConfig
+from conf.clean import PrivacyConfig
 from conf.errors import ConfigError
 from pipelines.clean.privacy.api_key import ApiKey
 from pipelines.clean.privacy.credit_card import CreditCard

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import xxhash
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.errors import InputError
 from pipelines.files.decompress import expansion_fault
 from pipelines.files.record import Document, Fault, excerpt, utf8_length

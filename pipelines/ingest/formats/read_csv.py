@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import BinaryIO
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.decompress import too_large
 from pipelines.files.lines import Line, read_lines
 from pipelines.files.record import Document, Fault, FileFault

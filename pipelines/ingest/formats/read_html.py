@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.decompress import too_large
 from pipelines.files.record import Document, Fault, FileFault, repair
 from pipelines.ingest.formats.html_encoding import decode_page

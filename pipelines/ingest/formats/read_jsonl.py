@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.decompress import too_large
 from pipelines.files.lines import Line, read_lines
 from pipelines.files.record import Document, Fault, FileFault, excerpt

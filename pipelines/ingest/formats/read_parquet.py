@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.decompress import expansion_fault, raise_if_short, too_large
 from pipelines.files.record import Document, Fault, FileFault, excerpt
 from pipelines.files.stored import StorageError

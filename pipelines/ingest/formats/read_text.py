@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.decompress import too_large
 from pipelines.files.lines import BOM, Line, read_lines
 from pipelines.files.record import Document, Fault, FileFault, excerpt, repair

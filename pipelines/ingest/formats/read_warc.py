@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from fastwarc.warc import HeaderMap
 
-from conf.data import IngestConfig
+from conf.ingest import IngestConfig
 from pipelines.files.decompress import too_large
 from pipelines.files.gzip_members import open_members
 from pipelines.files.record import Document, Fault, Skipped, excerpt, repair

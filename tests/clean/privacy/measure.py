@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from conf.data import PrivacyConfig
+from conf.clean import PrivacyConfig
 from pipelines.clean.privacy.redactor import Redactor
 from pipelines.text.personal_data import KINDS, PLACEHOLDERS
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import iban, luhn
 
-from conf.data import PrivacyConfig
+from conf.clean import PrivacyConfig
 from pipelines.clean.privacy.redactor import Redactor
 
 IDS = ("us.ssn", "es.nif", "cn.ric", "gb.nhs", "fr.nir", "it.codicefiscale", "in.aadhaar")

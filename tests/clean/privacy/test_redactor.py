@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from conf import ConfigError, load
-from conf.data import CleanConfig, PrivacyConfig
+from conf.clean import CleanConfig, PrivacyConfig
 from pipelines.clean.judge import BLANK, Judge, Kept, Refused
 from pipelines.clean.privacy.fold import fold
 from pipelines.clean.privacy.redactor import Redactor

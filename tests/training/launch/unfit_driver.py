@@ -12,7 +12,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from conf.model import SparkConfig
+from conf.spark import SparkConfig
 from pipelines.errors import RinglakeError
 from pipelines.run.failure import as_ringlake_error
 from pipelines.session import open_session

@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from conf.learn import TrainConfig
-from conf.model import SparkConfig
+from conf.spark import SparkConfig
 from conf.strategy import StrategyConfig
+from conf.train import TrainConfig
 from tests.training.strategies.descent import run_descent
 from tests.training.strategies.law import descend_as_rank
 from tests.training.tiny import make_config, make_job

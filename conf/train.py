@@ -1,12 +1,10 @@
-"""Configuration of the learning side: model, train, evaluate, generate."""
+"""Section `train`: how it is trained."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from conf.mixture import MixtureConfig
 from conf.section import Section
@@ -14,60 +12,6 @@ from conf.strategy import StrategyConfig
 
 DEFAULT_GLOBAL_BATCH_SIZE = 32
 """Sequences in a step where neither `global_batch_size` nor `global_batch_tokens` is given."""
-
-
-class ModelConfig(Section):
-    """The model: a `transformers` architecture built from a config, or a local pre-trained folder."""
-
-    model_config = ConfigDict(protected_namespaces=())
-
-    architecture: str = Field(
-        "llama", description="A `transformers` model type with a causal language model head."
-    )
-    config: dict[str, Any] = Field(
-        default_factory=lambda: {
-            "hidden_size": 192,
-            "intermediate_size": 512,
-            "num_hidden_layers": 4,
-            "num_attention_heads": 6,
-            "num_key_value_heads": 6,
-            "tie_word_embeddings": True,
-        },
-        description="Arguments of that type's configuration; vocabulary and length are filled in.",
-    )
-    pretrained: str | None = Field(None, description="Local folder to start from instead (safetensors only).")
-    embeddings: str | None = Field(
-        None,
-        description="Vectors to start the embeddings from: 'features' for those of this lake's stage of that "
-        "name, or the path or URL of the file it wrote.",
-    )
-
-    @model_validator(mode="after")
-    def _numbers_are_finite(self) -> Self:
-        for key, value in _leaves(self.config):
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"config.{key} = {value} is no finite number; give one")
-        return self
-
-    @model_validator(mode="after")
-    def _one_start(self) -> Self:
-        if self.pretrained is not None and self.embeddings is not None:
-            raise ValueError(
-                f"pretrained = {self.pretrained!r} brings its own embeddings, so embeddings = "
-                f"{self.embeddings!r} would replace what it has learned; leave one of them out"
-            )
-        return self
-
-
-def _leaves(tree: Any, name: str = "") -> list[tuple[str, Any]]:
-    """Values of a tree of mappings and lists, with their dotted names."""
-    if isinstance(tree, Mapping):
-        items = [(str(key), value) for key, value in tree.items()]
-    elif isinstance(tree, list | tuple):
-        items = [(str(key), value) for key, value in enumerate(tree)]
-    else:
-        return [(name, tree)]
-    return [leaf for key, value in items for leaf in _leaves(value, f"{name}.{key}" if name else key)]
 
 
 class PlateauConfig(Section):
@@ -94,11 +38,14 @@ class ElasticConfig(Section):
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
+
 MAX_RANKS = 2**13
 """Most ranks: so many hashes of 40 bits add up exactly (`training.logs.metrics`)."""
 
+
 MAX_THREADS = 4096
 """Most CPU threads of a rank: more than any host has cores."""
+
 
 MAX_STEPS = 10**9 - 1
 """Most steps: a checkpoint's name has nine digits."""
@@ -361,47 +308,3 @@ class TrainConfig(Section):
                 f"raise it, or lower train.canonical_shards"
             )
         return self.global_batch_tokens // least * self.canonical_shards
-
-
-class EvaluateConfig(Section):
-    """The final evaluation on the whole validation split."""
-
-    batch_size: int = Field(32, ge=1, description="Sequences a rank computes at once.")
-
-
-MIN_TEMPERATURE = 1e-3
-"""Least temperature above 0: logits of thousands divided by it stay far below the largest float32."""
-
-
-class GenerateConfig(Section):
-    """Sample generations for the report and the defaults of `ringlake generate`."""
-
-    prompts: tuple[str, ...] = Field(
-        ("Return the", "This module provides", "Raises a ValueError if", "Parameters\n----------\n"),
-        description="Texts that the model continues, one sample each.",
-    )
-    max_new_tokens: int | None = Field(
-        None,
-        ge=1,
-        le=100_000,
-        description="Tokens to write; null: 60, or half of what a shorter model takes.",
-    )
-    temperature: float = Field(
-        0.8,
-        ge=0,
-        le=1000,
-        description="0 picks the likeliest token; else at least 0.001, higher: more varied.",
-    )
-    top_p: float = Field(
-        0.95, gt=0, le=1, description="Share of probability that is sampled from, the likeliest tokens first."
-    )
-    seed: int = Field(1, ge=0, lt=2**32, description="Seed of the samples; equal seeds give equal texts.")
-
-    @model_validator(mode="after")
-    def _can_divide(self) -> Self:
-        if 0 < self.temperature < MIN_TEMPERATURE:
-            raise ValueError(
-                f"temperature = {self.temperature:g} is below {MIN_TEMPERATURE}, and float32 cannot hold "
-                f"what it makes of the logits; set it to 0, which takes the likeliest token"
-            )
-        return self

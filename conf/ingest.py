@@ -1,0 +1,106 @@
+"""Section `ingest`: which files are read, and how."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from conf.section import Section
+
+Format = Literal[
+    "auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs", "delta"
+]
+
+
+class IngestConfig(Section):
+    """Which files are read, and the limits on them."""
+
+    inputs: tuple[str, ...] = Field(
+        (),
+        description="Globs, folders or files, as paths or as fsspec URLs such as hdfs://. "
+        "Empty with format python-docs: this Python's documentation.",
+    )
+    max_quarantined_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the records that may be quarantined; with more, or with no document at all, "
+        "ingest ends with an exit code of its own. The default tells a wrong setting (another text_field, "
+        "format or delimiter costs nearly all records) from what crawls lose anyway, whose pages often have "
+        "no main text; lower it for input that should be clean. 1: any share, as long as a document is left.",
+    )
+    format: Format = Field(
+        "auto", description="Reader; auto chooses by file extension; delta reads Delta tables."
+    )
+    text_field: str = Field(
+        "text",
+        min_length=1,
+        description="JSONL field, or column of CSV, TSV and Parquet, that holds the text; in CSV and TSV "
+        "also a column's number from 1.",
+    )
+    id_field: str = Field("id", min_length=1, description="Field that holds the source's own id.")
+    url_field: str = Field("url", min_length=1, description="Field that holds the document's address.")
+    target_field: str | None = Field(
+        None, min_length=1, description="Field with the other side of a parallel pair; null: no pairs."
+    )
+    metadata_fields: tuple[str, ...] = Field((), description="Fields that are kept as text in `metadata`.")
+    header: bool = Field(True, description="Whether the first line of a CSV or TSV file names the columns.")
+    columns: tuple[str, ...] = Field(
+        (),
+        description="Names of the columns of CSV and TSV without a header; empty: 1, 2, 3, as many as the "
+        "first line has.",
+    )
+    delimiter: str | None = Field(
+        None,
+        pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7e]$",
+        description="Character between the fields of CSV and TSV; null: a comma in CSV, a tab in TSV.",
+    )
+    quoting: Literal["auto", "double", "none"] = Field(
+        "auto",
+        description='Whether " quotes a field of CSV and TSV; auto: in CSV yes, in TSV it is a character.',
+    )
+    extractor: Literal["trafilatura", "resiliparse"] = Field(
+        "trafilatura", description="What finds the main text of HTML; resiliparse is faster and less exact."
+    )
+    text_unit: Literal["line", "paragraph", "file"] = Field(
+        "line", description="What is one document in a plain text file; paragraphs are parted by blank lines."
+    )
+    max_document_bytes: int = Field(
+        8 * 2**20, ge=1, description="Longest document in bytes of UTF-8; longer ones are quarantined."
+    )
+    max_file_bytes: int = Field(
+        2 * 2**30, ge=1, description="Largest (decompressed) file in bytes; larger ones are quarantined."
+    )
+    max_expansion: int = Field(
+        500,
+        ge=1,
+        description="Decompressed bytes for each stored byte, checked beyond 32 MiB; more is a bomb.",
+    )
+    max_html_bytes: int = Field(
+        8 * 2**20, ge=1, description="Largest HTML page in bytes; larger ones are quarantined."
+    )
+    max_html_tags: int = Field(
+        50_000,
+        ge=1,
+        description="Most opening angle brackets of an HTML page, which bound the time it takes.",
+    )
+    max_source_bytes: int = Field(
+        8 * 2**20, ge=1, description="Largest Python, Markdown or metadata file that python-docs parses."
+    )
+    split_bytes: int = Field(
+        64 * 2**20,
+        ge=64 * 2**10,
+        description="Larger files of lines are read in parts of so many bytes, twice as many if compressed.",
+    )
+
+    @model_validator(mode="after")
+    def _names_of_columns(self) -> IngestConfig:
+        if self.columns and self.header:
+            raise ValueError(
+                f"columns = {list(self.columns)} are names for files without a header: set header to false, "
+                "or leave columns out and take the names of the header"
+            )
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError(f"columns = {list(self.columns)} has a name twice")
+        return self

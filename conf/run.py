@@ -1,0 +1,46 @@
+"""The whole configuration of a run."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from conf.card import CardConfig
+from conf.clean import CleanConfig
+from conf.decontaminate import DecontaminateConfig
+from conf.dedup import DedupConfig
+from conf.evaluate import EvaluateConfig
+from conf.features import FeaturesConfig
+from conf.generate import GenerateConfig
+from conf.ingest import IngestConfig
+from conf.mix import MixConfig
+from conf.model import ModelConfig
+from conf.pack import PackConfig
+from conf.repeats import RepeatsConfig
+from conf.report import ReportConfig
+from conf.section import Section
+from conf.spark import SparkConfig
+from conf.tokenize import TokenizeConfig
+from conf.train import TrainConfig
+
+
+class RunConfig(Section):
+    """A whole run: raw files in, model and report out."""
+
+    name: str = Field("run", description="Name shown in reports and in the Spark UI.")
+    lake: str = Field("lake", description="Folder of tables, checkpoints, model and report: a path or URL.")
+    spark: SparkConfig = Field(default_factory=SparkConfig)
+    ingest: IngestConfig = Field(default_factory=IngestConfig)
+    clean: CleanConfig = Field(default_factory=CleanConfig)
+    repeats: RepeatsConfig = Field(default_factory=RepeatsConfig)
+    dedup: DedupConfig = Field(default_factory=DedupConfig)
+    decontaminate: DecontaminateConfig = Field(default_factory=DecontaminateConfig)
+    tokenize: TokenizeConfig = Field(default_factory=TokenizeConfig)
+    mix: MixConfig = Field(default_factory=MixConfig)
+    features: FeaturesConfig = Field(default_factory=FeaturesConfig)
+    pack: PackConfig = Field(default_factory=PackConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+    generate: GenerateConfig = Field(default_factory=GenerateConfig)
+    report: ReportConfig = Field(default_factory=ReportConfig)
+    card: CardConfig = Field(default_factory=CardConfig)
