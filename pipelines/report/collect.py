@@ -64,12 +64,12 @@ def collect(
         lengths=content.lengths(sums),
         tokens=tokens,
         training=learning.training(lake, newest.get("train")),
-        evaluation=learning.evaluation(lake) if _is_own(records, lake, "evaluate", lake.evaluation) else None,
-        samples=learning.samples(lake) if _is_own(records, lake, "generate", lake.samples) else (),
+        evaluation=learning.evaluation(lake) if is_own(records, lake, "evaluate", lake.evaluation) else None,
+        samples=learning.samples(lake) if is_own(records, lake, "generate", lake.samples) else (),
     )
 
 
-def _is_own(records: Sequence[RunRecord], lake: Lake, stage: str, file: File) -> bool:
+def is_own(records: Sequence[RunRecord], lake: Lake, stage: str, file: File) -> bool:
     """Whether a file is the one that the newest run of its stage left, of the newest training's model."""
     succeeded = [record for record in records if record.state == "succeeded"]
     own = [at for at, record in enumerate(succeeded) if record.stage == stage]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import zlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import brotli
 import pyarrow as pa
 import pytest
 
+from pipelines.ingest import readers
 from pipelines.ingest.formats.arrow_values import column_values
 from pipelines.ingest.formats.html_encoding import decode_page
 from pipelines.text.blank import blanks, is_blank
@@ -36,6 +41,46 @@ def test_the_body_decides_and_not_its_header(tmp_path: Path, coding: str, body: 
     found = read_bytes(tmp_path, "a.warc", record(http(body, Content_Encoding=coding)))
     assert found.texts == plain.texts
     assert not found.quarantined
+
+
+def chunked(body: bytes, extension: bytes = b"") -> bytes:
+    """A body in chunks of 40 bytes, each with an extension (RFC 9112, 7.1.1)."""
+    parts = [body[at : at + 40] for at in range(0, len(body), 40)]
+    return b"".join(b"%x%s\r\n%s\r\n" % (len(part), extension, part) for part in [*parts, b""])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        page(),
+        chunked(page()),
+        chunked(page(), b";ieof=1"),
+        chunked(page(), b'; name = "a value" ;other'),
+    ],
+    ids=["plain", "chunks", "extension", "quoted extension"],
+)
+def test_chunks_are_joined_and_a_plain_body_is_taken_as_it_is(tmp_path: Path, body: bytes) -> None:
+    plain = read_bytes(tmp_path, "plain.warc", record(http(page())))
+    found = read_bytes(tmp_path, "a.warc", record(http(body, Transfer_Encoding="chunked")))
+    assert found.texts == plain.texts
+    assert not found.quarantined
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_an_error_that_no_reader_knows_costs_the_rest_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    jsonl = readers.READERS["jsonl"]
+
+    def failing(*given: Any) -> Iterator[Any]:
+        yield from itertools.islice(jsonl.read(*given), at)
+        raise KeyError("what nobody thought of")
+
+    monkeypatch.setitem(readers.READERS, "jsonl", replace(jsonl, read=failing))
+    found = read_bytes(tmp_path, "a.jsonl", b"".join(b'{"text": "t%d"}\n' % n for n in range(3)))
+    assert found.texts == [f"t{n}" for n in range(at)]
+    assert found.reasons == [("row" if at else "file", "reader_failed")]
+    assert "KeyError: 'what nobody thought of'" in found.quarantined[0].fault.detail
 
 
 @pytest.mark.parametrize("pack", [brotli.compress, gzip.compress, raw_deflate])

@@ -20,6 +20,7 @@ from pipelines.bindings.train import Start, identity
 from pipelines.console.console import Console
 from pipelines.errors import InputError, PermanentFailureError, StageFailedError
 from pipelines.lake import Lake
+from pipelines.report.collect import is_own
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Binding, Given, Made, binding_of
 from pipelines.run.context import Context
@@ -92,6 +93,25 @@ def test_a_damaged_model_is_trained_again(context: Context, harm: str) -> None:
     assert up_to_date(context, train) is None
     with pytest.raises(InputError, match="the folder was changed"):
         own_model(context)
+
+
+@pytest.mark.parametrize("name", ["evaluate", "generate"])
+@pytest.mark.parametrize("harm", ["lost", "another run's"])
+def test_scores_and_samples_that_are_not_the_runs_are_made_again(
+    context: Context, name: str, harm: str
+) -> None:
+    file = {"evaluate": context.lake.evaluation, "generate": context.lake.samples}[name]
+    stage = doing(name, lambda _context: file.replace('{"made": "by this run"}'))
+    run_stages(context, [stage])
+    assert up_to_date(context, stage)
+    records = context.ledger.records()
+    assert is_own(records, context.lake, name, file)
+    if harm == "lost":
+        Path(file.location).unlink()
+    else:
+        file.replace('{"made": "by another, killed before its row"}')
+    assert up_to_date(context, stage) is None
+    assert not is_own(records, context.lake, name, file), "the report shows it"
 
 
 def write_tokenizer(context: Context) -> None:

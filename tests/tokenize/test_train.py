@@ -131,6 +131,16 @@ def test_bounds_of_training_are_said_and_every_text_is_encoded_whole(
     assert not any("were cut" in line or "distinct_bytes" in line for line in said)
 
 
+def test_learning_merges_says_that_it_is_at_work(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.tokenize.train._SECONDS_BETWEEN_LINES", 0.001)
+    said: list[str] = []
+    words = " ".join(f"word{number}" for number in range(20_000))
+    train_tokenizer(corpus(spark, 1, [words]), TokenizeConfig(vocab_size=2000), tmp_path / "t", said.append)
+    assert any(line.startswith("tokenizer: learning merges for ") for line in said)
+
+
 def test_a_special_token_that_stands_for_a_byte_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     config = TokenizeConfig(vocab_size=300, special_tokens=("<|a|>", "\u0120"))
     with pytest.raises(InputError, match=r"tokenize\.special_tokens: '\u0120' is a single character"):

@@ -13,7 +13,7 @@ from pyspark import SparkConf
 
 from tests.support.ranks import ranks_of_this_process
 from training.errors import CallbackError, RankFailedError, TrainingError
-from training.failures import RankFailure
+from training.failures import RankFailure, describe_exit
 from training.launch import LaunchOptions, launch, launch_local
 from training.launch.delivery import checked
 from training.launch.restarts import run_with_restarts
@@ -104,6 +104,33 @@ def test_the_summary_is_the_exception_and_a_signal_shows_the_stack() -> None:
     assert str(caught.value).splitlines()[0].endswith("failed: ValueError: the real one")
     with pytest.raises(RankFailedError, match=r"(?s)SIGSEGV.*in faulty"):
         launch_local(faulty, 1)
+
+
+def test_any_text_is_printed_whatever_the_locale(start: Launch) -> None:
+    def body() -> str:
+        import sys
+
+        print("\u2192 \u4e2d\u6587 \ud800", flush=True)
+        return sys.stdout.encoding
+
+    lines: list[str] = []
+    latin = {"PYTHONIOENCODING": "latin-1", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    start(body, 1, options=LaunchOptions(say=lines.append, env=latin))
+    assert lines == ["[rank 0] \u2192 \u4e2d\u6587 \\ud800"]
+
+
+def test_a_rank_that_leaves_without_its_value_has_failed(start: Launch) -> None:
+    def body() -> None:
+        import os
+
+        os._exit(0)
+
+    with pytest.raises(RankFailedError) as caught:
+        start(body, 1)
+    (failure,) = caught.value.failures
+    assert failure.kind == "exit"
+    assert failure.summary == describe_exit(0)
+    assert "there is no value" in failure.summary
 
 
 @pytest.mark.parametrize("way", ["objects", "descriptors"])

@@ -45,6 +45,34 @@ def test_a_greeting_without_end_is_cut_off_after_its_limit() -> None:
     server.close()
 
 
+def drips(place: tuple[str, int], byte: bytes, seconds: float) -> float:
+    """How long a connection lasts that sends a byte now and then."""
+    began = time.monotonic()
+    with socket.create_connection(place, timeout=seconds) as stranger:
+        stranger.settimeout(0.1)
+        while time.monotonic() - began < seconds:
+            try:
+                stranger.sendall(byte)
+                if stranger.recv(4096) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+    return time.monotonic() - began
+
+
+def test_who_drips_bytes_without_proof_is_cut_off_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.launch.channel.HANDSHAKE_SECONDS", 1.0)
+    monkeypatch.setattr("training.launch.rendezvous.REQUEST_SECONDS", 1.0)
+    server = DriverServer("127.0.0.1", "127.0.0.1", 1, lambda _rank, _message: None, lambda _rank: None)
+    assert drips(("127.0.0.1", server.endpoint.port), b"x", 30) < 20
+    server.close()
+    with RendezvousServer("127.0.0.1") as rendezvous:
+        rendezvous.start(assign_ranks(["a:1"]), {"127.0.0.1"})
+        assert drips(("127.0.0.1", rendezvous.port), b"P", 30) < 20
+
+
 def test_requests_that_never_end_hold_no_rendezvous_open() -> None:
     server = RendezvousServer("127.0.0.1")
     server.start(assign_ranks(["a:1"]), {"127.0.0.1"})
