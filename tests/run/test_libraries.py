@@ -14,7 +14,7 @@ from pipelines.lake import Lake
 from pipelines.run import libraries
 from pipelines.run.binding import binding_of
 from pipelines.run.context import Context
-from pipelines.run.engine import stage_key
+from pipelines.run.prepare import stage_key
 from pipelines.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,7 +20,8 @@ from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.lake import Lake, Ledger
 from pipelines.run.context import Context
-from pipelines.run.engine import prepare, run_stages
+from pipelines.run.engine import run_stages
+from pipelines.run.prepare import prepare
 from pipelines.stages import BY_NAME, STAGES
 from tests.support.cli import SMALL_RUN, ringlake
 from tests.support.tables import rows

@@ -21,7 +21,7 @@ from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, write_table
 from pipelines.run.carry_out import carry_out
 from pipelines.run.context import Context
-from pipelines.run.engine import prepare
+from pipelines.run.prepare import prepare
 from pipelines.run.snapshots import take_snapshot
 from pipelines.stages import BY_NAME
 from schemas import SEQUENCES
