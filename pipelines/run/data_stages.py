@@ -67,7 +67,8 @@ def _ingest(context: Context, metadata: Metadata) -> Outcome:
     left_out: list[str] = []
     files = discover(context.config.ingest, left_out)
     size = sum(file.num_bytes for file in files)
-    context.console.say(f"    {len(files):,} files, {size / 2**20:,.1f} MiB")
+    many = "file" if len(files) == 1 else "files"
+    context.console.say(f"    {len(files):,} {many}, {size / 2**20:,.1f} MiB")
     context.fit(size)
     with watched(context, "ingest", "Read the input files"):
         output = ingest(context.spark, context.config.ingest, files)
