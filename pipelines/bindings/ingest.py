@@ -38,7 +38,8 @@ def _find(context: Context) -> Besides[Found]:
     left_out: list[str] = []
     files = discover(context.config.ingest, left_out)
     size = sum(file.num_bytes for file in files)
-    told = f"{len(files):,} files, {size / 2**20:,.1f} MiB"
+    many = "file" if len(files) == 1 else "files"
+    told = f"{len(files):,} {many}, {size / 2**20:,.1f} MiB"
     return Besides(Found(files, left_out), fingerprint(files), size, told)
 
 

@@ -85,6 +85,10 @@ def _show(
     where: Annotated[
         str | None, typer.Option("--where", help="SQL condition on the columns.", metavar="SQL")
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", help="Columns shown, parted by commas; default: all.", metavar="NAMES"),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Most rows shown; 0 shows all.")] = 20,
     form: Annotated[
         str, typer.Option("--format", help="table (cut to the terminal) or jsonl (whole).")
@@ -102,7 +106,8 @@ def _show(
         raise typer.BadParameter(f"--format {form!r} is not known; it is table or jsonl")
     place = Lake.at(lake)
     place.require()
-    names, rows = query(place, table, version, where, limit)
+    wanted = None if columns is None else [name.strip() for name in columns.split(",")]
+    names, rows = query(place, table, version, where, limit, wanted)
     if form == "jsonl":
         for row in rows:
             typer.echo(json_line(row))

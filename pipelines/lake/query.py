@@ -109,10 +109,15 @@ def _with_numbers(found: pa.Table, size: int | None) -> pa.Table:
 
 
 def query(
-    lake: Lake, name: str, version: int | None, where: str | None, limit: int
+    lake: Lake,
+    name: str,
+    version: int | None,
+    where: str | None,
+    limit: int,
+    columns: Sequence[str] | None = None,
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Column names and rows as Python values; arguments and errors as for `read_arrow`."""
-    result = read_arrow(lake, name, where=where, version=version, limit=limit)
+    result = read_arrow(lake, name, columns, where=where, version=version, limit=limit)
     return result.column_names, result.to_pylist(maps_as_pydicts="strict")
 
 

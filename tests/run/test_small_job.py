@@ -153,6 +153,12 @@ def test_show_filters_limits_and_prints_json(small_job: SmallJob) -> None:
     assert table[0].split() == ["split", "sequence_id", "input_ids", "num_tokens", "segments"]
     assert max(map(len, table)) <= 160
     assert "its columns: doc_id" in show("corpus", "--where", "nope = 1", code=3).stderr
+    some = show("corpus", "--columns", "split, doc_id", "--limit", "2").stdout.splitlines()
+    assert some[0].split() == ["split", "doc_id"]
+    assert all(line.split()[0] in ("train", "validation") for line in some[1:3])
+    line = show("runs", "--columns", "stage", "--format", "jsonl", "--limit", "1").stdout
+    assert json.loads(line).keys() == {"stage"}
+    assert "its columns: doc_id" in show("corpus", "--columns", "nope", code=3).stderr
 
 
 def test_more_ranks_than_slots_is_told_at_once(small_job: SmallJob, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def last_checkpoint(cases: Cases, case: str, name: str) -> dict[str, list[float]
 def test_a_killed_training_goes_on_from_its_checkpoint(cases: Cases, case: str) -> None:
     resumed = f"{case}-resumed"
     assert cases.value(resumed)["resumed_from"] in {4, 8, 12, 16}
-    assert cases.value(resumed)["sequences"] == 2 * NUM_TRAIN
+    assert cases.value(resumed)["totals"]["sequences"] == 2 * NUM_TRAIN
     assert len(cases.curve(resumed, "loss")) == 20
     assert cases.curve(resumed, "loss") == pytest.approx(cases.curve(case, "loss"), rel=1e-4)
     assert cases.curve(resumed, "ids_hash") == cases.curve(case, "ids_hash")
