@@ -72,7 +72,12 @@ class Ddp(GroupStrategy):
         self.add_numbers(numbers)
         self.sent_bytes += ring_bytes(numbers, self.world_size)
 
-    def _sum(self, _state: None, bucket: Any) -> torch.futures.Future[torch.Tensor]:
+    # torch asks for exactly these types of a hook.
+    def _sum(
+        self,
+        _state: None,
+        bucket: dist.GradBucket,  # type: ignore[name-defined]
+    ) -> torch.futures.Future[torch.Tensor]:
         self._last_bucket_at = time.perf_counter()
         buffer = bucket.buffer()
         self.sent_bytes += ring_bytes(buffer, self.world_size)
