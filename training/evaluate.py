@@ -20,7 +20,7 @@ from training.models.build import load_model
 from training.models.document_mask import keeps_apart
 from training.models.loss import IGNORED, shift_targets, sum_nats
 from training.models.precision import autocast
-from training.models.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
+from training.models.tokens import TokenizerFile
 from training.outcome import Score
 from training.strategies import Strategy, make_strategy
 
@@ -85,13 +85,14 @@ def evaluate_rank(job: EvaluateJob) -> Score:
     """Score a model folder on a whole split; the launcher runs it on every rank at the same time."""
     strategy = make_strategy()
     model = load_model(job.model_dir)
-    document_end = end_of_document_id(job.model_dir) if keeps_apart(model) else None
+    tokenizer = TokenizerFile(Folder(job.model_dir))
+    document_end = tokenizer.end_of_document_id() if keeps_apart(model) else None
     if keeps_apart(model) and document_end is None:
         raise DataError(
             f"the model {job.model_dir!r} was trained with train.document_mask, but its tokenizer names no "
             f"token that ends a document; put back the tokenizer that it was trained with"
         )
-    lengths = token_byte_lengths(Folder(job.model_dir).file(TOKENIZER_FILE).location)
+    lengths = tokenizer.byte_lengths()
     return score(
         model,
         job.layout,

@@ -28,7 +28,7 @@ from training.models.document_mask import keep_apart, let_cross
 from training.models.export import check_export, export_model
 from training.models.flops import flops_per_token
 from training.models.precision import LossScale
-from training.models.tokens import TOKENIZER_FILE, end_of_document_id, token_byte_lengths
+from training.models.tokens import TokenizerFile
 from training.optim import make_optimizer
 from training.outcome import Served, Trained
 from training.sources import table_key
@@ -79,14 +79,16 @@ class _Trainer:
         self._job, self._config = job, job.config
         self._strategy = make_strategy(job.config.strategy)
         self._leads = self._strategy.rank == 0
+        tokenizer = TokenizerFile(Folder(job.tokenizer_dir))
+        end_id = tokenizer.end_of_document_id()
+        self._byte_lengths = _byte_lengths(tokenizer)
         self._model: Any = build_model(
             job.model,
             vocab_size=job.vocab_size,
             sequence_length=job.train.sequence_length,
-            end_id=end_of_document_id(job.tokenizer_dir),
+            end_id=end_id,
             seed=job.config.seed,
         )
-        end_id = end_of_document_id(job.tokenizer_dir)
         self._document_end = end_id if job.config.document_mask else None
         if job.config.document_mask:
             keep_apart(self._model, end_id)
@@ -124,7 +126,6 @@ class _Trainer:
         self._reads_ahead = reads_ahead(device)
         self._peak = job.config.peak_tflops or peak_tflops(device, job.config.precision)
         self._said_nothing_to_validate = False
-        self._byte_lengths = _byte_lengths(job.tokenizer_dir)
 
     def run(self) -> Trained:
         """The steps that are left, then the model folder."""
@@ -360,10 +361,10 @@ def _describe_bad_step(what: str, value: float, step: int, job: TrainJob) -> str
     )
 
 
-def _byte_lengths(tokenizer_dir: str) -> npt.NDArray[np.int64] | None:
+def _byte_lengths(tokenizer: TokenizerFile) -> npt.NDArray[np.int64] | None:
     """Bytes of each token; None for a tokenizer that does not say: validation has no bits per byte then."""
     try:
-        return token_byte_lengths(Folder(tokenizer_dir).file(TOKENIZER_FILE).location)
+        return tokenizer.byte_lengths()
     except DataError:
         return None
 

@@ -27,7 +27,7 @@ from training.job import EvaluateJob, TrainJob
 from training.logs.metrics import combine_hashes, hash_ids, read_metrics
 from training.loop import train_rank
 from training.models.build import build_model, load_model
-from training.models.tokens import token_byte_lengths
+from training.models.tokens import TokenizerFile
 from training.outcome import Trained
 from training.strategies.single import Single
 
@@ -77,7 +77,7 @@ def test_the_log_says_where_the_time_went_and_what_the_model_computed(
 
 def test_validation_has_bits_per_byte(finished: tuple[TrainJob, Trained]) -> None:
     job, _ = finished
-    lengths = token_byte_lengths(Path(job.tokenizer_dir) / "tokenizer.json")
+    lengths = TokenizerFile(Folder(job.tokenizer_dir)).byte_lengths()
     model, count = load_model(job.model_dir), job.config.validate_sequences
     scored = score(model, job.validation, count, VOCAB_SIZE, 4, Single(), lengths)
     last = metrics(job)[-1]

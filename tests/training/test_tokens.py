@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from ringlake.base.storage import Folder
 from tests.training.tiny import END_OF_DOCUMENT, VOCAB_SIZE, make_tokenizer
 from training.errors import DataError
-from training.models.tokens import end_of_document_id, token_byte_lengths
+from training.models.tokens import TokenizerFile
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +21,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("text", ["the lazy dog", "naïve Ünïcode — 日本語 🙂", "\ttabs\n\n  spaces ", ""])
 def test_lengths_add_up_to_the_bytes_of_the_text(folder: Path, text: str) -> None:
-    lengths = token_byte_lengths(folder / "tokenizer.json")
+    lengths = TokenizerFile(Folder(str(folder))).byte_lengths()
     ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).ids
     assert lengths[ids].sum() == len(text.encode())
 
 
 def test_there_is_a_length_for_every_token_and_special_ones_have_none(folder: Path) -> None:
-    lengths = token_byte_lengths(folder / "tokenizer.json")
+    lengths = TokenizerFile(Folder(str(folder))).byte_lengths()
     special = Tokenizer.from_file(str(folder / "tokenizer.json")).token_to_id(END_OF_DOCUMENT)
     assert lengths.shape == (VOCAB_SIZE,)
     assert lengths[special] == 0
@@ -35,15 +36,15 @@ def test_there_is_a_length_for_every_token_and_special_ones_have_none(folder: Pa
 
 def test_the_end_of_document_token_is_found(folder: Path, tmp_path: Path) -> None:
     wanted = Tokenizer.from_file(str(folder / "tokenizer.json")).token_to_id(END_OF_DOCUMENT)
-    assert end_of_document_id(folder) == wanted
+    assert TokenizerFile(Folder(str(folder))).end_of_document_id() == wanted
     (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
-    assert end_of_document_id(tmp_path) == wanted
+    assert TokenizerFile(Folder(str(tmp_path))).end_of_document_id() == wanted
     tree = json.loads((folder / "tokenizer.json").read_text())
     tree["added_tokens"].append({**tree["added_tokens"][0], "id": 1, "content": "<other>"})
     (tmp_path / "tokenizer.json").write_text(json.dumps(tree))
-    assert end_of_document_id(tmp_path) is None
+    assert TokenizerFile(Folder(str(tmp_path))).end_of_document_id() is None
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": {"content": "<other>"}}))
-    assert end_of_document_id(tmp_path) == 1
+    assert TokenizerFile(Folder(str(tmp_path))).end_of_document_id() == 1
 
 
 @pytest.mark.parametrize(
@@ -59,9 +60,9 @@ def test_the_end_of_document_token_is_found(folder: Path, tmp_path: Path) -> Non
 def test_another_kind_of_tokenizer_is_refused(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(DataError, match=words):
-        token_byte_lengths(tmp_path / "tokenizer.json")
+        TokenizerFile(Folder(str(tmp_path))).byte_lengths()
 
 
 def test_a_missing_tokenizer_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"tokenizer.json does not exist; tokenize"):
-        token_byte_lengths(tmp_path / "tokenizer.json")
+        TokenizerFile(Folder(str(tmp_path))).byte_lengths()

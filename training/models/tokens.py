@@ -6,7 +6,6 @@ Only the JSON files are read; no tokenizer code runs.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,53 +21,58 @@ MAX_TOKENIZER_BYTES = 256 << 20
 """A vocabulary of a million entries takes about a tenth of it."""
 
 
-def token_byte_lengths(tokenizer_json: str | Path) -> npt.NDArray[np.int64]:
-    """UTF-8 bytes that each token of a byte-level tokenizer stands for, int64 (vocab_size,); special ones: 0.
-
-    In the byte-level alphabet (Radford et al., 2019, section 2.2) every character of an entry is one byte.
-
-    Args:
-        tokenizer_json: Path or URL of the tokenizer.json.
+class TokenizerFile:
+    """The tokenizer.json of a folder, parsed once for all that is asked of it.
 
     Raises:
-        DataError: The file is no byte-level BPE or Unigram, or its ids have gaps.
+        DataError: It is missing, too large or damaged.
     """
-    path = str(tokenizer_json)
-    parent, _, name = path.rpartition("/")
-    tree = _read_json(Folder(parent or "."), name)
-    model = tree.get("model") or {}
-    if model.get("type") not in ("BPE", "Unigram") or "ByteLevel" not in json.dumps(tree.get("decoder")):
-        raise DataError(
-            f"{path} is a {model.get('type')!r} tokenizer; bits per byte need a byte-level BPE or Unigram "
-            f"(decoder ByteLevel)"
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._tree = read_tokenizer(folder)
+
+    def byte_lengths(self) -> npt.NDArray[np.int64]:
+        """UTF-8 bytes that each token stands for, int64 of shape (vocab_size,); special ones: 0.
+
+        In the byte-level alphabet (Radford et al., 2019, section 2.2) each character of an entry is a byte.
+
+        Raises:
+            DataError: The tokenizer is no byte-level BPE or Unigram, or its ids have gaps.
+        """
+        tree, path = self._tree, self._folder.file(TOKENIZER_FILE).location
+        model = tree.get("model") or {}
+        if model.get("type") not in ("BPE", "Unigram") or "ByteLevel" not in json.dumps(tree.get("decoder")):
+            raise DataError(
+                f"{path} is a {model.get('type')!r} tokenizer; bits per byte need a byte-level BPE or "
+                f"Unigram (decoder ByteLevel)"
+            )
+        vocab = model.get("vocab", {})
+        # A unigram model lists [piece, score] in the order of the ids.
+        entries = (
+            vocab.items()
+            if isinstance(vocab, dict)
+            else ((item[0], number) for number, item in enumerate(vocab))
         )
-    vocab = model.get("vocab", {})
-    # A unigram model lists [piece, score] in the order of the ids.
-    entries = (
-        vocab.items() if isinstance(vocab, dict) else ((item[0], number) for number, item in enumerate(vocab))
-    )
-    lengths = {int(number): len(entry) for entry, number in entries}
-    for token in tree.get("added_tokens", []):
-        lengths[int(token["id"])] = 0 if token.get("special") else len(str(token["content"]).encode())
-    if sorted(lengths) != list(range(len(lengths))):
-        raise DataError(f"{path}: {len(lengths)} token ids are not 0 to {len(lengths) - 1} without a gap")
-    return np.array([lengths[number] for number in range(len(lengths))], dtype=np.int64)
+        lengths = {int(number): len(entry) for entry, number in entries}
+        for token in tree.get("added_tokens", []):
+            lengths[int(token["id"])] = 0 if token.get("special") else len(str(token["content"]).encode())
+        if sorted(lengths) != list(range(len(lengths))):
+            raise DataError(f"{path}: {len(lengths)} token ids are not 0 to {len(lengths) - 1} without a gap")
+        return np.array([lengths[number] for number in range(len(lengths))], dtype=np.int64)
 
-
-def end_of_document_id(tokenizer_dir: str | Path) -> int | None:
-    """Id of the token that ends a document: the configured end-of-sequence token, else the only special one.
-
-    None if the tokenizer names none, or several without saying which.
-    """
-    folder = Folder(str(tokenizer_dir))
-    added = _read_json(folder, TOKENIZER_FILE).get("added_tokens", [])
-    special = {str(token["content"]): int(token["id"]) for token in added if token.get("special")}
-    if folder.exists(TOKENIZER_CONFIG_FILE):
-        named = _read_json(folder, TOKENIZER_CONFIG_FILE).get("eos_token")
-        named = named.get("content") if isinstance(named, dict) else named
-        if named in special:
-            return special[named]
-    return next(iter(special.values())) if len(special) == 1 else None
+    def end_of_document_id(self) -> int | None:
+        """Id of the token that ends a document: the configured end-of-sequence token, else the only special
+        one. None if the tokenizer names none, or several without saying which.
+        """
+        added = self._tree.get("added_tokens", [])
+        special = {str(token["content"]): int(token["id"]) for token in added if token.get("special")}
+        if self._folder.exists(TOKENIZER_CONFIG_FILE):
+            named = _read_json(self._folder, TOKENIZER_CONFIG_FILE).get("eos_token")
+            named = named.get("content") if isinstance(named, dict) else named
+            if named in special:
+                return special[named]
+        return next(iter(special.values())) if len(special) == 1 else None
 
 
 def read_tokenizer(folder: Folder) -> dict[str, Any]:
