@@ -20,6 +20,16 @@ For long or random values this costs as much as writing them. A table that exist
 """
 
 
+def keep_on_disk(*frames: DataFrame) -> None:
+    """Persists frames on disk, so that what several writes or searches need is computed once."""
+    # Here and not above: this module is also loaded where Spark is not.
+    from pyspark import StorageLevel
+
+    for frame in frames:
+        if not frame.is_cached:
+            frame.persist(StorageLevel.DISK_ONLY)
+
+
 def release(*frames: DataFrame) -> None:
     """Unpersists frames. Where that fails the JVM is gone, and what is to be told is why the stage failed."""
     for frame in frames:

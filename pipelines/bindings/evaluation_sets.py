@@ -6,8 +6,6 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pyspark import StorageLevel
-
 from conf.clean import CleanConfig
 from pipelines.bindings.versions import made_of
 from pipelines.clean.forms import CleanedForms
@@ -17,7 +15,7 @@ from pipelines.decontaminate.stage import decontaminate
 from pipelines.run.binding import Besides, Given
 from pipelines.run.context import Context
 from pipelines.run.keys import digest
-from pipelines.stage_output import StageOutput, release
+from pipelines.stage_output import StageOutput, keep_on_disk, release
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -39,10 +37,8 @@ def without_evaluation_texts(given: Given[None], output: StageOutput, documents:
     """
     if not given.config.decontaminate.sets:
         return output
-    for frame in output.shared:
-        # The search needs them before they are written.
-        if not frame.is_cached:
-            frame.persist(StorageLevel.DISK_ONLY)
+    # The search needs them before they are written.
+    keep_on_disk(*output.shared)
     try:
         more = decontaminate(
             output.tables["corpus"],

@@ -14,8 +14,8 @@ from pathlib import Path
 from pipelines.bundle.code import write_code
 from pipelines.bundle.environment import write_environment
 from pipelines.errors import EnvironmentProblem
-from pipelines.run.version import release
 from pipelines.setup.jars import MissingJarsError, locate
+from ringlake.base.code import release
 
 MAIN = "main.py"
 JARS = "jars"

@@ -6,7 +6,8 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
-from pipelines.run.version import PACKAGES, code_files, release
+from pipelines.run.version import PACKAGES
+from ringlake.base.code import code_files, release
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time stamp of every entry, so that equal sources give equal bytes."""

@@ -7,14 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark import StorageLevel
-
 from pipelines.console.progress import SparkProgress
 from pipelines.errors import RinglakeError
 from pipelines.lake import read_sql, write_table
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Finished, Given, Made, Written, binding_of
-from pipelines.stage_output import release
+from pipelines.stage_output import keep_on_disk, release
 from pipelines.stages import Accounts, Count
 
 
@@ -44,16 +42,14 @@ def carry_out(given: Given[Any]) -> Outcome:
 
 def _written(given: Given[Any], made: Made) -> Outcome:
     """The outcome of a stage whose tables are made."""
-    other: Made | None = None
-    versions: dict[str, int] = {}
-    try:
-        versions = write(given, made)
-    except Exception as error:
-        if made.instead is None:
-            raise
-        other = made.instead(error)
-    if other is not None:
-        return _written(given, other)
+    while True:
+        try:
+            versions = write(given, made)
+            break
+        except Exception as error:
+            if made.instead is None:
+                raise
+            made = made.instead(error)
     rows = {name: given.context.catalog.info(name, version).rows for name, version in versions.items()}
     accounts = given.stage.accounts
     tally = None if accounts is None else count(given, accounts, versions, rows)
@@ -69,9 +65,7 @@ def write(given: Given[Any], made: Made) -> dict[str, int]:
     What several tables derive from is persisted on disk meanwhile, so that it is computed once.
     """
     noted = given.provenance.noted(made.noted)
-    for frame in made.shared:
-        if not frame.is_cached:
-            frame.persist(StorageLevel.DISK_ONLY)
+    keep_on_disk(*made.shared)
     try:
         versions = {}
         for name, frame in made.tables.items():

@@ -24,13 +24,16 @@ class Prepared:
         given: What it is given.
         besides: What it reads besides tables, with its fingerprint.
         config: Its sections, see `config_json`.
-        key: Its key: another one as soon as anything that decides its result is another.
     """
 
     given: Given[Any]
     besides: Besides[Any]
     config: str
-    key: str
+
+    @property
+    def key(self) -> str:
+        """Its key: another one as soon as anything that decides its result is another."""
+        return self.given.provenance.run_key
 
 
 def prepare(context: Context, stage: Stage) -> Prepared:
@@ -45,7 +48,7 @@ def prepare(context: Context, stage: Stage) -> Prepared:
     inputs = {name: table.version for name, table in tables.items()}
     key = stage_key(stage, context.config, inputs, besides.fingerprint)
     provenance = Provenance(stage.name, key, inputs, digest(config), code_version())
-    return Prepared(Given(stage, context, tables, besides.value, provenance), besides, config, key)
+    return Prepared(Given(stage, context, tables, besides.value, provenance), besides, config)
 
 
 def stage_key(stage: Stage, config: RunConfig, inputs: Mapping[str, int], fingerprint: str) -> str:

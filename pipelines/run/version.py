@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ringlake.base.code import code_files, release, source_hash
-
-__all__ = ["PACKAGES", "code_files", "code_version", "release"]
+from ringlake.base.code import release, source_hash
 
 PACKAGES = ("conf", "pipelines", "ringlake", "schemas", "training")
 

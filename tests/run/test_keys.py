@@ -2,7 +2,8 @@
 
 from conf import load
 from pipelines.run.keys import config_json, digest, run_key
-from pipelines.run.version import code_version, release
+from pipelines.run.version import code_version
+from ringlake.base.code import release
 
 
 def _key(**changes: object) -> str:

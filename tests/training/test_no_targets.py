@@ -16,8 +16,7 @@ from safetensors.torch import load_file
 
 from ringlake.base.storage import Folder
 from tests.training.tables import random_tokens, write_sequences
-from tests.training.tiny import LENGTH, MODEL, VOCAB_SIZE, make_config, make_tokenizer
-from training.data.layout import read_layout
+from tests.training.tiny import LENGTH, VOCAB_SIZE, job_of, make_config, make_tokenizer
 from training.data.snapshot import Snapshot
 from training.evaluate import evaluate_rank
 from training.job import EvaluateJob, TrainJob
@@ -55,18 +54,7 @@ def make_job(folder: Path, held_out: tuple[int, int] = (4, 5), **changes: Any) -
             break
     else:
         raise AssertionError("no seed puts the last sequence last")
-    return TrainJob(
-        model=MODEL,
-        config=config,
-        plan=sources.plan,
-        train=sources.layout,
-        validation=read_layout(validation),
-        vocab_size=VOCAB_SIZE,
-        tokenizer_dir=str(tokenizer),
-        checkpoint_dir=str(folder / "checkpoints"),
-        model_dir=str(folder / "model"),
-        source=sources.identity,
-    )
+    return job_of(folder, config, sources, validation, tokenizer)
 
 
 def lines_of(job: TrainJob) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from tests.training.tables import random_tokens, write_sequences
 from training.data.layout import read_layout
 from training.data.snapshot import Snapshot
 from training.job import TrainJob
-from training.sources import open_sources
+from training.sources import Sources, open_sources
 
 VOCAB_SIZE = 300
 LENGTH = 16
@@ -127,7 +127,18 @@ def make_job(
     others = [
         make_mixed(folder / f"mixed-{number}", tokenizer, *each) for number, each in enumerate(mixed, start=1)
     ]
-    sources = open_sources(config, train, others)
+    return job_of(folder, config, open_sources(config, train, others), validation, tokenizer, model)
+
+
+def job_of(
+    folder: Path,
+    config: TrainConfig,
+    sources: Sources,
+    validation: Snapshot,
+    tokenizer: Path,
+    model: ModelConfig = MODEL,
+) -> TrainJob:
+    """A job on sequences that are there; checkpoints and model go below `folder`."""
     return TrainJob(
         model=model,
         config=config,
