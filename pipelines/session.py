@@ -19,6 +19,7 @@ from pipelines.granted import granted
 from pipelines.interrupt import end_jobs_on_interrupt
 from pipelines.run.shortage import SparkFacts
 from pipelines.run.version import PACKAGES
+from pipelines.setup import classes
 from pipelines.setup.jars import MissingJarsError, locate
 from pipelines.worker import MEMORY_VARIABLE
 from ringlake.names import foreign
@@ -117,7 +118,8 @@ def settings(config: SparkConfig) -> dict[str, str]:
         result["spark.driver.memory"] = f"{sizing.driver_heap(config) // sizing.MIB}m"
         for process in ("driver", "executor"):
             key = f"spark.{process}.extraJavaOptions"
-            result[key] = f"{JVM_OPTIONS} {config.conf.get(key, '')}".strip()
+            shared = classes.options() if process == "driver" else ""
+            result[key] = " ".join(filter(None, (JVM_OPTIONS, shared, config.conf.get(key))))
     if config.master.startswith("local") and not submitted:
         result |= LOCAL_SETTINGS
         if foreign():

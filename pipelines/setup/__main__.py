@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.setup import cache, checks, horovod, imports, jars, venv
+from pipelines.setup import cache, checks, classes, horovod, imports, jars, venv
 from pipelines.setup.errors import MissingToolsError, SetupError
 from pipelines.setup.locks import locked
 from pipelines.setup.progress import Progress
@@ -93,6 +93,7 @@ def set_up_checkout(root: Path, progress: Progress, *, force: bool = False) -> N
         installer.install_project(root)
         done = _finish(target, installer, progress)
         imports.ensure(target, progress, logs / "imports.log")
+        classes.ensure(target, logs, progress)
         venv.write_stamp(target, venv.fingerprint(root) | done)
     progress.line(f"ready: {target.prefix / 'bin' / 'ringlake'}")
 
@@ -111,6 +112,7 @@ def set_up_running(progress: Progress) -> None:
     # One wheel is installed here: pip does that, and uv need not enter somebody's environment.
     installer = venv.Installer(target, progress, _logs(target), None)
     _finish(target, installer, progress)
+    classes.ensure(target, installer.logs, progress)
     progress.line("ready")
 
 
