@@ -1,8 +1,8 @@
 """Spark's classes, loaded once and archived: a driver that starts then maps them instead of loading each.
 
-The JVM calls it class data sharing (JEP 350). A run of seconds was a third shorter with it: the start of Spark,
-and each first use of a part of Delta or of SQL. The JVM looks at the archive itself, and goes without where
-Java or Spark's jars are others.
+The JVM calls it class data sharing (JEP 350). A run of seconds was a quarter shorter with it: the start of
+Spark, and each first use of a part of Delta or of SQL. The JVM looks at the archive itself, and goes without
+where Java or Spark's jars are others.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def entry(target: Target) -> str | None:
 
 
 def ensure(target: Target, logs: Path, progress: Progress) -> None:
-    """Makes the archive unless it is there. Without one all works, only slower: a failure is told, not raised.
+    """Makes the archive unless it is there. Without one all works, only slower: a failure is told alone.
 
     A small corpus, the documentation of ringlake itself, goes through the stages before training meanwhile.
 
