@@ -16,19 +16,15 @@ class ModelConfig(Section):
 
     model_config = ConfigDict(protected_namespaces=())
 
-    architecture: str = Field(
-        "llama", description="A `transformers` model type with a causal language model head."
+    architecture: str | None = Field(
+        None,
+        description="A `transformers` model type with a head for the task, e.g. llama, marian or bert; null: "
+        "a small one, of those three for language-model, translation and classification.",
     )
-    config: dict[str, Any] = Field(
-        default_factory=lambda: {
-            "hidden_size": 192,
-            "intermediate_size": 512,
-            "num_hidden_layers": 4,
-            "num_attention_heads": 6,
-            "num_key_value_heads": 6,
-            "tie_word_embeddings": True,
-        },
-        description="Arguments of that type's configuration; vocabulary and length are filled in.",
+    config: dict[str, Any] | None = Field(
+        None,
+        description="Arguments of that type's configuration; vocabulary and length are filled in. null: "
+        "those of the small model, or of another architecture its own.",
     )
     pretrained: str | None = Field(None, description="Local folder to start from instead (safetensors only).")
     embeddings: str | None = Field(
@@ -39,7 +35,7 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _numbers_are_finite(self) -> Self:
-        for key, value in _leaves(self.config):
+        for key, value in _leaves(self.config or {}):
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"config.{key} = {value} is no finite number; give one")
         return self

@@ -19,6 +19,7 @@ from conf.repeats import RepeatsConfig
 from conf.report import ReportConfig
 from conf.section import Section
 from conf.spark import SparkConfig
+from conf.task import TaskConfig
 from conf.tokenize import TokenizeConfig
 from conf.train import TrainConfig
 
@@ -29,6 +30,7 @@ class RunConfig(Section):
     name: str = Field("run", description="Name shown in reports and in the Spark UI.")
     lake: str = Field("lake", description="Folder of tables, checkpoints, model and report: a path or URL.")
     spark: SparkConfig = Field(default_factory=SparkConfig)
+    task: TaskConfig = Field(default_factory=TaskConfig)
     ingest: IngestConfig = Field(default_factory=IngestConfig)
     clean: CleanConfig = Field(default_factory=CleanConfig)
     repeats: RepeatsConfig = Field(default_factory=RepeatsConfig)

@@ -123,6 +123,30 @@ class TrainConfig(Section):
         "fp32",
         description="What the model computes in; weights, gradients and optimizer stay in float32.",
     )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the training target that is spread over all tokens (translation) or labels "
+        "(classification).",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none",
+        description="balanced: the loss of a label is multiplied by texts / (labels x its texts) "
+        "(classification).",
+    )
+    frozen: tuple[str, ...] = Field(
+        (),
+        description="Parameters that stay as they are: those whose names begin with one of these, e.g. "
+        "bert.embeddings or model.layers.0.",
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="What the learning rate is multiplied by from a layer to the one below it; 1: all learn "
+        "at the same rate.",
+    )
     document_mask: bool = Field(
         False,
         description="Attention does not cross the documents of a sequence, and positions restart with each.",

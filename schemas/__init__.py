@@ -17,6 +17,7 @@ from schemas.emptied import EMPTIED
 from schemas.features import TERMS, TFIDF, VECTORS
 from schemas.mixed import MIXED
 from schemas.quarantine import QUARANTINE
+from schemas.refused import REFUSED
 from schemas.rejected import REJECTED
 from schemas.repeats import REPEATS
 from schemas.runs import RUNS
@@ -45,6 +46,7 @@ TABLES: dict[str, Table] = {
         SIGNATURES,
         CONTAMINATED,
         TOKENS,
+        REFUSED,
         MIXED,
         TERMS,
         TFIDF,
@@ -63,6 +65,7 @@ __all__ = [
     "EMPTIED",
     "MIXED",
     "QUARANTINE",
+    "REFUSED",
     "REJECTED",
     "REPEATS",
     "RUNS",

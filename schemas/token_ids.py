@@ -18,6 +18,16 @@ TokenIds = npt.NDArray[np.unsignedinteger[Any]]
 INPUT_IDS = pa.binary()
 """Ids one after another, little-endian, of `token_bytes` bytes each."""
 
+LEARNED, BEGINS = 1 << 31, 1 << 30
+"""Bits of an id of four bytes in the examples of a task: what the model is to give and is not given, and the
+first of an example. What is learned need be no token: a class has its number there."""
+
+ID_BITS = BEGINS - 1
+"""The bits that are the id."""
+
+WORD_BYTES = 4
+"""Bytes of an id that has such bits, however small the vocabulary."""
+
 
 def token_bytes(vocab_size: int) -> int:
     """Bytes of a token id: 2 if every id of the vocabulary fits, else 4."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from ringlake.base.storage import Folder
@@ -18,11 +16,12 @@ from training.job import EvaluateJob
 from training.launch.events import emit
 from training.models.build import load_model
 from training.models.document_mask import keeps_apart
-from training.models.loss import IGNORED, shift_targets, sum_nats
 from training.models.precision import autocast
 from training.models.tokens import TokenizerFile
 from training.outcome import Score
 from training.strategies import Strategy, make_strategy
+from training.tasks.language_model import LanguageModel
+from training.tasks.task import Task
 
 PROGRESS_BATCHES = 10
 """Batches of rank 0 between two lines of progress."""
@@ -35,28 +34,25 @@ def score(
     vocab_size: int,
     batch_size: int,
     strategy: Strategy,
-    byte_lengths: npt.NDArray[np.int64] | None = None,
+    task: Task,
     *,
-    document_end: int | None = None,
     precision: str = "fp32",
     shows_progress: bool = False,
 ) -> Score:
     """The score of the first `num_sequences` sequences, the same on all ranks; leaves the model in eval mode.
 
     Args:
-        model: A causal language model of transformers.
+        model: A model of transformers.
         layout: Where the sequences lie.
         num_sequences: How many of them, from sequence_id 0.
         vocab_size: Entries of the tokenizer.
         batch_size: Sequences that are computed at once.
         strategy: Its ranks divide the sequences.
-        byte_lengths: Bytes of each token, (vocab_size,); None to leave bytes out.
-        document_end: Token that ends a document, where attention must not cross documents; else None.
+        task: What it has learned.
         precision: What the model computes in, see `training.models.precision`.
         shows_progress: Whether rank 0 says how far it is.
     """
     device = next(model.parameters()).device
-    table = torch.from_numpy(byte_lengths).to(device) if byte_lengths is not None else None
     schedule = sequential_schedule(
         num_sequences, batch_size, layout.block_rows, strategy.rank, strategy.world_size
     )
@@ -64,14 +60,13 @@ def score(
     numbers = torch.zeros(4, dtype=torch.float64)
     with torch.inference_mode(), SequenceReader(layout, schedule, vocab_size, reads_ahead(device)) as reader:
         for batch in reader:
-            ids = torch.from_numpy(batch.input_ids.astype(np.int64)).to(device)
-            targets = shift_targets(ids, torch.from_numpy(batch.num_tokens.astype(np.int64)).to(device))
-            real = targets[targets != IGNORED]
-            with autocast(precision, device):
-                nats_of_batch = sum_nats(model, ids, targets, document_end)
-            numbers[0] += float(nats_of_batch)
-            numbers[1] += real.numel()
-            numbers[2] += int(table[real].sum()) if table is not None else 0
+            for part in task.micro_batches(batch, batch_size, alone=False):
+                tensors = part.on(device)
+                with autocast(precision, device):
+                    nats_of_part = task.nats(model, tensors)
+                numbers[0] += float(nats_of_part)
+                numbers[1] += part.targets
+                numbers[2] += task.num_bytes(tensors)
             numbers[3] += len(batch.sequence_ids)
             if shows_progress and strategy.rank == 0 and (batch.step + 1) % PROGRESS_BATCHES == 0:
                 done = min(num_sequences, int(numbers[3]) * strategy.world_size)
@@ -92,7 +87,7 @@ def evaluate_rank(job: EvaluateJob) -> Score:
             f"the model {job.model_dir!r} was trained with train.document_mask, but its tokenizer names no "
             f"token that ends a document; put back the tokenizer that it was trained with"
         )
-    lengths = tokenizer.byte_lengths()
+    task = LanguageModel(document_end, apart=document_end is not None, byte_lengths=tokenizer.byte_lengths())
     return score(
         model,
         job.layout,
@@ -100,7 +95,6 @@ def evaluate_rank(job: EvaluateJob) -> Score:
         job.vocab_size,
         job.batch_size,
         strategy,
-        lengths,
-        document_end=document_end,
+        task,
         shows_progress=True,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from conf.model import ModelConfig
+from conf.task import LANGUAGE_MODEL, TaskConfig
 from conf.train import TrainConfig
 from conf.urls import values_without_secrets
 from training.checkpoints.identity import CODE
@@ -51,9 +53,19 @@ def deciding_settings(config: TrainConfig) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=set(left_out)) | config.strategy.chosen.identity()
 
 
-def settings_identity(model: ModelConfig, config: TrainConfig) -> dict[str, Any]:
+def task_settings(task: TaskConfig) -> dict[str, Any]:
+    """The keys of the task section that decide what training computes besides the sequences; none for a
+    language model.
+    """
+    if task.name == LANGUAGE_MODEL:
+        return {}
+    return {"name": task.name}
+
+
+def settings_identity(model: ModelConfig, config: TrainConfig, task: TaskConfig) -> dict[str, Any]:
     """The settings that decide the values that training computes, as JSON values."""
     settings = {
+        **{f"task.{name}": value for name, value in task_settings(task).items()},
         **{f"train.{name}": value for name, value in deciding_settings(config).items()},
         **{f"model.{name}": value for name, value in model.model_dump(mode="json").items()},
     }
@@ -77,6 +89,8 @@ class TrainJob:
         model_dir: Folder of the finished model.
         source: Tables, versions, contents and tokenizer, and the content of what the model starts from, for
             checkpoints and the model card; see `training.sources` and `training.models.content`.
+        task: What the model is for.
+        facts: What tokenizing noted of the examples of that task, see `Snapshot.task`.
     """
 
     model: ModelConfig
@@ -89,12 +103,14 @@ class TrainJob:
     checkpoint_dir: str
     model_dir: str
     source: dict[str, Any]
+    task: TaskConfig = field(default_factory=TaskConfig)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
         """All that decides the values that training computes; a checkpoint is refused if any differs."""
         return {
             **{f"plan.{name}": value for name, value in self.plan.parameters().items()},
-            **settings_identity(self.model, self.config),
+            **settings_identity(self.model, self.config, self.task),
             **self.source,
             "sequence_length": self.train.sequence_length,
             "vocab_size": self.vocab_size,

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ringlake.base.storage import Folder
 from training.checkpoints.checkpoint import Checkpoint, load_step
@@ -24,16 +23,16 @@ from training.launch.events import emit
 from training.logs.outputs import Outputs, Pace
 from training.logs.progress import loss_text
 from training.models.build import build_model, check_uses_all, count_parameters, speed_up
-from training.models.document_mask import keep_apart, let_cross
 from training.models.export import check_export, export_model
 from training.models.flops import flops_per_token
 from training.models.precision import LossScale
 from training.models.tokens import TokenizerFile
-from training.optim import make_optimizer
+from training.optim import freeze, make_optimizer
 from training.outcome import Served, Trained
 from training.sources import table_key
 from training.step import Stepper, StepResult
 from training.strategies import is_server, make_strategy, serve
+from training.tasks.make import make_task
 from training.trial import try_out
 from training.version import training_code
 
@@ -81,25 +80,23 @@ class _Trainer:
         self._leads = self._strategy.rank == 0
         tokenizer = TokenizerFile(Folder(job.tokenizer_dir))
         end_id = tokenizer.end_of_document_id()
-        self._byte_lengths = _byte_lengths(tokenizer)
+        self._task = make_task(job.task.name, job.config, job.facts, tokenizer)
         self._model: Any = build_model(
             job.model,
+            task=self._task,
             vocab_size=job.vocab_size,
             sequence_length=job.train.sequence_length,
             end_id=end_id,
             seed=job.config.seed,
         )
-        self._document_end = end_id if job.config.document_mask else None
-        if job.config.document_mask:
-            keep_apart(self._model, end_id)
-        else:
-            let_cross(self._model)
+        self._task.prepare(self._model)
+        freeze(self._model, job.config.frozen)
         check_uses_all(self._model, job.config.strategy.chosen)
-        draws = try_out(self._model, job.train.sequence_length)
+        draws = try_out(self._model, job.train.sequence_length, self._task)
         if draws and self._leads:
             _say(_DRAWS)
         if self._leads:
-            check_export(self._model.config, Folder(job.tokenizer_dir))
+            check_export(self._model.config, Folder(job.tokenizer_dir), self._task)
         self._optimizer = make_optimizer(self._model, job.config)
         self._checkpoints = Folder(job.checkpoint_dir)
         fresh = TrainingState(loss_scale=LossScale.of(job.config.precision))
@@ -117,7 +114,7 @@ class _Trainer:
             job.config,
             full_targets,
             self._state.loss_scale,
-            self._document_end,
+            self._task,
             draws,
         )
         self._stepper.rate_scale = self._state.steering.rate_scale
@@ -240,6 +237,8 @@ class _Trainer:
             "ring_bytes": self._stepper.ring_bytes,
             **self._strategy.metrics(),
         }
+        if self._stepper.padding_share:
+            line["padding_share"] = self._stepper.padding_share
         if self._job.plan.num_tables > 1:
             after, before = (self._job.plan.count_by_table(totals.step - back) for back in (0, 1))
             line["planned_by_table"] = [new - old for new, old in zip(after, before, strict=True)]
@@ -261,8 +260,7 @@ class _Trainer:
             job.vocab_size,
             self._config.micro_batch_size,
             self._strategy,
-            self._byte_lengths,
-            document_end=self._document_end,
+            self._task,
             precision=self._config.precision,
         )
         self._model.train()
@@ -292,7 +290,9 @@ class _Trainer:
         if step != totals.step:
             copy_weights(self._load_best(step), self._model)
             _say(f"train: the model has the weights of step {step}, which validated best (train.export)")
-        export_model(self._model, Folder(job.tokenizer_dir), Folder(job.model_dir), self._card(step))
+        export_model(
+            self._model, Folder(job.tokenizer_dir), Folder(job.model_dir), self._card(step), self._task
+        )
 
     def _load_best(self, step: int) -> Checkpoint:
         try:
@@ -359,14 +359,6 @@ def _describe_bad_step(what: str, value: float, step: int, job: TrainJob) -> str
         f"the {what} of step {step + 1} is {value}; the model was not updated. Lower train.learning_rate or "
         f"look at the sequences of this global batch: sequence_id {places}"
     )
-
-
-def _byte_lengths(tokenizer: TokenizerFile) -> npt.NDArray[np.int64] | None:
-    """Bytes of each token; None for a tokenizer that does not say: validation has no bits per byte then."""
-    try:
-        return tokenizer.byte_lengths()
-    except DataError:
-        return None
 
 
 def _say(line: str) -> None:

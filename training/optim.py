@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from conf.train import TrainConfig
 from training.errors import DataError
+
+SCALE = "ringlake_scale"
+"""What a group's learning rate is multiplied by, in torch's groups of parameters."""
+
+_LAYER = re.compile(r"(?:^|\.)(\d+)\.")
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -44,11 +50,7 @@ def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.O
     AdamW: Loshchilov and Hutter, ICLR 2019. Adam: Kingma and Ba, ICLR 2015. RMSprop: Tieleman and Hinton,
     2012. SGD: Sutskever et al., ICML 2013. Adafactor: Shazeer and Stern, ICML 2018.
     """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
+    groups = _groups(model, config)
     rate = config.learning_rate
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=rate, betas=(config.beta1, config.beta2), fused=True)
@@ -61,6 +63,56 @@ def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.O
             groups, lr=rate, momentum=config.momentum, nesterov=config.nesterov, fused=True
         )
     return torch.optim.Adafactor(groups, lr=rate)
+
+
+def _groups(model: torch.nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """Parameters by weight decay and by what their learning rate is multiplied by, `SCALE` in a group."""
+    by_kind: dict[tuple[float, bool], list[torch.nn.Parameter]] = {(1.0, True): [], (1.0, False): []}
+    scales = layer_scales(list(named_parameters(model)), config.layer_decay)
+    for name, parameter in named_parameters(model).items():
+        by_kind.setdefault((scales[name], parameter.ndim >= 2), []).append(parameter)
+    return [
+        {"params": members, "weight_decay": config.weight_decay if is_matrix else 0.0, SCALE: scale}
+        for (scale, is_matrix), members in by_kind.items()
+    ]
+
+
+def layer_scales(names: Sequence[str], decay: float) -> dict[str, float]:
+    """What the learning rate of each parameter is multiplied by: less, layer by layer, the nearer the input.
+
+    Layer-wise decay as in Clark et al., "ELECTRA" (ICLR 2020), appendix B. The head and what stands above all
+    layers have the rate itself, embeddings that of a layer below the first.
+
+    >>> layer_scales(["embeddings.w", "layer.0.w", "layer.1.w", "head.w"], 0.5)
+    {'embeddings.w': 0.125, 'layer.0.w': 0.25, 'layer.1.w': 0.5, 'head.w': 1.0}
+    """
+    numbers = {name: int(found.group(1)) if (found := _LAYER.search(name)) else None for name in names}
+    top = max((number + 1 for number in numbers.values() if number is not None), default=0)
+    scales = {}
+    for name, number in numbers.items():
+        depth = number + 1 if number is not None else 0 if "embed" in name else top + 1
+        scales[name] = decay ** (top + 1 - depth)
+    return scales
+
+
+def freeze(model: torch.nn.Module, prefixes: Sequence[str]) -> None:
+    """Leaves the parameters whose names begin with one of the prefixes as they are.
+
+    Raises:
+        DataError: A prefix is that of no parameter, or none is left that learns.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in names):
+            raise DataError(
+                f"train.frozen: no parameter's name begins with {prefix!r}; the first are "
+                f"{', '.join(names[:8])}"
+            )
+    for name, parameter in model.named_parameters():
+        if name.startswith(tuple(prefixes)):
+            parameter.requires_grad_(False)
+    if not named_parameters(model):
+        raise DataError(f"train.frozen = {list(prefixes)} leaves no parameter that learns")
 
 
 def named_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

@@ -18,7 +18,7 @@ from training.data.plan import SamplePlan
 from training.data.snapshot import Snapshot
 from training.errors import DataError
 
-_SHARED = ("sequence_length", "vocab_size", "tokenizer_hash", "token_bytes")
+_SHARED = ("sequence_length", "vocab_size", "tokenizer_hash", "token_bytes", "task")
 """What all tables of a training must have in common."""
 
 

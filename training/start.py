@@ -11,6 +11,7 @@ from typing import Any
 from conf.evaluate import EvaluateConfig
 from conf.model import ModelConfig
 from conf.strategy import StrategySection
+from conf.task import TaskConfig
 from conf.train import TrainConfig
 from ringlake.base.storage import Folder
 from training.checkpoints.identity import check_newest
@@ -18,6 +19,7 @@ from training.data.footers import Spread
 from training.data.layout import read_layout
 from training.data.snapshot import Snapshot
 from training.errors import RankFailedError
+from training.facts import check_task
 from training.job import EvaluateJob, TrainJob
 from training.launch import Elastic, LaunchOptions, launch
 from training.launch.slots import count_slots
@@ -104,6 +106,7 @@ def train_model(
     model_dir: str | Path,
     say: Say,
     mixed: Sequence[Snapshot] = (),
+    task: TaskConfig | None = None,
 ) -> TrainResult:
     """Train from the newest checkpoint on, or from the start, and write the model folder.
 
@@ -118,12 +121,15 @@ def train_model(
         model_dir: Folder of the finished model, replaced at the end.
         say: Takes a line of progress.
         mixed: Training sequences of `train.mixture.lakes`, in their order.
+        task: What the model is for; None: a language model.
 
     Raises:
         DataError: Sequences, plan, model or checkpoint do not fit; the message has values and remedy.
         NotEnoughSlotsError: There are fewer slots than ranks.
         RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
     """
+    task = task or TaskConfig()
+    check_task(task, train.task, f"the sequences of {train.table} version {train.version}")
     check_same(train, validation, "both must be made with the same tokenizer and length")
     check_tokenizer(tokenizer_dir, train, "tokenize again, or put that tokenizer back")
     check_pretrained(model, tokenizer_dir, train)
@@ -144,6 +150,8 @@ def train_model(
         checkpoint_dir=str(checkpoint_dir),
         model_dir=str(model_dir),
         source=sources.identity | start_content(model),
+        task=task,
+        facts=train.task,
     )
     check_newest(Folder(str(checkpoint_dir)), job.identity())
     _describe_mixture(sources, say)

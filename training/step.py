@@ -7,18 +7,18 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from conf.train import TrainConfig
 from training.data.reader import Batch
 from training.device import peak_memory
 from training.logs.metrics import combine_hashes, hash_ids
-from training.models.loss import shift_targets, sum_nats
 from training.models.precision import LossScale, autocast
-from training.optim import learning_rate
+from training.optim import SCALE, learning_rate
 from training.strategies import Strategy
 from training.strategies.base import TARGETS, ring_bytes
+from training.tasks.language_model import LanguageModel
+from training.tasks.task import Task
 from training.trial import draws_for, try_out
 
 _TRIAL_LENGTH = 8
@@ -69,14 +69,14 @@ class Stepper:
     """Computes gradients on this rank's rows, adds them up over the ranks and updates the model.
 
     Args:
-        model: A causal language model of transformers.
+        model: A model of transformers.
         optimizer: Its optimizer.
         strategy: How the ranks work together.
         config: The train section.
-        full_targets: Targets of a full global batch; the loss is divided by it before the gradients are
-            added up, so that their scale does not depend on the number of ranks.
+        full_targets: About the targets of a full global batch; the loss is divided by it before the
+            gradients are added up, so that their scale does not depend on the number of ranks.
         loss_scale: Where the factor on the loss stands; it changes with precision fp16 only.
-        document_end: Token that ends a document, where attention must not cross documents; else None.
+        task: What it learns; None: language modelling across documents.
         draws: Whether the model draws random numbers in training, dropout for one; None: try it out. Then a
             rank computes one sequence at a time, and each has draws of its own: so these depend neither on
             the micro-batch nor on the number of ranks.
@@ -94,21 +94,27 @@ class Stepper:
         config: TrainConfig,
         full_targets: int,
         loss_scale: LossScale,
-        document_end: int | None = None,
+        task: Task | None = None,
         draws: bool | None = None,
     ) -> None:
+        self._task: Task = task or LanguageModel(None, apart=False)
         self._optimizer, self._strategy = optimizer, strategy
         self._config, self._full_targets = config, full_targets
         self._device = next(model.parameters()).device
-        self._draws = try_out(model, _TRIAL_LENGTH) if draws is None else draws
+        self._draws = try_out(model, _TRIAL_LENGTH, self._task) if draws is None else draws
+        self._tokens = self._cells = 0
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._gradients = strategy.flat_gradients(parameters)
         self._model = strategy.prepare(model, self._gradients)
         self._loss_scale = loss_scale
-        self._document_end = document_end
         self.rate_scale = 1.0
         numbers = torch.empty(_NUM_NUMBERS, dtype=torch.float64)
         self.ring_bytes = sum(ring_bytes(tensor, strategy.world_size) for tensor in [*parameters, numbers])
+
+    @property
+    def padding_share(self) -> float:
+        """Padding among the tokens that were computed, 0 to 1."""
+        return 1 - self._tokens / self._cells if self._cells else 0.0
 
     def step(self, batch: Batch, wait_seconds: float, *, settle: bool = False) -> StepResult:
         """One update; none without a target, or if the loss or the norm of the gradient is not finite.
@@ -151,7 +157,7 @@ class Stepper:
                 skipped = self._loss_scale.note(norm)
             if math.isfinite(norm):
                 for group in self._optimizer.param_groups:
-                    group["lr"] = rate
+                    group["lr"] = rate * group.get(SCALE, 1.0)
                 self._strategy.update(self._optimizer)
             elif skipped:
                 self._strategy.pass_over()
@@ -183,18 +189,18 @@ class Stepper:
         self._gradients.zero()
         # Summed on the device: a GPU is asked for the value once a step, not once a micro-batch.
         nats = torch.zeros((), dtype=torch.float64, device=self._device)
-        size = 1 if self._draws else self._config.micro_batch_size
-        for low in range(0, len(batch.sequence_ids), size):
-            ids = torch.from_numpy(batch.input_ids[low : low + size].astype(np.int64)).to(self._device)
-            lengths = torch.from_numpy(batch.num_tokens[low : low + size].astype(np.int64)).to(self._device)
+        parts = self._task.micro_batches(batch, self._config.micro_batch_size, alone=self._draws)
+        for number, part in enumerate(parts, 1):
+            tensors = part.on(self._device)
             if self._draws:
-                draws_for(self._config.seed, batch.step, int(batch.sequence_ids[low]))
-            with self._strategy.backward(last=low + size >= len(batch.sequence_ids)):
+                draws_for(self._config.seed, batch.step, part.sequence_id)
+            with self._strategy.backward(last=number == len(parts)):
                 with autocast(self._config.precision, self._device):
-                    loss = sum_nats(self._model, ids, shift_targets(ids, lengths), self._document_end)
+                    loss = self._task.loss(self._model, tensors)
                 (loss / (self._full_targets / scale)).backward()
             nats += loss.detach()
-        targets = int(batch.num_tokens.sum()) - len(batch.num_tokens)
+            self._tokens, self._cells = self._tokens + part.tokens, self._cells + part.cells
+        targets = sum(part.targets for part in parts)
         if self._device.type == "cuda":
             # The sum over the ranks waits for the gradients anyway; so its time is not the backward pass's.
             torch.cuda.synchronize(self._device)

@@ -20,6 +20,8 @@ import torch
 
 from ringlake.base.seeds import Purpose, derive_seed
 from training.errors import DataError
+from training.tasks.language_model import LanguageModel
+from training.tasks.task import Task
 
 _TRIALS = 3
 """Trials that a model has to fail before it is refused: rounding alone may flip the choice of an expert."""
@@ -43,12 +45,13 @@ def draws_for(seed: int, step: int, sequence_id: int) -> None:
     np.random.seed(own % 2**32)
 
 
-def try_out(model: Any, sequence_length: int) -> bool:
+def try_out(model: Any, sequence_length: int, task: Task | None = None) -> bool:
     """Try a model in training mode; leaves it and all random numbers as they were.
 
     Args:
-        model: A causal language model of transformers, as yet neither compiled nor divided.
+        model: A model of transformers, as yet neither compiled nor divided.
         sequence_length: Tokens that it will be given at once, one more than its inputs.
+        task: What it is to learn; None: language modelling.
 
     Returns:
         Whether it draws random numbers in training.
@@ -57,15 +60,16 @@ def try_out(model: Any, sequence_length: int) -> bool:
         DataError: It cannot compute, or what it says of a token depends on later tokens, on other rows, or on
             earlier batches.
     """
+    task = task or LanguageModel(None, apart=False)
     was_training = model.training
     with _numbers_kept(model):
         model.train()
         try:
-            draws = _draws(model, sequence_length)
+            draws = _draws(model, sequence_length, task)
             # Rows of a model that draws are computed alone; without draws its answers can be compared.
             model.train(not draws)
             for trial in range(_TRIALS):
-                problem = _problem(model, sequence_length, trial)
+                problem = _problem(model, sequence_length, trial, task)
                 if problem is None:
                     return draws
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
@@ -81,10 +85,10 @@ def try_out(model: Any, sequence_length: int) -> bool:
     )
 
 
-def _draws(model: Any, sequence_length: int) -> bool:
+def _draws(model: Any, sequence_length: int, task: Task) -> bool:
     states = {name: tensor.clone() for name, tensor in model.named_buffers()}
     before = _states()
-    _logits(model, _rows(model, sequence_length, 0))
+    _logits(model, _rows(model, sequence_length, 0), task)
     changed = [
         name
         for name, tensor in model.named_buffers()
@@ -102,13 +106,13 @@ def _draws(model: Any, sequence_length: int) -> bool:
     return any(not np.array_equal(old, new) for old, new in zip(before, _states(), strict=True))
 
 
-def _problem(model: Any, sequence_length: int, trial: int) -> str | None:
+def _problem(model: Any, sequence_length: int, trial: int, task: Task) -> str | None:
     """What is wrong with a model's answers, or None."""
     rows = _rows(model, sequence_length, trial)
-    both, alone = _logits(model, rows), _logits(model, rows[:1])
+    both, alone = _logits(model, rows, task), _logits(model, rows[:1], task)
     if not _close(both[0], alone[0]):
         return "says something else of a sequence where others are computed beside it"
-    if not _close(both[0, :_PREFIX], both[1, :_PREFIX]):
+    if task.is_causal and not _close(both[0, :_PREFIX], both[1, :_PREFIX]):
         return "looks at the tokens that it is to predict (it is no causal model)"
     return None
 
@@ -122,10 +126,9 @@ def _rows(model: Any, sequence_length: int, trial: int) -> torch.Tensor:
     return rows.to(next(model.parameters()).device)
 
 
-def _logits(model: Any, rows: torch.Tensor) -> torch.Tensor:
+def _logits(model: Any, rows: torch.Tensor, task: Task) -> torch.Tensor:
     with torch.no_grad():
-        found: torch.Tensor = model(input_ids=rows, use_cache=False).logits
-    return found
+        return task.trial(model, rows)
 
 
 def _close(first: torch.Tensor, second: torch.Tensor) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from conf.pack import PackConfig
+from conf.task import TaskConfig
 from pipelines.bindings.versions import check_made_of, note_unread
 from pipelines.errors import AccountingError, InputError
 from pipelines.lake import read_table
@@ -33,7 +36,10 @@ def _pack(given: Given[None]) -> Made:
             f"ringlake tokenize --lake {place}"
         )
     made = {name: source.metadata[name] for name in _TOKENS_MADE}
-    output = pack(tokens, config, made["eod_id"], made["vocab_size"])
+    if facts := source.metadata.get("task"):
+        config = whole_examples(config, given.config.task, facts)
+        made["task"] = facts
+    output = pack(tokens, config, made["eod_id"], made["vocab_size"], made["token_bytes"])
     # Of a large corpus files and row groups are larger than configured.
     sizes = {name: output.details[name] for name in ("rows_per_group", "rows_per_file")}
     config = config.model_copy(update=sizes)
@@ -74,6 +80,25 @@ def _compare(given: Given[None], tokens: DataFrame, made: dict[str, int], writte
     rows_in = tokens.count() if "mixed" in given.tables else given.tables["tokens"].rows
     details = {**made, "tokens": packed, "sequences": written.rows["sequences"]}
     return Finished(details, Tally(rows_in=rows_in, rows_out=documents))
+
+
+def whole_examples(config: PackConfig, task: TaskConfig, facts: Mapping[str, Any]) -> PackConfig:
+    """The section as it packs the examples of a task: none is cut.
+
+    Raises:
+        InputError: A sequence does not hold the longest example, or they are of another task.
+    """
+    if facts["name"] != task.name:
+        raise InputError(
+            f"pack: the tokens were made for the task {facts['name']!r}, but task.name = {task.name!r}; "
+            f"tokenize again with this run file"
+        )
+    if config.sequence_length <= task.max_tokens:
+        raise InputError(
+            f"pack.sequence_length = {config.sequence_length} does not hold an example of task.max_tokens = "
+            f"{task.max_tokens} and the token behind it; set it to {task.max_tokens + 1} at least"
+        )
+    return config.model_copy(update={"method": "best_fit"})
 
 
 BINDING = Binding.of_tables(_pack)

@@ -19,11 +19,13 @@ from pipelines.run.context import Context
 from pipelines.tokenize.audit import difference_in, special_in
 from pipelines.tokenize.choice import without_gigatoken
 from pipelines.tokenize.existing import files_hash
+from pipelines.tokenize.folder import MAX_TOKENIZER_BYTES, read_json
 from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
+from pipelines.tokenize.tasks import TASKS, Examples, examples_of
 from pipelines.tokenize.train import train_tokenizer
 from ringlake.base.scratch import scratch_folder
 from ringlake.base.storage import Folder
-from schemas.token_ids import token_bytes
+from schemas.token_ids import WORD_BYTES, token_bytes
 
 _WORKER_DIED = "Python worker exited unexpectedly"
 """What Spark says where a worker was killed by a signal, as by a fault in native code."""
@@ -51,10 +53,11 @@ class _Encoding:
 
 
 def _tokenize(given: Given[None]) -> Made:
-    corpus, config = given.frame("corpus"), given.config.tokenize
+    corpus, config, task = given.frame("corpus"), given.config.tokenize, TASKS.get(given.config.task.name)
+    texts, frame = (corpus, None) if task is None else (task.texts(corpus), task.frame)
     draft = given.hold(scratch_folder("ringlake-tokenizer-"))
     began = time.monotonic()
-    info = train_tokenizer(corpus, config, draft / "new", given.say)
+    info = train_tokenizer(texts, config, draft / "new", given.say, frame)
     seconds = round(time.monotonic() - began, 3)
     folder = tokenizer_folder(given.context.lake, info.sha256)
     if tokenizer_files(folder) != tokenizer_files(Folder(str(info.folder))):
@@ -66,7 +69,19 @@ def _tokenize(given: Given[None]) -> Made:
         "eod_id": info.eod_id,
         "token_bytes": token_bytes(info.vocab_size),
     }
-    return _encode(given, _Encoding(corpus, info.folder / "tokenizer.json", made, seconds), config)
+    encoding = _Encoding(corpus, info.folder / "tokenizer.json", made, seconds)
+    return _encode(given, encoding, config) if task is None else _make_examples(given, encoding, task)
+
+
+def _make_examples(given: Given[None], encoding: _Encoding, task: Examples) -> Made:
+    """Examples of the task of the run file in place of texts."""
+    config = given.config.task
+    facts = {"name": config.name, **task.facts(encoding.corpus, config)}
+    content = read_json(encoding.tokenizer_json, MAX_TOKENIZER_BYTES)
+    output = examples_of(encoding.corpus, config, content, facts)
+    noted = {**encoding.made, "token_bytes": WORD_BYTES, "task": facts}
+    details = {**output.details, **noted, "training_seconds": encoding.training_seconds}
+    return Made.of(replace(output, details=details), noted=noted, settings=WRITE_SETTINGS)
 
 
 def _encode(given: Given[None], encoding: _Encoding, config: TokenizeConfig) -> Made:

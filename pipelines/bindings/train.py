@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.model import ModelConfig
+from conf.task import TaskConfig
 from conf.train import TrainConfig
 from conf.urls import without_secrets
 from pipelines.bindings.earlier_trainings import after_training, before_training
@@ -23,7 +24,7 @@ from ringlake.base.storage import Folder
 from training.checkpoints.identity import CODE
 from training.data.snapshot import Snapshot
 from training.errors import DataError
-from training.job import deciding_settings, settings_identity
+from training.job import deciding_settings, settings_identity, task_settings
 from training.models.content import start_content
 from training.sources import table_key
 from training.start import train_model
@@ -40,11 +41,13 @@ class Start:
         model: The section `model`, with the place of the vectors that it starts from.
         content: Hashes of the model or the vectors that it starts from.
         mixed: Sequences of other lakes.
+        task: What the model is for.
     """
 
     model: ModelConfig
     content: Mapping[str, str]
     mixed: Sequence[Snapshot]
+    task: TaskConfig
 
 
 def starting_point(context: Context) -> Besides[Start]:
@@ -56,7 +59,10 @@ def starting_point(context: Context) -> Besides[Start]:
     except DataError as error:
         raise InputError(f"train: {error}") from error
     tables = [_describe(snapshot) for snapshot in mixed]
-    return Besides(Start(model, content, mixed), digest(tables, content) if tables or content else "")
+    return Besides(
+        Start(model, content, mixed, context.config.task),
+        digest(tables, content) if tables or content else "",
+    )
 
 
 def _train(given: Given[Start]) -> Made:
@@ -76,6 +82,7 @@ def _train(given: Given[Start]) -> Made:
         context.lake.model.location,
         given.say,
         start.mixed,
+        start.task,
     )
     after_training(context, key)
     tally = Tally(
@@ -91,12 +98,15 @@ def _key(config: TrainConfig, start: Start, snapshots: Sequence[Snapshot]) -> st
     """Name of the folder of checkpoints: another one as soon as anything decides other values."""
     tables = [_describe(snapshot) for snapshot in snapshots]
     model = start.model.model_dump(mode="json")
-    return digest(deciding_settings(config), model, start.content, tables, training_code())
+    settings = {**deciding_settings(config), **task_settings(start.task)}
+    return digest(settings, model, start.content, tables, training_code())
 
 
 def identity(start: Start, config: TrainConfig, snapshots: Sequence[Snapshot]) -> dict[str, Any]:
     """What a training that starts belongs to, as far as it is known before its tables are opened."""
-    wanted = settings_identity(start.model, config) | dict(start.content) | {CODE: training_code()}
+    wanted = (
+        settings_identity(start.model, config, start.task) | dict(start.content) | {CODE: training_code()}
+    )
     for number, snapshot in enumerate(snapshots):
         wanted[table_key("table", number)] = without_secrets(snapshot.table)
         wanted[table_key("version", number)] = snapshot.version

@@ -44,7 +44,9 @@ _FRAGMENTS = pa.schema(
 Batches = Iterable[pa.RecordBatch]
 
 
-def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) -> StageOutput:
+def pack(
+    tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int, num_bytes: int | None = None
+) -> StageOutput:
     """Packs the documents of each split into sequences of fixed length.
 
     Every token of every document, and one end-of-document token behind each, lies in exactly one
@@ -59,7 +61,8 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
         tokens: Table `tokens`; with a column `copy`, rows of a document are copies of it, each packed.
         config: The section `pack`.
         eod_id: Token that ends a document.
-        vocab_size: Entries of the tokenizer; decides the bytes of a token id.
+        vocab_size: Entries of the tokenizer.
+        num_bytes: Bytes of a stored token id; None: as few as the vocabulary needs.
 
     Raises:
         InputError: There are no documents.
@@ -70,7 +73,7 @@ def pack(tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int) ->
     if not streams.tokens:
         raise InputError("there are no tokens to pack: the corpus is empty")
     length, bits = config.sequence_length, streams.bucket_bits
-    form = (eod_id, token_bytes(vocab_size))
+    form = (eod_id, num_bytes or token_bytes(vocab_size))
     if config.method == "concat":
         counts, bases = _plan_stream(config, streams)
     else:

@@ -52,6 +52,7 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapsho
         vocab_size=made["vocab_size"],
         tokenizer_hash=made["tokenizer_hash"],
         token_bytes=made["token_bytes"],
+        task=made.get("task") or {},
     )
 
 

@@ -7,7 +7,7 @@ TRAIN = Stage(
     summary="Sequences to a model, in a barrier stage.",
     purpose="train the model in a barrier stage of this Spark application",
     help="Train the model in a barrier stage of this Spark application, from the last checkpoint on.",
-    sections=("model", "train"),
+    sections=("model", "train", "task"),
     reads=("sequences",),
     flags=(
         Flag("train.steps"),

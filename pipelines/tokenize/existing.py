@@ -24,6 +24,7 @@ from pipelines.tokenize.folder import (
     token_id,
     write_folder,
 )
+from pipelines.tokenize.frame import framed
 from pipelines.tokenize.special import check_unreachable, mark_special
 from training.models.portable import difference, special_names, token_text
 
@@ -33,7 +34,12 @@ _PROBE = "Café №1:\n\tx = {'日本': 0.5}  # 🙂 ≠ ok"
 
 
 def adopt(
-    source: Path, end_token: str | None, folder: Path, say: Say, special_tokens: Sequence[str] = ()
+    source: Path,
+    end_token: str | None,
+    folder: Path,
+    say: Say,
+    special_tokens: Sequence[str] = (),
+    frame: str | None = None,
 ) -> TokenizerInfo:
     """Checks a tokenizer and copies it to `folder`.
 
@@ -45,6 +51,8 @@ def adopt(
         folder: Where the copy goes.
         say: Prints what a person should know of it.
         special_tokens: Special tokens that it gets besides its own.
+        frame: For a task with an encoder what is put around a text if the tokenizer does not say, see
+            `frame.framed`; None: whatever it puts there is taken out.
 
     Raises:
         InputError: It cannot be read or has no token that ends a document.
@@ -53,14 +61,14 @@ def adopt(
     text = read_json(file, MAX_TOKENIZER_BYTES)
     tokenizer = parse_tokenizer(text, str(file))
     settings = _settings(file.with_name(CONFIG))
-    end = end_token or _eos_token(settings)
+    end = end_token or _eos_token(settings) or (_separator(settings) if frame else None)
     if end is None:
         raise InputError(
             f"{file}: nothing says which token ends a document; set tokenize.end_token, "
             "for example --set tokenize.end_token='</s>'"
         )
     token_id(tokenizer, end, str(file))
-    text = _plain_document(text, tokenizer, str(file), say)
+    text = _plain_document(text, tokenizer, str(file), say, keeps_frame=frame is not None)
     named = [token for token in special_names(settings or {}) if tokenizer.token_to_id(token) is not None]
     names = [end, *special_tokens, *named]
     marked = mark_special(text, names, str(file))
@@ -77,7 +85,9 @@ def adopt(
         raise InputError(f"{file} cannot encode every text: {error}") from error
     if not gives_back:
         say(f"{file}: this tokenizer does not give every text back as it was (it normalises)")
-    info = write_folder(folder, text, end, settings)
+    if frame is not None:
+        text = framed(text, frame, end)
+    info = write_folder(folder, text, end, settings, "left" if frame is None else "right")
     found = difference(info.folder)
     if found is not None:
         shutil.rmtree(info.folder)
@@ -88,7 +98,7 @@ def adopt(
     return info
 
 
-def _plain_document(text: str, tokenizer: Tokenizer, origin: str, say: Say) -> str:
+def _plain_document(text: str, tokenizer: Tokenizer, origin: str, say: Say, *, keeps_frame: bool) -> str:
     """The content without what cuts, pads or frames a document, or draws its ids."""
     tree = json.loads(text)
     if tree.get("truncation") is not None or tree.get("padding") is not None:
@@ -99,7 +109,7 @@ def _plain_document(text: str, tokenizer: Tokenizer, origin: str, say: Say) -> s
         tree = json.loads(text)
         tree["model"]["dropout"] = None
         text = json.dumps(tree, ensure_ascii=False)
-    if tokenizer.num_special_tokens_to_add(False):
+    if tokenizer.num_special_tokens_to_add(False) and not keeps_frame:
         say(
             f"{origin}: the special tokens that it puts around a text are left out, here and "
             f"in the model folder"
@@ -154,6 +164,10 @@ def _settings(file: Path) -> dict[str, Any] | None:
     if not isinstance(settings, dict):
         raise InputError(f"{file} must hold a JSON object, not a {type(settings).__name__}")
     return settings
+
+
+def _separator(settings: dict[str, Any] | None) -> str | None:
+    return token_text((settings or {}).get("sep_token"))
 
 
 def _eos_token(settings: dict[str, Any] | None) -> str | None:

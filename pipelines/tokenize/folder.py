@@ -83,7 +83,11 @@ def highest_id(tokenizer: Tokenizer) -> int:
 
 
 def write_folder(
-    folder: Path, tokenizer_json: str, end_token: str, settings: Mapping[str, Any] | None = None
+    folder: Path,
+    tokenizer_json: str,
+    end_token: str,
+    settings: Mapping[str, Any] | None = None,
+    padding_side: str = "left",
 ) -> TokenizerInfo:
     """Writes a tokenizer's folder in one step: it is there as a whole or not at all.
 
@@ -92,12 +96,12 @@ def write_folder(
         tokenizer_json: Content of tokenizer.json.
         end_token: The token that ends a document.
         settings: Content of the tokenizer_config.json that it came with; what changes no id is taken over.
+        padding_side: Where texts are padded, see `training.models.portable.portable_settings`.
     """
     tokenizer = parse_tokenizer(tokenizer_json, str(folder / TOKENIZER))
-    special = {"eos_token": end_token, "pad_token": end_token}
-    config = portable_settings(
-        settings or {}, end_token, {token.content for token in tokenizer.get_added_tokens_decoder().values()}
-    )
+    added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    config = portable_settings(settings or {}, end_token, added, padding_side)
+    special = {name: config[name] for name in ("eos_token", "pad_token")}
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:

@@ -23,6 +23,7 @@ from pipelines.errors import InputError
 from pipelines.stage_output import Say
 from pipelines.tokenize.existing import adopt
 from pipelines.tokenize.folder import END_OF_DOCUMENT, TokenizerInfo, write_folder
+from pipelines.tokenize.frame import framed
 from pipelines.tokenize.sample import sample
 from pipelines.tokenize.special import byte_characters, bytes_of, check_unreachable
 from pipelines.tokenize.unigram import train_unigram
@@ -37,7 +38,9 @@ _MORE_MERGES = 1024
 """Merges that are learned beyond those wanted, to take the place of those that lead to a special token."""
 
 
-def train_tokenizer(corpus: DataFrame, config: TokenizeConfig, folder: Path, say: Say) -> TokenizerInfo:
+def train_tokenizer(
+    corpus: DataFrame, config: TokenizeConfig, folder: Path, say: Say, frame: str | None = None
+) -> TokenizerInfo:
     """The tokenizer of a corpus, in a folder: trained on its train split, or the one of the configuration.
 
     The same corpus gives the same bytes of tokenizer.json, however it is partitioned.
@@ -47,13 +50,14 @@ def train_tokenizer(corpus: DataFrame, config: TokenizeConfig, folder: Path, say
         config: The section `tokenize`.
         folder: Where tokenizer.json, tokenizer_config.json and special_tokens_map.json go.
         say: Prints progress.
+        frame: What is put around a text for a task with an encoder, see `frame.framed`; None: nothing.
 
     Raises:
         InputError: The train split is empty, or the given tokenizer cannot be used, or a special token
             cannot be told from a byte.
     """
     if config.tokenizer is not None:
-        return adopt(Path(config.tokenizer), config.end_token, folder, say, config.special_tokens)
+        return adopt(Path(config.tokenizer), config.end_token, folder, say, config.special_tokens, frame)
     special = list(dict.fromkeys([END_OF_DOCUMENT, *config.special_tokens]))
     for token in special:
         if token in byte_characters():
@@ -86,7 +90,9 @@ def train_tokenizer(corpus: DataFrame, config: TokenizeConfig, folder: Path, say
     check_unreachable(
         content, END_OF_DOCUMENT, "the trained tokenizer", "take other names in tokenize.special_tokens"
     )
-    info = write_folder(folder, content, END_OF_DOCUMENT)
+    if frame is not None:
+        content = framed(content, frame, END_OF_DOCUMENT)
+    info = write_folder(folder, content, END_OF_DOCUMENT, padding_side="left" if frame is None else "right")
     say(
         f"tokenizer: {info.vocab_size:,} entries from {texts.num_texts:,} documents, "
         f"{texts.num_bytes / 1e6:,.1f} MB, in {time.monotonic() - started:.1f} s"

@@ -41,7 +41,7 @@ def test_logits_of_a_document_do_not_depend_on_its_neighbours(
     row = torch.tensor([[*before, END, *document, END, *after]])
     alone = torch.tensor([[END, *document]])
     with torch.no_grad():
-        packed = llama(input_ids=row, use_cache=False, **document_inputs(row, END)).logits[0]
+        packed = llama(input_ids=row, use_cache=False, **document_inputs(row == END)).logits[0]
         single = llama(input_ids=alone, use_cache=False).logits[0]
         plain = llama(input_ids=row, use_cache=False).logits[0]
     own = slice(len(before), len(before) + 1 + len(document))
@@ -63,7 +63,7 @@ def test_the_loss_is_that_of_the_documents_one_by_one(llama: torch.nn.Module) ->
 
 
 def test_by_hand() -> None:
-    given_ = document_inputs(torch.tensor([[5, END, 6, 7, END]]), END)
+    given_ = document_inputs(torch.tensor([[5, END, 6, 7, END]]) == END)
     assert given_["position_ids"].tolist() == [[0, 0, 1, 2, 0]]
     assert given_["attention_mask"][0, 0].int().tolist() == [
         [1, 0, 0, 0, 0],

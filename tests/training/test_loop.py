@@ -30,6 +30,7 @@ from training.models.build import build_model, load_model
 from training.models.tokens import TokenizerFile
 from training.outcome import Trained
 from training.strategies.single import Single
+from training.tasks.make import make_task
 
 
 def metrics(job: TrainJob) -> list[dict[str, Any]]:
@@ -77,9 +78,9 @@ def test_the_log_says_where_the_time_went_and_what_the_model_computed(
 
 def test_validation_has_bits_per_byte(finished: tuple[TrainJob, Trained]) -> None:
     job, _ = finished
-    lengths = TokenizerFile(Folder(job.tokenizer_dir)).byte_lengths()
+    task = make_task("language-model", job.config, {}, TokenizerFile(Folder(job.tokenizer_dir)))
     model, count = load_model(job.model_dir), job.config.validate_sequences
-    scored = score(model, job.validation, count, VOCAB_SIZE, 4, Single(), lengths)
+    scored = score(model, job.validation, count, VOCAB_SIZE, 4, Single(), task)
     last = metrics(job)[-1]
     assert last["validation_loss"] == pytest.approx(scored.loss, rel=1e-5)
     assert last["validation_bits_per_byte"] == pytest.approx(scored.bits_per_byte, rel=1e-5)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Snapshot:
         vocab_size: Size of the tokenizer's vocabulary.
         tokenizer_hash: SHA-256 of the tokenizer.json that made the tokens.
         token_bytes: Bytes of a stored token id, 2 or 4.
+        task: What tokenizing noted of the examples of a task (JSON values): its name, the labels of a
+            classification. Empty: they are texts for a language model.
     """
 
     table: str
@@ -41,6 +45,7 @@ class Snapshot:
     vocab_size: int
     tokenizer_hash: str
     token_bytes: int
+    task: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def num_sequences(self) -> int:

@@ -1,15 +1,22 @@
-"""Builds the model: a `transformers` causal language model, from a config or from a folder."""
+"""Builds the model: a `transformers` model, from a config or from a folder."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+import transformers
 from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from conf.model import ModelConfig
@@ -20,6 +27,8 @@ from ringlake.base.storage import folder_of
 from training.errors import DataError
 from training.launch.ranks import current_rank
 from training.models.embeddings import initialise_embeddings
+from training.tasks.language_model import LanguageModel
+from training.tasks.task import AUTO_CLASS, Kind, Task
 
 _BUILD_ERRORS = (
     ValueError,
@@ -33,14 +42,27 @@ _BUILD_ERRORS = (
 )
 """What architectures raise at settings that they cannot be built with, sizes below 0 and unknown names."""
 
+_CLASSES: dict[Kind, Any] = {kind: getattr(transformers, name) for kind, name in AUTO_CLASS.items()}
+
 _PRECISION = frozenset({"dtype", "torch_dtype"})
 """Keys that would change the type of the weights."""
 
-_FILLED_IN = frozenset({"vocab_size", "max_position_embeddings", "bos_token_id", "eos_token_id"})
+_ARCHITECTURES: dict[str, Any] = {
+    "causal": MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    "seq2seq": MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    "classification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+    "question-answering": MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+}
 
 
 def build_model(
-    config: ModelConfig, *, vocab_size: int, sequence_length: int, end_id: int | None, seed: int
+    config: ModelConfig,
+    *,
+    vocab_size: int,
+    sequence_length: int,
+    end_id: int | None,
+    seed: int,
+    task: Task | None = None,
 ) -> PreTrainedModel:
     """The model in float32 on this rank's device; equal arguments give equal weights on every rank.
 
@@ -50,24 +72,23 @@ def build_model(
         sequence_length: Tokens in a sequence.
         end_id: Id of the end-of-document token, if there is one.
         seed: Seed of the initial weights.
+        task: What it is for; None: language modelling.
 
     Raises:
         DataError: The architecture or one of its arguments does not exist, or a pre-trained model does not
             fit the vocabulary or the sequence length, or the vectors for its embeddings do not fit.
     """
+    task = task or LanguageModel(end_id, apart=False)
     torch.manual_seed(derive_seed(seed, Purpose.INITIAL_WEIGHTS))
     if config.pretrained is not None:
-        model = _load_pretrained(config.pretrained, vocab_size, sequence_length)
+        model = _load_pretrained(config.pretrained, task, vocab_size, sequence_length)
     else:
+        name, given = task.architecture(config.architecture, config.config)
         try:
-            settings = _architecture(config, vocab_size, sequence_length, end_id)
-            model = AutoModelForCausalLM.from_config(
-                settings, attn_implementation="sdpa", dtype=torch.float32
-            )
+            settings = _settings(name, given, task, task.filled_in(vocab_size, sequence_length, end_id))
+            model = _CLASSES[task.kind].from_config(settings, attn_implementation="sdpa", dtype=torch.float32)
         except _BUILD_ERRORS as error:
-            raise DataError(
-                f"model.config cannot make a {config.architecture!r} model: {_line(error)}"
-            ) from error
+            raise DataError(f"model.config cannot make a {name!r} model: {_line(error)}") from error
         if config.embeddings is not None:
             initialise_embeddings(model, config.embeddings)
     _check_float32(model)
@@ -129,43 +150,47 @@ def count_parameters(model: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _architecture(config: ModelConfig, vocab_size: int, sequence_length: int, end_id: int | None) -> Any:
-    name = config.architecture
-    if name not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or name not in CONFIG_MAPPING:
-        close = difflib.get_close_matches(name, sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES), n=3)
+def _settings(name: str, given: Mapping[str, Any], task: Task, filled_in: Mapping[str, Any]) -> Any:
+    """The configuration of an architecture.
+
+    Args:
+        name: The model type.
+        given: `model.config`.
+        task: What the model is for.
+        filled_in: The settings that follow from the data.
+    """
+    known_names = _ARCHITECTURES[task.kind]
+    if name not in known_names or name not in CONFIG_MAPPING:
+        close = difflib.get_close_matches(name, sorted(known_names), n=3)
         raise DataError(
-            f"model.architecture = {name!r} is no causal language model of transformers; "
-            f"{'did you mean ' + ' or '.join(close) if close else 'for example llama, gpt2 or qwen3'}?"
+            f"model.architecture = {name!r} is no {task.what} of transformers; "
+            f"{'did you mean ' + ' or '.join(close) if close else f'for example {task.default_model()[0]}'}?"
         )
     known = CONFIG_MAPPING[name]()
-    for key in config.config:
-        if key in _FILLED_IN:
+    for key in given:
+        if key in filled_in:
             raise DataError(f"model.config.{key} is filled in from the tokenizer and pack; leave it out")
         if key in _PRECISION:
             raise DataError(
-                f"model.config.{key} = {config.config[key]!r}: weights, gradients and optimizer stay in "
+                f"model.config.{key} = {given[key]!r}: weights, gradients and optimizer stay in "
                 f"float32; leave it out, and set train.precision to bf16 or fp16 to compute in that"
             )
         if not hasattr(known, key):
             close = difflib.get_close_matches(key, sorted(known.to_dict()), n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise DataError(f"model.config.{key} is no argument of a {name!r} model{hint}")
-    return AutoConfig.for_model(
-        name,
-        **{
-            "vocab_size": vocab_size,
-            "max_position_embeddings": sequence_length,
-            "bos_token_id": end_id,
-            "eos_token_id": end_id,
-            **config.config,
-        },
-    )
+    return AutoConfig.for_model(name, **{**filled_in, **given})
 
 
-def load_model(folder: str) -> PreTrainedModel:
+def load_model(folder: str, *, kind: Kind = "causal", **settings: Any) -> PreTrainedModel:
     """The model of a folder (path or URL) in float32 on this rank's device.
 
     Safetensors only, no code from the folder, nothing from a hub.
+
+    Args:
+        folder: Folder with config.json and weights.
+        kind: The head that the model is opened with; weights of another head are left aside.
+        settings: Settings of that head, in place of those of the folder.
 
     Raises:
         DataError: It cannot be loaded.
@@ -173,13 +198,14 @@ def load_model(folder: str) -> PreTrainedModel:
     disable_progress_bar()
     try:
         with folder_of(folder).as_local() as place:
-            model = AutoModelForCausalLM.from_pretrained(
+            model = _CLASSES[kind].from_pretrained(
                 str(place),
                 local_files_only=True,
                 use_safetensors=True,
                 trust_remote_code=False,
                 dtype=torch.float32,
                 attn_implementation="sdpa",
+                **settings,
             )
     except (OSError, ValueError) as error:
         raise DataError(
@@ -202,15 +228,15 @@ def pick_device() -> torch.device:
     return device
 
 
-def _load_pretrained(folder: str, vocab_size: int, sequence_length: int) -> PreTrainedModel:
-    model = load_model(folder)
+def _load_pretrained(folder: str, task: Task, vocab_size: int, sequence_length: int) -> PreTrainedModel:
+    model = load_model(folder, kind=task.kind, **task.head())
     if model.config.vocab_size < vocab_size:
         raise DataError(
             f"model.pretrained = {folder!r} knows {model.config.vocab_size} tokens, but the sequences were "
             f"made with a tokenizer of {vocab_size}; set tokenize.tokenizer to the model's own tokenizer"
         )
     longest = getattr(model.config, "max_position_embeddings", None)
-    if longest is not None and longest < sequence_length:
+    if task.needs_whole_rows and longest is not None and longest < sequence_length:
         raise DataError(
             f"model.pretrained = {folder!r} takes {longest} tokens, but pack.sequence_length = "
             f"{sequence_length}"

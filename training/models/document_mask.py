@@ -17,20 +17,17 @@ import torch
 from training.errors import DataError
 
 
-def document_inputs(input_ids: torch.Tensor, end_id: int) -> dict[str, torch.Tensor]:
+def document_inputs(begins: torch.Tensor) -> dict[str, torch.Tensor]:
     """What a model of transformers is given besides the token ids.
 
     Args:
-        input_ids: int64 (rows, L).
-        end_id: Id of the end-of-document token.
+        begins: bool (rows, L): where a group begins, for a language model at each end-of-document token.
 
     Returns:
-        position_ids, int64 (rows, L): places since the last end-of-document token, which has place 0;
+        position_ids, int64 (rows, L): places since the last beginning, which has place 0;
         attention_mask, bool (rows, 1, L, L): True where the position (third) may look at another (fourth).
     """
-    length = input_ids.shape[1]
-    places = torch.arange(length, device=input_ids.device)
-    begins = input_ids == end_id
+    places = torch.arange(begins.shape[1], device=begins.device)
     group = begins.cumsum(dim=1)
     start = torch.where(begins, places, torch.zeros_like(places)).cummax(dim=1).values
     same = group[:, :, None] == group[:, None, :]
@@ -86,7 +83,7 @@ def check_obeys(model: Any, end_id: int) -> None:
         was_training = model.training
         model.eval()
         with torch.no_grad():
-            logits = model(input_ids=rows, use_cache=False, **document_inputs(rows, end_id)).logits[:, 2:]
+            logits = model(input_ids=rows, use_cache=False, **document_inputs(rows == end_id)).logits[:, 2:]
         model.train(was_training)
         if torch.allclose(logits[0], logits[1], rtol=1e-4, atol=1e-5):
             return

@@ -1,4 +1,4 @@
-"""Writes the model folder that `AutoModelForCausalLM` and `AutoTokenizer` open without a network."""
+"""Writes the model folder that `transformers` opens without a network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from training.errors import DataError
 from training.models.made import write_made
 from training.models.portable import make_portable
 from training.models.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
+from training.tasks.language_model import LanguageModel
+from training.tasks.task import AUTO_CLASS, Task
 
 _TOKENIZER_FILES = (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, "special_tokens_map.json")
 
 
-def export_model(model: Any, tokenizer: Folder, target: Folder, facts: dict[str, Any]) -> None:
+def export_model(
+    model: Any, tokenizer: Folder, target: Folder, facts: dict[str, Any], task: Task | None = None
+) -> None:
     """Write weights, configuration, tokenizer and a model card, then put the folder into place.
 
     An earlier model stays readable until the new one is complete. What a rank that was killed here has left
@@ -28,10 +32,12 @@ def export_model(model: Any, tokenizer: Folder, target: Folder, facts: dict[str,
         tokenizer: Folder with tokenizer.json and, if there is one, tokenizer_config.json.
         target: The model folder.
         facts: What the card says: name to value.
+        task: What the model has learned; None: language modelling.
 
     Raises:
         DataError: `AutoTokenizer` would not give the ids of `tokenizer`.
     """
+    task = task or LanguageModel(None, apart=False)
     disable_progress_bar()
     target.remove_staged()
     with scratch_folder("ringlake-model-", _beside(target)) as place:
@@ -39,30 +45,32 @@ def export_model(model: Any, tokenizer: Folder, target: Folder, facts: dict[str,
         # The path of a pretrained model to start from is nothing to publish.
         model.config._name_or_path = ""
         model.save_pretrained(staged.local_path)
-        _put_tokenizer(tokenizer, staged)
-        staged.write("README.md", _card(model, facts).encode())
+        _put_tokenizer(tokenizer, staged, task)
+        staged.write("README.md", _card(model, facts, task).encode())
         write_made(staged.local_path)
         target.replace_by(staged.local_path)
 
 
-def check_export(config: Any, tokenizer: Folder) -> None:
+def check_export(config: Any, tokenizer: Folder, task: Task | None = None) -> None:
     """DataError if the model folder would give other ids than its training; asked before there is a model.
 
     Args:
         config: Configuration of the model (transformers): its type decides too which tokenizer is opened.
         tokenizer: Folder with tokenizer.json.
+        task: What the model is to learn; None: language modelling.
     """
+    task = task or LanguageModel(None, apart=False)
     with scratch_folder("ringlake-export-") as place:
         config.save_pretrained(place)
-        _put_tokenizer(tokenizer, Folder(str(place)))
+        _put_tokenizer(tokenizer, Folder(str(place)), task)
 
 
-def _put_tokenizer(tokenizer: Folder, target: Folder) -> None:
+def _put_tokenizer(tokenizer: Folder, target: Folder, task: Task) -> None:
     for name in _TOKENIZER_FILES:
         if tokenizer.exists(name):
             target.write(name, tokenizer.read(name))
     try:
-        make_portable(Path(target.local_path))
+        make_portable(Path(target.local_path), task.padding_side)
     except DataError as error:
         raise DataError(f"the tokenizer in {tokenizer.location} cannot be exported: {error}") from error
 
@@ -76,14 +84,14 @@ def _beside(target: Folder) -> Path | None:
     return parent
 
 
-def _card(model: Any, facts: dict[str, Any]) -> str:
+def _card(model: Any, facts: dict[str, Any], task: Task) -> str:
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return (
-        "---\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n"
-        f"# A {model.config.model_type} language model trained by ringlake\n\n"
+        f"---\nlibrary_name: transformers\npipeline_tag: {task.pipeline}\n---\n"
+        f"# A {model.config.model_type} {task.what} trained by ringlake\n\n"
         "```python\n"
-        "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
-        "model = AutoModelForCausalLM.from_pretrained(folder)\n"
+        f"from transformers import {AUTO_CLASS[task.kind]}, AutoTokenizer\n"
+        f"model = {AUTO_CLASS[task.kind]}.from_pretrained(folder)\n"
         "tokenizer = AutoTokenizer.from_pretrained(folder)\n"
         "```\n\n"
         f"| fact | value |\n| --- | --- |\n{rows}\n"

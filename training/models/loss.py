@@ -40,7 +40,7 @@ def sum_nats(
             None lets attention cross them.
     """
     given = input_ids[:, :-1]
-    apart = {} if document_end is None else document_inputs(given, document_end)
+    apart = {} if document_end is None else document_inputs(given == document_end)
     logits = model(input_ids=given, use_cache=False, **apart).logits
     return functional.cross_entropy(
         logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"

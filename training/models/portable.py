@@ -34,7 +34,7 @@ _PROBE = "Caf\u00e9 123456  don't\r\n\n\tx = {'\u65e5\u672c': 0.5}  # \U0001f642
 
 
 def portable_settings(
-    given: Mapping[str, Any], end_token: str | None, added: Collection[str]
+    given: Mapping[str, Any], end_token: str | None, added: Collection[str], padding_side: str = "left"
 ) -> dict[str, Any]:
     """The content of a tokenizer_config.json that changes no id.
 
@@ -42,6 +42,8 @@ def portable_settings(
         given: The configuration that the tokenizer came with; what could change ids is left out.
         end_token: The token that ends a document, which also pads.
         added: The added tokens of tokenizer.json: another one that is named would be added to them.
+        padding_side: Where a text is padded: at the left for a causal model, whose prompt is continued at its
+            right end; at the right for encoders.
     """
     settings: dict[str, Any] = {}
     for name in NAMED:
@@ -49,7 +51,9 @@ def portable_settings(
         if token is not None and token in added:
             settings[name] = token
     if end_token is not None:
-        settings |= {"eos_token": end_token, "pad_token": end_token}
+        # An encoder's own token for padding stays.
+        pad = end_token if padding_side == "left" else settings.get("pad_token", end_token)
+        settings |= {"eos_token": end_token, "pad_token": pad}
     longest = given.get("model_max_length")
     if not isinstance(longest, int) or isinstance(longest, bool) or not 0 < longest <= NO_LIMIT:
         longest = NO_LIMIT
@@ -59,9 +63,9 @@ def portable_settings(
         "tokenizer_class": CLASS,
         "clean_up_tokenization_spaces": False,
         "model_max_length": longest,
-        # Causal models have no segments, and a prompt is continued at its right end.
+        # What has segments beside these takes them for one where they are left out.
         "model_input_names": ["input_ids", "attention_mask"],
-        "padding_side": "left",
+        "padding_side": padding_side,
         # A text that spells the end-of-document token gets the same ids here as in the table `tokens`.
         "split_special_tokens": True,
     }
@@ -83,11 +87,12 @@ def token_text(named: Any) -> str | None:
     return named if isinstance(named, str) and named else None
 
 
-def make_portable(folder: Path) -> None:
+def make_portable(folder: Path, padding_side: str = "left") -> None:
     """Writes a folder's tokenizer_config.json anew, and checks what `AutoTokenizer` makes of the folder.
 
     Args:
         folder: Local folder with tokenizer.json, perhaps its configuration, perhaps a model's config.json.
+        padding_side: Where a text is padded, see `portable_settings`.
 
     Raises:
         DataError: `AutoTokenizer` makes another tokenizer of it.
@@ -103,7 +108,7 @@ def make_portable(folder: Path) -> None:
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     end = token_text(given.get("eos_token"))
     added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
-    settings = portable_settings(given, end if end in vocabulary else None, added)
+    settings = portable_settings(given, end if end in vocabulary else None, added, padding_side)
     file.write_text(json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
     if difference(folder) is None:
         return

@@ -67,12 +67,23 @@ class TokenizerFile:
         """
         added = self._tree.get("added_tokens", [])
         special = {str(token["content"]): int(token["id"]) for token in added if token.get("special")}
-        if self._folder.exists(TOKENIZER_CONFIG_FILE):
-            named = _read_json(self._folder, TOKENIZER_CONFIG_FILE).get("eos_token")
-            named = named.get("content") if isinstance(named, dict) else named
-            if named in special:
-                return special[named]
+        named = self._named("eos_token")
+        if named in special:
+            return special[named]
         return next(iter(special.values())) if len(special) == 1 else None
+
+    def pad_id(self, otherwise: int) -> int:
+        """Id of the token that its configuration names for padding, or another one."""
+        named = self._named("pad_token")
+        found = {str(token["content"]): int(token["id"]) for token in self._tree.get("added_tokens", [])}
+        return found.get(str(named), otherwise)
+
+    def _named(self, name: str) -> Any:
+        """A token as tokenizer_config.json names it."""
+        if not self._folder.exists(TOKENIZER_CONFIG_FILE):
+            return None
+        named = _read_json(self._folder, TOKENIZER_CONFIG_FILE).get(name)
+        return named.get("content") if isinstance(named, dict) else named
 
 
 def read_tokenizer(folder: Folder) -> dict[str, Any]:

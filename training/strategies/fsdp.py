@@ -17,7 +17,6 @@ import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
-from transformers import AutoModelForCausalLM
 
 from training.errors import TrainingError
 from training.launch.ranks import current_backend
@@ -42,6 +41,8 @@ class Fsdp(GroupStrategy):
                 f"train.strategy.ddp.shard needs a GPU for each rank, but the ranks share {self._device} or "
                 f"Spark gave them none; set spark.task.resource.gpu.amount to 1, or use strategy ring"
             )
+        # Dividing a model gives it another class.
+        self._whole = type(model)
         self._model, self._optimizer = model, optimizer
         whole = named_parameters(model)
         states = {name: optimizer.state.pop(parameter, {}) for name, parameter in whole.items()}
@@ -137,7 +138,7 @@ class Fsdp(GroupStrategy):
         self.settle()
         if self.rank:
             return model
-        plain = AutoModelForCausalLM.from_config(model.config, dtype=torch.float32)
+        plain = self._whole._from_config(model.config, dtype=torch.float32)
         plain.generation_config = model.generation_config
         buffers = dict(model.named_buffers())
         with torch.no_grad():

@@ -1,0 +1,150 @@
+"""Documents as examples of a task: token ids, those that are to be learned marked, or the reason why not."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.stage_output import StageOutput
+from pipelines.tagged import tagged_batches, tagged_spark_schema, untag
+from pipelines.tokenize.engine import plain_tokenizer
+from pipelines.tokenize.special import SpecialTokenError, specials_of
+from pipelines.worker import Kernel, in_warm_worker
+from schemas.refused import REFUSED
+from schemas.token_ids import BEGINS, LEARNED, binary_ids
+from schemas.tokens import TOKENS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+TABLES = (TOKENS, REFUSED)
+Words = npt.NDArray[np.uint32]
+
+_ROWS = 1000
+"""Documents that are encoded in one call."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a document has for a task.
+
+    Attributes:
+        text: Its text.
+        target: The other side of a pair.
+        label: What is to be learned of it.
+    """
+
+    text: str
+    target: str | None
+    label: str | None
+
+
+class Refusal(NamedTuple):
+    """Why a document is no example.
+
+    Attributes:
+        reason: Short code.
+        detail: A sentence with the value and the limit.
+    """
+
+    reason: str
+    detail: str
+
+
+class ExampleMaker(ABC):
+    """Makes examples of documents.
+
+    Args:
+        content: Content of a tokenizer.json, whose post-processor frames a text.
+        max_tokens: Longest example, what is learned included.
+    """
+
+    def __init__(self, content: str, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
+        self._tokenizer = plain_tokenizer(content)
+        self._specials = specials_of(self._tokenizer)
+
+    @abstractmethod
+    def make(self, rows: Sequence[Row]) -> list[Words | Refusal]:
+        """An example, or why there is none, for each row."""
+
+    def ids(self, texts: Sequence[str]) -> list[Words]:
+        """Token ids of texts in their frame. No text yields a special token: those are the frame's.
+
+        Raises:
+            SpecialTokenError: One would.
+        """
+        found = []
+        for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=True):
+            ids = np.array(encoding.ids, np.uint32)
+            own = ids[np.array(encoding.special_tokens_mask, bool) == 0]
+            spelled = self._specials.keys() & set(own.tolist())
+            if spelled:
+                raise SpecialTokenError(f"a text would be given {self._specials[min(spelled)]!r}")
+            found.append(ids)
+        return found
+
+    def joined(self, given: Words, learned: Words) -> Words | Refusal:
+        """An example of both parts; a refusal if it is too long."""
+        size = len(given) + len(learned)
+        if size > self.max_tokens:
+            return Refusal("too_long", f"{size:,} tokens are more than task.max_tokens = {self.max_tokens:,}")
+        words = np.concatenate([given, learned | np.uint32(LEARNED)])
+        words[0] |= np.uint32(BEGINS)
+        return words
+
+
+def encode_examples(
+    corpus: DataFrame, maker: type[ExampleMaker], arguments: Mapping[str, Any]
+) -> StageOutput:
+    """The tables `tokens` and `refused` of a corpus: each document is in one of them.
+
+    Args:
+        corpus: Table `corpus`.
+        maker: What makes examples.
+        arguments: What it is made with, in each task of Spark.
+    """
+    from pyspark.sql import functions as F  # TEMP
+
+    if "label" not in corpus.columns:
+        corpus = corpus.withColumn("label", F.lit(None).cast("string"))
+    columns = corpus.select("doc_id", "source", "source_id", "split", "text", "target", "label", "num_bytes")
+    kernel = in_warm_worker(_kernel(maker, dict(arguments)))
+    tagged = columns.mapInArrow(kernel, tagged_spark_schema(TABLES))
+    tables = {table.name: untag(tagged, table) for table in TABLES}
+    return StageOutput(tables=tables, shared=(tagged,), details={"engine": "tokenizers"})
+
+
+def _kernel(maker: type[ExampleMaker], arguments: dict[str, Any]) -> Kernel:
+    def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        made = maker(**arguments)
+        for batch in batches:
+            for low in range(0, batch.num_rows, _ROWS):
+                yield from _sorted_out(batch.slice(low, _ROWS), made)
+
+    return convert
+
+
+def _sorted_out(batch: pa.RecordBatch, maker: ExampleMaker) -> Iterator[pa.RecordBatch]:
+    columns = (batch.column(name).to_pylist() for name in ("text", "target", "label"))
+    found = maker.make([Row(*values) for values in zip(*columns, strict=True)])
+    words = [one for one in found if not isinstance(one, Refusal)]
+    refusals = [one for one in found if isinstance(one, Refusal)]
+    refused = np.array([isinstance(one, Refusal) for one in found], bool)
+    if words:
+        kept = batch.take(pa.array(np.flatnonzero(~refused)))
+        lengths = np.array([len(one) for one in words], np.int64)
+        ids = binary_ids(np.concatenate(words), lengths)
+        arrays = [kept["doc_id"], kept["split"], ids, pa.array(lengths), kept["num_bytes"]]
+        yield from tagged_batches(TABLES, TOKENS, arrays)
+    if refusals:
+        left = batch.take(pa.array(np.flatnonzero(refused)))
+        same = [left[name] for name in ("doc_id", "source", "source_id", "split")]
+        told = [pa.array([getattr(one, name) for one in refusals], pa.string()) for name in Refusal._fields]
+        yield from tagged_batches(TABLES, REFUSED, [*same, *told])

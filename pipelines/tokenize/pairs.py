@@ -1,0 +1,59 @@
+"""Examples of translation: a text, and the target that is to be learned."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from pipelines.text.blank import is_blank
+from pipelines.tokenize.examples import ExampleMaker, Refusal, Row, Words
+
+
+class Pairs(ExampleMaker):
+    """A text and its target, each framed by the tokenizer.
+
+    Args:
+        content: See `ExampleMaker`.
+        max_tokens: See `ExampleMaker`.
+        script: Script of most letters of a target, as their Unicode names begin; None: any.
+    """
+
+    def __init__(self, content: str, max_tokens: int, script: str | None = None) -> None:
+        super().__init__(content, max_tokens)
+        self._script = script
+
+    def make(self, rows: Sequence[Row]) -> list[Words | Refusal]:
+        """An example, or why there is none, for each row."""
+        faults = [self._fault(row) for row in rows]
+        good = [row for row, fault in zip(rows, faults, strict=True) if fault is None]
+        given = iter(self.ids([row.text for row in good]))
+        learned = iter(self.ids([row.target or "" for row in good]))
+        return [self.joined(next(given), next(learned)) if fault is None else fault for fault in faults]
+
+    def _fault(self, row: Row) -> Refusal | None:
+        if row.target is None:
+            return Refusal(
+                "no_target", "it has no target; name the field of the other side: ingest.target_field"
+            )
+        if is_blank(row.text) or is_blank(row.target):
+            return Refusal("empty_side", "text or target is empty or white space")
+        if self._script is not None and (found := script_of(row.target)) != self._script:
+            return Refusal(
+                "wrong_script",
+                f"most letters of the target are {found or 'of no script'}, not {self._script}",
+            )
+        return None
+
+
+def script_of(text: str) -> str:
+    """The script of most letters of a text, the first word of their Unicode names; empty: it has none.
+
+    >>> script_of("我喜欢编程 very")
+    'CJK'
+    """
+    counts: dict[str, int] = {}
+    for char in text[:2000]:
+        if char.isalpha():
+            name = unicodedata.name(char, "").partition(" ")[0]
+            counts[name] = counts.get(name, 0) + 1
+    return max(counts, key=lambda name: (counts[name], name)) if counts else ""

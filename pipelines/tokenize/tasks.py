@@ -1,0 +1,74 @@
+"""What tokenizing does for each task: the texts its tokenizer is trained on, the frame, the examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from conf.task import TaskConfig
+from pipelines.stage_output import StageOutput
+from pipelines.tokenize.examples import ExampleMaker, encode_examples
+from pipelines.tokenize.labelled import Labelled, labels_of
+from pipelines.tokenize.pairs import Pairs
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Examples:
+    """How documents become examples of a task.
+
+    Attributes:
+        maker: Makes the examples of some documents.
+        frame: What a trained tokenizer puts around a text, `$A`; END stands for the token that ends one.
+        facts: What is noted of the corpus for training (JSON values), given the section `task`.
+        arguments: What the maker is made with besides tokenizer and length, given the section and the facts.
+        texts: The texts that a tokenizer is trained on, as rows of `corpus`.
+    """
+
+    maker: type[ExampleMaker]
+    frame: str
+    facts: Callable[[DataFrame, TaskConfig], dict[str, Any]] = lambda _corpus, _config: {}
+    arguments: Callable[[TaskConfig, Mapping[str, Any]], dict[str, Any]] = lambda _config, _facts: {}
+    texts: Callable[[DataFrame], DataFrame] = field(default=lambda corpus: corpus)
+
+
+def _both_sides(corpus: DataFrame) -> DataFrame:
+    """One tokenizer for both: each row has text and target in turn."""
+    return corpus.withColumn("text", F.concat_ws("\n", "text", "target"))
+
+
+def _labels(corpus: DataFrame, _config: TaskConfig) -> dict[str, Any]:
+    counts = labels_of(corpus)
+    return {"labels": list(counts), "label_counts": list(counts.values())}
+
+
+TASKS: dict[str, Examples] = {
+    "translation": Examples(
+        Pairs,
+        "$A END",
+        arguments=lambda config, _facts: {"script": config.target_script},
+        texts=_both_sides,
+    ),
+    "classification": Examples(
+        Labelled, "END $A END", _labels, lambda _config, facts: {"labels": facts["labels"]}
+    ),
+}
+
+
+def examples_of(corpus: DataFrame, config: TaskConfig, content: str, facts: Mapping[str, Any]) -> StageOutput:
+    """The tables `tokens` and `refused` of a corpus for a task.
+
+    Args:
+        corpus: Table `corpus`.
+        config: The section `task`.
+        content: Content of the framed tokenizer.json.
+        facts: What `Examples.facts` gave.
+    """
+    task = TASKS[config.name]
+    arguments = {"content": content, "max_tokens": config.max_tokens} | task.arguments(config, facts)
+    return encode_examples(corpus, task.maker, arguments)

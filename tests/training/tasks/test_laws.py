@@ -1,0 +1,167 @@
+"""What every task keeps: how examples are put together changes nothing that is computed."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from conf.model import ModelConfig
+from schemas.token_ids import ID_BITS
+from tests.training.tasks.examples import END, batch_of, random_rows
+from tests.training.tiny import make_config
+from training.data.reader import Batch
+from training.errors import DataError
+from training.models.build import build_model
+from training.models.precision import LossScale
+from training.optim import make_optimizer
+from training.step import Stepper
+from training.strategies.single import Single
+from training.tasks.classification import Classification
+from training.tasks.instruct import Instruct
+from training.tasks.micro_batch import Example, by_length, unpack
+from training.tasks.task import Task
+from training.tasks.translation import Translation
+from training.trial import try_out
+
+VOCAB_SIZE, LENGTH = 60, 64
+LABELS = ("bad", "fair", "good")
+MARIAN = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+}
+BERT = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+STILL = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+LLAMA = {**BERT, "num_key_value_heads": 2}
+
+CASES: dict[str, tuple[Task, ModelConfig, int]] = {
+    "translation": (Translation(END), ModelConfig(config={**MARIAN, "dropout": 0.0}), 0),
+    "smoothed": (Translation(END, 0.1), ModelConfig(config={**MARIAN, "dropout": 0.0}), 0),
+    "classification": (
+        Classification(LABELS, END, weights=[1.0, 0.5, 2.0]),
+        ModelConfig(config={**BERT, **STILL}),
+        len(LABELS),
+    ),
+    "instruct": (Instruct(END), ModelConfig(config=LLAMA), 0),
+}
+
+
+def model_of(task: Task, config: ModelConfig) -> Any:
+    return build_model(config, vocab_size=VOCAB_SIZE, sequence_length=LENGTH, end_id=END, seed=1, task=task)
+
+
+def gradient(task: Task, model: Any, batches: list[Batch], size: int, **more: Any) -> torch.Tensor:
+    """The sum of the gradients of some batches, as ranks add them up."""
+    config = make_config(optimizer="sgd", micro_batch_size=size, clip_norm=1e9)
+    total: Any = 0
+    for batch in batches:
+        own = deepcopy(model)
+        stepper = Stepper(own, make_optimizer(own, config), Single(), config, 100, LossScale(), task, **more)
+        stepper._accumulate(batch, 1.0)
+        total = total + stepper._gradients.buffer.clone()
+    found: torch.Tensor = total
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_neither_ranks_nor_micro_batches_change_the_gradient(name: str) -> None:
+    task, config, classes = CASES[name]
+    model = model_of(task, config)
+    task.prepare(model)
+    rows = random_rows(9, LENGTH, VOCAB_SIZE, seed=3, classes=classes)
+    whole = batch_of(rows, LENGTH)
+    parts = [batch_of(rows[:4], LENGTH), batch_of(rows[4:5], LENGTH, 4), batch_of(rows[5:], LENGTH, 5)]
+    wanted = gradient(task, model, [whole], 100, draws=False)
+    for batches, size in (([whole], 1), ([whole], 3), (parts, 2), (parts, 100)):
+        torch.testing.assert_close(
+            gradient(task, model, batches, size, draws=False), wanted, rtol=1e-4, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("task", "config", "classes"),
+    [
+        (Translation(END), ModelConfig(config={**MARIAN, "dropout": 0.2}), 0),
+        (Classification(LABELS, END), ModelConfig(config=BERT), len(LABELS)),
+    ],
+)
+def test_dropout_is_drawn_a_row_whichever_rank_has_it(task: Task, config: ModelConfig, classes: int) -> None:
+    model = model_of(task, config)
+    assert try_out(model, LENGTH, task)
+    rows = random_rows(5, LENGTH, VOCAB_SIZE, seed=4, classes=classes)
+    whole = [batch_of(rows, LENGTH)]
+    parts = [batch_of(rows[:2], LENGTH), batch_of(rows[2:], LENGTH, 2)]
+    torch.testing.assert_close(
+        gradient(task, model, whole, 3, draws=True),
+        gradient(task, model, parts, 3, draws=True),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def test_the_loss_is_that_of_each_pair_alone() -> None:
+    """By the model of transformers itself, a pair at a time, without padding."""
+    task, config, _ = CASES["translation"]
+    model = model_of(task, config).eval()
+    rows = random_rows(4, LENGTH, VOCAB_SIZE, seed=5)
+    found = sum(
+        float(task.nats(model, part.on(torch.device("cpu"))).detach())
+        for part in task.micro_batches(batch_of(rows, LENGTH), 4, alone=False)
+    )
+    wanted = 0.0
+    for given, learned in (pair for row in rows for pair in row):
+        labels = torch.tensor([list(learned)])
+        loss = model(input_ids=torch.tensor([list(given)]), labels=labels).loss
+        wanted += float(loss.detach()) * labels.numel()
+    assert found == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_chat_is_learned_as_if_it_were_alone() -> None:
+    task, config, _ = CASES["instruct"]
+    model = model_of(task, config).eval()
+    rows = random_rows(3, LENGTH, VOCAB_SIZE, seed=6)
+    together = task.micro_batches(batch_of(rows, LENGTH), 3, alone=False)
+    found = sum(float(task.nats(model, part.on(torch.device("cpu"))).detach()) for part in together)
+    wanted = 0.0
+    for given, learned in (pair for row in rows for pair in row):
+        ids = torch.tensor([[*given, *learned]])
+        logs = model(input_ids=ids, use_cache=False).logits.log_softmax(-1)[0]
+        wanted -= sum(float(logs[place - 1, ids[0, place]]) for place in range(len(given), ids.shape[1]))
+    assert found == pytest.approx(wanted, rel=1e-5)
+    assert sum(part.targets for part in together) == sum(len(pair[1]) for row in rows for pair in row)
+
+
+def test_rows_come_apart_into_the_examples_that_they_were_made_of() -> None:
+    rows = random_rows(6, LENGTH, VOCAB_SIZE, seed=7)
+    found = [(one.given.tolist(), one.learned.tolist()) for one in unpack(batch_of(rows, LENGTH))]
+    assert found == [(list(given), list(learned)) for row in rows for given, learned in row]
+
+
+def test_rows_of_a_language_model_are_refused() -> None:
+    ids = np.arange(1, 9, dtype=np.uint32).reshape(1, 8) & ID_BITS
+    with pytest.raises(DataError, match="sequence_id 7 holds no examples"):
+        unpack(Batch(0, np.array([7]), ids, np.array([8], np.int32)))
+
+
+def test_examples_of_similar_length_are_computed_together() -> None:
+    draw = np.random.default_rng(8)
+    examples = [
+        Example(0, np.ones(size, np.int64), np.ones(max(1, size + draw.integers(-2, 3)), np.int64))
+        for size in draw.integers(3, 40, 2000)
+    ]
+    groups = list(by_length(examples, 1024))
+    assert sum(map(len, groups)) == len(examples)
+    cells = [
+        len(group) * (max(len(one.given) for one in group) + max(len(one.learned) for one in group))
+        for group in groups
+    ]
+    assert max(cells) <= 1024
+    assert 1 - sum(one.size for one in examples) / sum(cells) < 0.15

@@ -1,0 +1,142 @@
+"""Chats as token ids: a tokenizer's template writes what stands around the turns, the turns are text.
+
+A template (Jinja, in the sandbox of `transformers`) is given marks in place of what was said, so that no turn
+can spell a special token or anything else that the template writes. What the model is to learn are the turns
+of the assistant and the token that ends each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from training.errors import DataError
+
+ASSISTANT = "assistant"
+ROLES = ("system", "user", "assistant", "tool")
+
+ROLE_TOKENS = tuple(f"<|{role}|>" for role in ROLES)
+"""Special tokens of `DEFAULT_TEMPLATE`, for tokenizers that bring no template of their own."""
+
+DEFAULT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + eos_token }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+"""A turn is a token for who speaks, the text, and the token that ends a document."""
+
+_MARK = re.compile("\ue000([0-9]+)\ue001")
+
+
+class Turn(NamedTuple):
+    """One turn of a chat.
+
+    Attributes:
+        role: Who speaks, one of `ROLES`.
+        content: What is said.
+    """
+
+    role: str
+    content: str
+
+
+class Encoded(NamedTuple):
+    """A chat as token ids.
+
+    Attributes:
+        ids: int64 (tokens,).
+        learned: bool (tokens,): which of them the assistant writes.
+    """
+
+    ids: npt.NDArray[np.int64]
+    learned: npt.NDArray[np.bool_]
+
+
+class ChatEncoder:
+    """Encodes chats with a tokenizer and its template.
+
+    Args:
+        folder: Local folder of the tokenizer.
+        template: A template to use instead of the folder's own.
+
+    Raises:
+        DataError: There is no template.
+    """
+
+    def __init__(self, folder: Path, template: str | None = None) -> None:
+        # Here and not above: it takes seconds, and who only writes chats needs none of it.
+        from transformers import PreTrainedTokenizerFast
+
+        self._tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+        self._template = template or self._tokenizer.chat_template
+        if not isinstance(self._template, str):
+            raise DataError(
+                f"{folder} has no chat template; name a file with one in task.chat_template, or take a "
+                f"tokenizer that was made for chats"
+            )
+        content = (folder / "tokenizer.json").read_text("utf-8")
+        self._plain, self._special = Tokenizer.from_str(content), Tokenizer.from_str(content)
+        for tokenizer in (self._plain, self._special):
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+        self._plain.encode_special_tokens = True
+        self._special.encode_special_tokens = False
+        added = self._plain.get_added_tokens_decoder()
+        self._specials = {number for number, token in added.items() if token.special}
+
+    def encode(self, turns: Sequence[Turn], *, asks: bool = False) -> Encoded:
+        """The ids of a chat.
+
+        Args:
+            turns: The turns in order.
+            asks: Whether the assistant is to speak next: the template's prompt for it is the end.
+
+        Raises:
+            DataError: The template does not take these turns, or leaves one out.
+        """
+        ids: list[int] = []
+        learned: list[bool] = []
+        speaks = False
+        for number, text in self._pieces(turns, asks):
+            if number is not None:
+                found = self._plain.encode(turns[number].content, add_special_tokens=False).ids
+                if self._specials & set(found):
+                    raise DataError("a turn would be given a special token of this tokenizer")
+                speaks = turns[number].role == ASSISTANT
+                marks = [speaks] * len(found)
+            else:
+                found = self._special.encode(text, add_special_tokens=False).ids
+                marks = self._end_of_turn(found) if speaks else [False] * len(found)
+                speaks = False
+            ids += found
+            learned += marks
+        return Encoded(np.array(ids, np.int64), np.array(learned, bool))
+
+    def _end_of_turn(self, ids: Sequence[int]) -> list[bool]:
+        """What the assistant writes of what follows its turn: all up to the first special token, with it."""
+        end = next((place for place, number in enumerate(ids) if number in self._specials), -1)
+        return [place <= end for place in range(len(ids))]
+
+    def _pieces(self, turns: Sequence[Turn], asks: bool) -> list[tuple[int | None, str]]:
+        marked = [
+            {"role": turn.role, "content": f"\ue000{number}\ue001"} for number, turn in enumerate(turns)
+        ]
+        try:
+            rendered: Any = self._tokenizer.apply_chat_template(
+                marked, chat_template=self._template, tokenize=False, add_generation_prompt=asks
+            )
+        except Exception as error:  # a template may raise whatever it likes
+            raise DataError(
+                f"the chat template does not take these turns: {' '.join(str(error).split())[:200]}"
+            ) from error
+        parts = _MARK.split(str(rendered))
+        if [int(number) for number in parts[1::2]] != list(range(len(turns))):
+            raise DataError("the chat template leaves a turn out, or changes their order")
+        return [
+            (int(part) if place % 2 else None, part) for place, part in enumerate(parts) if part or place % 2
+        ]
