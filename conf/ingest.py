@@ -44,6 +44,11 @@ class IngestConfig(Section):
     target_field: str | None = Field(
         None, min_length=1, description="Field with the other side of a parallel pair; null: no pairs."
     )
+    label_field: str | None = Field(
+        None,
+        min_length=1,
+        description="Field with the class of a text, for a task that learns it; null: no labels.",
+    )
     metadata_fields: tuple[str, ...] = Field((), description="Fields that are kept as text in `metadata`.")
     header: bool = Field(True, description="Whether the first line of a CSV or TSV file names the columns.")
     columns: tuple[str, ...] = Field(

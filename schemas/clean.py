@@ -2,7 +2,18 @@
 
 import pyarrow as pa
 
-from schemas.common import DOC_ID, LANG, LANG_SCORE, NUM_BYTES, SOURCE, SOURCE_ID, TARGET, TEXT, URL
+from schemas.common import (
+    DOC_ID,
+    LABEL,
+    LANG,
+    LANG_SCORE,
+    NUM_BYTES,
+    SOURCE,
+    SOURCE_ID,
+    TARGET,
+    TEXT,
+    URL,
+)
 from schemas.table import Column, Table
 
 CLEAN = Table(
@@ -14,6 +25,7 @@ CLEAN = Table(
         SOURCE_ID,
         TEXT,
         TARGET,
+        LABEL,
         NUM_BYTES,
         URL,
         LANG,

@@ -31,6 +31,13 @@ TARGET = Column(
     "The other side of a parallel pair, for example the text's translation; null for a single text.",
     True,
 )
+LABEL = Column(
+    "label",
+    pa.string(),
+    "What a task is to learn of the text: its class; for question answering the questions as JSON; null "
+    "without one.",
+    True,
+)
 SPLIT = Column("split", pa.string(), "'train' or 'validation'; equal for all members of a duplicate cluster.")
 
 SEGMENTS = pa.list_(

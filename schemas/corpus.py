@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.common import DOC_ID, LANG, NUM_BYTES, SOURCE, SOURCE_ID, SPLIT, TARGET, TEXT, URL
+from schemas.common import DOC_ID, LABEL, LANG, NUM_BYTES, SOURCE, SOURCE_ID, SPLIT, TARGET, TEXT, URL
 from schemas.table import Column, Table
 
 CORPUS = Table(
@@ -14,6 +14,7 @@ CORPUS = Table(
         SOURCE_ID,
         TEXT,
         TARGET,
+        LABEL,
         NUM_BYTES,
         URL,
         LANG,

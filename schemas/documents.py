@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.common import DOC_ID, NUM_BYTES, OFFSET, SOURCE, SOURCE_ID, TARGET, TEXT, URL
+from schemas.common import DOC_ID, LABEL, NUM_BYTES, OFFSET, SOURCE, SOURCE_ID, TARGET, TEXT, URL
 from schemas.table import Column, Table
 
 DOCUMENTS = Table(
@@ -20,6 +20,7 @@ DOCUMENTS = Table(
         ),
         TEXT,
         TARGET,
+        LABEL,
         NUM_BYTES,
         URL,
         Column(

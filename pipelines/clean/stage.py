@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 TABLES = (CLEAN, REJECTED)
 
-_INPUT_COLUMNS = ("doc_id", "source", "source_id", "text", "target", "url")
+_INPUT_COLUMNS = ("doc_id", "source", "source_id", "text", "target", "label", "url")
 
 
 def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
     """Repairs and judges every document once: it becomes a row of `clean` or of `rejected`, never both.
 
     Args:
-        documents: The table `documents`, or any DataFrame with doc_id, source, source_id, text, target and
-            url.
+        documents: The table `documents`, or any DataFrame with doc_id, source, source_id, text, target, label
+            and url.
         config: Profile, thresholds, languages, lists, privacy.
 
     Raises:
@@ -94,6 +94,7 @@ def _clean_columns(batch: pa.RecordBatch, found: Decisions) -> list[pa.Array]:
         batch.column("source_id"),
         texts,
         found.targets.cast(pa.string()),
+        batch.column("label"),
         _num_bytes(texts),
         batch.column("url"),
         pa.array(languages.code, pa.string()),

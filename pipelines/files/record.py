@@ -27,6 +27,7 @@ class Document:
         url: Address it was found at.
         target: The other side of a parallel pair.
         metadata: What else the source says of it.
+        label: What a task is to learn of the text.
     """
 
     offset: int
@@ -37,6 +38,7 @@ class Document:
     url: str | None = None
     target: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

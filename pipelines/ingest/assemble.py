@@ -58,6 +58,7 @@ def document_row(doc_id: str, source: str, offset: int, found: Document, num_byt
         found.kind,
         found.text,
         found.target,
+        found.label,
         num_bytes,
         found.url,
         tuple(found.metadata.items()),
@@ -67,7 +68,7 @@ def document_row(doc_id: str, source: str, offset: int, found: Document, num_byt
 
 def row_bytes(found: Document, num_bytes: int) -> int:
     """About what the row of a document takes in memory; num_bytes is the length of its text in UTF-8."""
-    others = sum(map(text_bytes, (found.source_id, found.target, found.url)))
+    others = sum(map(text_bytes, (found.source_id, found.target, found.label, found.url)))
     return num_bytes + others + sum(map(text_bytes, found.metadata.items())) + ROW_BYTES
 
 

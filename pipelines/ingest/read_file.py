@@ -198,6 +198,7 @@ def _moved(row: Document, offset: int) -> Document:
         row.url,
         row.target,
         row.metadata,
+        row.label,
     )
 
 

@@ -17,9 +17,17 @@ from schemas import TABLES, Table
 
 
 def read_table(spark: SparkSession, lake: Lake, name: str, version: int | None = None) -> DataFrame:
-    """A table at a version (None: the current one); InputError if it does not exist."""
+    """A table at a version (None: the current one); InputError if it does not exist.
+
+    A column that may be null and that the table lacks, as another release wrote it, is null in every row.
+    """
     info = Catalog(lake).info(name, version)
-    return spark.read.format("delta").option("versionAsOf", info.version).load(lake.spark_table(name))
+    frame = spark.read.format("delta").option("versionAsOf", info.version).load(lake.spark_table(name))
+    types = {field.name: field.dataType for field in TABLES[name].spark_schema().fields}
+    lacking = [column.name for column in TABLES[name].columns if column.nullable]
+    return frame.withColumns(
+        {column: F.lit(None).cast(types[column]) for column in lacking if column not in frame.columns}
+    )
 
 
 def write_table(

@@ -22,6 +22,7 @@ INGEST = Stage(
         Flag("ingest.text_field"),
         Flag("ingest.id_field"),
         Flag("ingest.target_field"),
+        Flag("ingest.label_field"),
         Flag("ingest.extractor"),
         Flag("ingest.text_unit"),
     ),

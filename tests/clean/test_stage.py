@@ -38,9 +38,10 @@ def row(
     url: str | None = None,
     target: str | None = None,
     source_id: str | None = None,
+    label: str | None = None,
 ) -> tuple[Any, ...]:
     doc_id, size = f"{number:032x}", len(text.encode())
-    return (doc_id, "a.jsonl", number, source_id, "record", text, target, size, url, {}, False)
+    return (doc_id, "a.jsonl", number, source_id, "record", text, target, label, size, url, {}, False)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,12 @@ def test_lists_languages_and_pairs_reach_the_tasks(spark: SparkSession, tmp_path
         row(1, "An awful text of some words.", "https://good.example"),
         row(2, chinese),
         row(3, "Pay to DE89370400440532013000 please."),
-        row(4, "Write to jo@example.org now.", target="Schreib an jo@example.org\u0020"),
+        row(
+            4,
+            "Write to jo@example.org now.",
+            target="Schreib an jo@example.org\u0020",
+            label="jo@example.org ",
+        ),
     ]
     # Gone before any task runs: the lists travel with the stage.
     output = clean(spark.createDataFrame(rows, DOCUMENTS.spark_schema()).repartition(3), config)
@@ -149,6 +155,7 @@ def test_lists_languages_and_pairs_reach_the_tasks(spark: SparkSession, tmp_path
     ]
     (kept,) = found["clean"]
     assert (kept["text"], kept["target"]) == ("Write to [EMAIL] now.", "Schreib an [EMAIL]")
+    assert kept["label"] == "jo@example.org "
     assert (kept["pii"], kept["num_repairs"]) == ({"email": 2}, 1)
 
 

@@ -67,6 +67,19 @@ def test_rows_become_documents_or_are_quarantined_and_ids_do_not_depend_on_files
     assert (source["source"], source["format"], source["state"]) == ("pairs", "delta", "partly read")
 
 
+def test_a_label_may_have_any_type_and_equal_rows_are_numbered_by_it(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    rows = [{"id": 1, "text": "one", "stars": stars} for stars in (5, 3, None, 3)]
+    write_deltalake(tmp_path / "t", pa.Table.from_pylist(rows))
+    tables = collect(ingest(spark, config(tmp_path / "t", target_field=None, label_field="stars")))
+    found = sorted((row["offset"], row["label"]) for row in tables["documents"])
+    assert found == [(0, "3"), (1, "3"), (2, "5")]
+    assert [row["reason"] for row in tables["quarantine"]] == ["label_is_null"]
+    with pytest.raises(InputError, match=r"missing_label: the table has no column 'class'"):
+        ingest(spark, config(tmp_path / "t", target_field=None, label_field="class"))
+
+
 def test_a_version_is_pinned_and_part_of_the_fingerprint(spark: SparkSession, tmp_path: Path) -> None:
     table = tmp_path / "t"
     write(table, ROWS[:1])

@@ -19,7 +19,7 @@ TEXTS = st.text(st.characters(codec=None), max_size=8)
 VALUES = st.one_of(
     st.none(), st.integers(), st.floats(), st.booleans(), TEXTS, st.lists(st.integers(), max_size=2)
 )
-RECORDS = st.dictionaries(st.sampled_from(["text", "target", "id", "url", "a", "b"]), VALUES)
+RECORDS = st.dictionaries(st.sampled_from(["text", "target", "label", "id", "url", "a", "b"]), VALUES)
 PIECES = [
     "{",
     "}",
@@ -49,8 +49,11 @@ def plain(record: dict[str, Any], config: IngestConfig) -> Document | tuple[str,
             return f"missing_{side}", side
         if not isinstance(record[side], str):
             return f"{side}_is_null" if record[side] is None else f"{side}_not_string", side
+    if config.label_field and record.get("label") is None:
+        return ("label_is_null" if "label" in record else "missing_label"), "label"
+    shown = [*sides, "label"] if config.label_field else sides
     values = {
-        name: value_as_text(record.get(name)) for name in [*sides, "id", "url", *config.metadata_fields]
+        name: value_as_text(record.get(name)) for name in [*shown, "id", "url", *config.metadata_fields]
     }
     changed = False
     for name, value in values.items():
@@ -59,19 +62,25 @@ def plain(record: dict[str, Any], config: IngestConfig) -> Document | tuple[str,
             changed |= now
             if len(str(values[name]).encode()) > config.max_document_bytes:
                 return "too_large", name
-            if name in sides and is_blank(str(values[name])):
+            if name in shown and is_blank(str(values[name])):
                 return f"{name}_is_blank", name
     metadata = {name: values[name] for name in config.metadata_fields if values[name] is not None}
     kind = "pair" if config.target_field else "record"
     text = values["text"]
     assert text is not None
-    return Document(7, values["id"], kind, text, changed, values["url"], values.get("target"), metadata)  # type: ignore[arg-type]
+    places = (values["url"], values.get("target"))
+    return Document(7, values["id"], kind, text, changed, *places, metadata, values.get("label"))
 
 
-@given(RECORDS, st.booleans(), st.integers(1, 12))
-def test_a_record_becomes_what_the_rule_says(record: dict[str, Any], is_pair: bool, limit: int) -> None:
+@given(RECORDS, st.booleans(), st.booleans(), st.integers(1, 12))
+def test_a_record_becomes_what_the_rule_says(
+    record: dict[str, Any], is_pair: bool, has_label: bool, limit: int
+) -> None:
     config = IngestConfig(
-        target_field="target" if is_pair else None, metadata_fields=("a", "b"), max_document_bytes=limit
+        target_field="target" if is_pair else None,
+        label_field="label" if has_label else None,
+        metadata_fields=("a", "b"),
+        max_document_bytes=limit,
     )
     found = to_document(record, Place(7, 1, "raw"), config)
     expected = plain(record, config)

@@ -140,6 +140,56 @@ def test_pairs_are_the_same_from_every_format(tmp_path: Path) -> None:
         assert found.reasons == [("row", "target_is_null"), ("row", "text_is_null")]
 
 
+def test_labels_are_the_same_from_every_format(tmp_path: Path) -> None:
+    rows = [
+        {"text": "Great.", "class": "pos"},
+        {"text": "Awful.", "class": None},
+        {"text": "So so.", "class": "  "},
+        {"text": "Bad.", "class": "neg"},
+    ]
+    for found in in_every_format(tmp_path, rows, label_field="class"):
+        assert [(d.kind, d.text, d.label) for d in found.documents] == [
+            ("record", "Great.", "pos"),
+            ("record", "Bad.", "neg"),
+        ]
+        assert found.reasons == [("row", "label_is_null"), ("row", "label_is_blank")]
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        ("3", "3"),
+        ("true", "true"),
+        ("1.5", "1.5"),
+        ('["a", "é"]', '["a","é"]'),
+        (r'"a\u0000\ud800"', "a\ufffd"),
+    ],
+)
+def test_a_label_of_any_type_becomes_text(tmp_path: Path, value: str, label: str) -> None:
+    line = f'{{"text": "t", "class": {value}}}\n{{"text": "t"}}'.encode()
+    found = read_bytes(tmp_path, "a.jsonl", line, label_field="class")
+    assert [d.label for d in found.documents] == [label]
+    assert found.reasons == [("row", "missing_label")]
+
+
+def test_a_label_may_be_a_number_in_parquet_and_a_column_by_number_in_csv(tmp_path: Path) -> None:
+    content = parquet({"text": ["a", "b"], "class": pa.array([1, None])})
+    found = read_bytes(tmp_path, "a.parquet", content, label_field="class")
+    assert [(d.text, d.label) for d in found.documents] == [("a", "1")]
+    assert found.reasons == [("row", "label_is_null")]
+    read = read_bytes(tmp_path, "a.tsv", b"pos\tfine\n", header=False, text_field="2", label_field="1")
+    assert [(d.text, d.label) for d in read.documents] == [("fine", "pos")]
+    for name, file in (("b.csv", b"text\na\n"), ("b.parquet", parquet({"text": ["a"]}))):
+        assert read_bytes(tmp_path, name, file, label_field="class").reasons == [("file", "missing_label")]
+
+
+def test_a_label_has_the_limit_of_a_document(tmp_path: Path) -> None:
+    content = b'{"text": "a", "class": "too long"}'
+    found = read_bytes(tmp_path, "a.jsonl", content, label_field="class", max_document_bytes=5)
+    assert found.reasons == [("row", "too_large")]
+    assert "label" in found.quarantined[0].fault.detail
+
+
 def test_a_pair_without_its_other_side_is_quarantined(tmp_path: Path) -> None:
     lines = b'{"text": "a"}\n{"text": "a", "t": 5}\n{"text": "a", "t": "b\\u0000"}'
     found = read_bytes(tmp_path, "a.jsonl", lines, target_field="t")

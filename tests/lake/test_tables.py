@@ -23,13 +23,13 @@ def lake(tmp_path: Path) -> Lake:
 
 def _corpus(spark: SparkSession, *texts: str) -> DataFrame:
     data = [
-        (f"{number:032x}", "file", None, text, None, len(text), None, "en", 1, "train")
+        (f"{number:032x}", "file", None, text, None, None, len(text), None, "en", 1, "train")
         for number, text in enumerate(texts)
     ]
     return spark.createDataFrame(
         data,
-        "doc_id string, source string, source_id string, text string, target string, num_bytes long, "
-        "url string, lang string, cluster_size long, split string",
+        "doc_id string, source string, source_id string, text string, target string, label string, "
+        "num_bytes long, url string, lang string, cluster_size long, split string",
     )
 
 
@@ -88,6 +88,12 @@ def test_a_missing_table_names_those_there_are(spark: SparkSession, lake: Lake) 
         read_table(spark, lake, "clean")
     with pytest.raises(InputError, match="version 7"):
         read_table(spark, lake, "corpus", 7)
+
+
+def test_what_an_earlier_release_had_no_column_for_is_null(spark: SparkSession, lake: Lake) -> None:
+    older = _corpus(spark, "a").drop("label")
+    older.write.format("delta").save(lake.spark_table("corpus"))
+    assert [(row.text, row.label) for row in read_table(spark, lake, "corpus").collect()] == [("a", None)]
 
 
 def test_an_unwritable_lake_is_one_clear_error(tmp_path: Path) -> None:

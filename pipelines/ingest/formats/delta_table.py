@@ -69,7 +69,7 @@ def numbered(documents: DataFrame) -> DataFrame:
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    equal = Window.partitionBy("doc_id").orderBy("url", F.to_json("metadata"), "repaired")
+    equal = Window.partitionBy("doc_id").orderBy("url", "label", F.to_json("metadata"), "repaired")
     number = F.row_number().over(equal).cast("long") - 1
     again = F.md5(F.concat_ws("@", "doc_id", F.col("offset").cast("string")))
     return documents.withColumn("offset", number).withColumn(
@@ -92,18 +92,19 @@ def _wanted_columns(schema: StructType, source: str, config: IngestConfig) -> di
     from pyspark.sql import types as T
 
     texts = {"text": config.text_field} | ({"target": config.target_field} if config.target_field else {})
-    for side, name in texts.items():
+    needed = texts | ({"label": config.label_field} if config.label_field else {})
+    for side, name in needed.items():
         if name not in schema.names:
             raise InputError(
                 f"{source}: {missing(side)}: the table has no column {name!r} (ingest.{side}_field); "
                 f"there are {', '.join(map(repr, schema.names)):.300}"
             )
-        if not isinstance(schema[name].dataType, T.StringType):
+        if side in texts and not isinstance(schema[name].dataType, T.StringType):
             raise InputError(
                 f"{source}: {not_string(side)}: the column {name!r} (ingest.{side}_field) has the type "
                 f"{schema[name].dataType.simpleString()}, not string"
             )
-    wanted = dict.fromkeys((*texts.values(), config.id_field, config.url_field, *config.metadata_fields))
+    wanted = dict.fromkeys((*needed.values(), config.id_field, config.url_field, *config.metadata_fields))
     columns = [name for name in wanted if name in schema.names]
     return {name: isinstance(schema[name].dataType, T.StringType) for name in columns}
 

@@ -2,7 +2,8 @@
 
 The text, and the other side of a pair if `ingest.target_field` names one, must be strings: nothing is
 converted in silence. Id, address and metadata may be of any type, because they name a document and are
-not learned from: strings stay as they are, null is nothing, others become compact JSON.
+not learned from: strings stay as they are, null is nothing, others become compact JSON. So do labels, whose
+classes are often numbers; but a record without one is a fault if `ingest.label_field` names the field.
 """
 
 from __future__ import annotations
@@ -49,11 +50,17 @@ def to_document(record: Mapping[str, Any], place: Place, config: IngestConfig) -
         target = record.get(config.target_field)
         if not isinstance(target, str):
             return _wrong_text(record, "target", config.target_field, place)
+    if config.label_field and record.get(config.label_field) is None:
+        return _wrong_text(record, "label", config.label_field, place)
     given = [("text", text), ("target", target)]
-    others = [("id", config.id_field), ("url", config.url_field)]
+    others: list[tuple[str, str | None]] = [
+        ("label", config.label_field),
+        ("id", config.id_field),
+        ("url", config.url_field),
+    ]
     others += [(name, name) for name in config.metadata_fields]
     try:
-        given += [(name, value_as_text(record.get(field))) for name, field in others]
+        given += [(name, value_as_text(record.get(field)) if field else None) for name, field in others]
     except (RecursionError, ValueError) as error:
         return fault_at(place, "too_deep", f"a field cannot be written as JSON: {error!s:.200}")
     is_repaired = False
@@ -65,17 +72,17 @@ def to_document(record: Mapping[str, Any], place: Place, config: IngestConfig) -
             size = utf8_length(value)
             if size > config.max_document_bytes:
                 return _too_large(name, size, place, config)
-            if len(stored) < 2 and is_blank(value):  # the two sides come first
+            if len(stored) < 3 and is_blank(value):  # the two sides and the label come first
                 detail = f"its {name} is empty, or all of it is white space and characters that show nothing"
                 return fault_at(place, blank(name), detail)
         stored.append(value)
-    kept_text, target, source_id, url, *rest = stored
+    kept_text, target, label, source_id, url, *rest = stored
     assert kept_text is not None
     metadata = {
         name: value for name, value in zip(config.metadata_fields, rest, strict=True) if value is not None
     }
     kind = "pair" if config.target_field else "record"
-    return Document(place.offset, source_id, kind, kept_text, is_repaired, url, target, metadata)
+    return Document(place.offset, source_id, kind, kept_text, is_repaired, url, target, metadata, label)
 
 
 def value_as_text(value: Any) -> str | None:
@@ -101,16 +108,17 @@ def json_type(value: Any) -> str:
 _WRONG_TEXTS: dict[str, tuple[str, str, str]] = {
     "text": ("missing_text", "text_is_null", "text_not_string"),
     "target": ("missing_target", "target_is_null", "target_not_string"),
+    "label": ("missing_label", "label_is_null", "label_not_string"),
 }
 
 
 def blank(side: str) -> str:
-    """The reason that a 'text' or 'target' shows nothing."""
+    """The reason that a 'text', 'target' or 'label' shows nothing."""
     return f"{side}_is_blank"
 
 
 def missing(side: str) -> str:
-    """The reason that a record or a whole file has no 'text' or 'target'."""
+    """The reason that a record or a whole file has no 'text', 'target' or 'label'."""
     return _WRONG_TEXTS[side][0]
 
 
@@ -124,8 +132,10 @@ def _wrong_text(record: Mapping[str, Any], side: str, field: str, place: Place) 
     if field not in record:
         return fault_at(place, lacking, f"the record has no field {field!r} (ingest.{side}_field)")
     value = record[field]
+    if value is None:
+        return fault_at(place, is_null, f"the field {field!r} (ingest.{side}_field) is null")
     detail = f"the field {field!r} has the type {json_type(value)}, not string"
-    return fault_at(place, is_null if value is None else wrong_type, detail)
+    return fault_at(place, wrong_type, detail)
 
 
 def _too_large(name: str, size: int, place: Place, config: IngestConfig) -> Fault:

@@ -91,7 +91,7 @@ def _read(
 
 
 def _check_names(names: Sequence[str], place: Place, config: IngestConfig) -> None:
-    wanted = {"text": config.text_field, "target": config.target_field}
+    wanted = {"text": config.text_field, "target": config.target_field, "label": config.label_field}
     others = (config.id_field, config.url_field, *config.metadata_fields)
     for name in (*wanted.values(), *others):
         if name is not None and list(names).count(name) > 1:
@@ -128,7 +128,7 @@ def _document(record: _Record, names: Sequence[str], config: IngestConfig) -> Do
     fields = _decoded(record)
     if isinstance(fields, Fault):
         return fields
-    wanted = (config.text_field, config.target_field, config.id_field, config.url_field)
+    wanted = (config.text_field, config.target_field, config.label_field, config.id_field, config.url_field)
     values: dict[str, str | None] = {}
     for name in (*wanted, *config.metadata_fields):
         index = None if name is None else _index(names, name)

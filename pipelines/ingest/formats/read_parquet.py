@@ -116,13 +116,14 @@ def _open(stream: BinaryIO, config: IngestConfig) -> _ParquetTable:
 def _wanted_columns(schema: pa.Schema, num_leaves: int, config: IngestConfig) -> dict[str, int]:
     """The columns to read, their types checked, and the place of each among the leaves of the schema."""
     texts = {"text": config.text_field} | ({"target": config.target_field} if config.target_field else {})
-    for side, name in texts.items():
+    needed = texts | ({"label": config.label_field} if config.label_field else {})
+    for side, name in needed.items():
         if name not in schema.names:
             shown = ", ".join(map(repr, schema.names))
             raise _file_fault(
                 missing(side), f"there is no column {name!r} (ingest.{side}_field); there are {shown:.300}"
             )
-    wanted = dict.fromkeys((*texts.values(), config.id_field, config.url_field, *config.metadata_fields))
+    wanted = dict.fromkeys((*needed.values(), config.id_field, config.url_field, *config.metadata_fields))
     names = [name for name in wanted if name in schema.names]
     for name in names:
         if schema.names.count(name) > 1:
