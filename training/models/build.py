@@ -1,13 +1,21 @@
-"""Builds the model: a `transformers` causal language model, from a config or from a folder."""
+"""Builds the model: a `transformers` model, from a config or from a folder."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    PreTrainedModel,
+)
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.logging import disable_progress_bar
@@ -32,6 +40,17 @@ _BUILD_ERRORS = (
     StrictDataclassError,
 )
 """What architectures raise at settings that they cannot be built with, sizes below 0 and unknown names."""
+
+Kind = Literal["causal", "seq2seq", "classification", "question-answering", "base"]
+"""What a model has on top: a head for the next token, a label or an answer's place, or none."""
+
+_CLASSES: dict[str, Any] = {
+    "causal": AutoModelForCausalLM,
+    "seq2seq": AutoModelForSeq2SeqLM,
+    "classification": AutoModelForSequenceClassification,
+    "question-answering": AutoModelForQuestionAnswering,
+    "base": AutoModel,
+}
 
 _PRECISION = frozenset({"dtype", "torch_dtype"})
 """Keys that would change the type of the weights."""
@@ -162,10 +181,14 @@ def _architecture(config: ModelConfig, vocab_size: int, sequence_length: int, en
     )
 
 
-def load_model(folder: str) -> PreTrainedModel:
+def load_model(folder: str, *, kind: Kind = "causal") -> PreTrainedModel:
     """The model of a folder (path or URL) in float32 on this rank's device.
 
     Safetensors only, no code from the folder, nothing from a hub.
+
+    Args:
+        folder: Folder with config.json and weights.
+        kind: The head that the model is opened with; weights of another head are left aside.
 
     Raises:
         DataError: It cannot be loaded.
@@ -173,7 +196,7 @@ def load_model(folder: str) -> PreTrainedModel:
     disable_progress_bar()
     try:
         with folder_of(folder).as_local() as place:
-            model = AutoModelForCausalLM.from_pretrained(
+            model = _CLASSES[kind].from_pretrained(
                 str(place),
                 local_files_only=True,
                 use_safetensors=True,
