@@ -20,6 +20,7 @@ from training.models.precision import autocast
 from training.models.tokens import TokenizerFile
 from training.outcome import Score
 from training.strategies import Strategy, make_strategy
+from training.tasks.instruct import Instruct
 from training.tasks.language_model import LanguageModel
 from training.tasks.task import Task
 
@@ -87,7 +88,10 @@ def evaluate_rank(job: EvaluateJob) -> Score:
             f"the model {job.model_dir!r} was trained with train.document_mask, but its tokenizer names no "
             f"token that ends a document; put back the tokenizer that it was trained with"
         )
-    task = LanguageModel(document_end, apart=document_end is not None, byte_lengths=tokenizer.byte_lengths())
+    lengths = tokenizer.byte_lengths()
+    task: Task = LanguageModel(document_end, apart=document_end is not None, byte_lengths=lengths)
+    if job.task == "instruct" and document_end is not None:
+        task = Instruct(document_end, lengths)
     return score(
         model,
         job.layout,

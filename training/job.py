@@ -127,9 +127,11 @@ class EvaluateJob:
         layout: Where the sequences lie.
         vocab_size: Entries of the tokenizer.
         batch_size: Sequences a rank computes at once.
+        task: The task that the sequences are of.
     """
 
     model_dir: str
     layout: Layout
     vocab_size: int
     batch_size: int
+    task: str = LANGUAGE_MODEL

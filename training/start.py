@@ -11,7 +11,7 @@ from typing import Any
 from conf.evaluate import EvaluateConfig
 from conf.model import ModelConfig
 from conf.strategy import StrategySection
-from conf.task import TaskConfig
+from conf.task import LANGUAGE_MODEL, TaskConfig
 from conf.train import TrainConfig
 from ringlake.base.storage import Folder
 from training.checkpoints.identity import check_newest
@@ -230,6 +230,7 @@ def evaluate_model(
         layout=read_layout(validation, over_tasks(spark)),
         vocab_size=validation.vocab_size,
         batch_size=config.batch_size,
+        task=str(validation.task.get("name", LANGUAGE_MODEL)),
     )
     elastic = _elastic(train, None)
     score: Score = _run(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]

@@ -7,8 +7,16 @@ from pipelines.lake.paths import write_json
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Binding, Given, Made
 
+_WRITING = frozenset({"language-model", "instruct"})
+"""Tasks whose models continue a text."""
+
 
 def _generate(given: Given[None]) -> Made:
+    task = given.config.task.name
+    if task not in _WRITING:
+        given.say(f"    a model of the task {task} does not continue prompts; there are no samples")
+        write_json(given.context.lake.samples, [])
+        return Made(tally=Tally(0, 0), details={"samples": 0})
     # Here and not above: torch takes seconds to import, and no other stage needs it in this process.
     from training.generate import generate_text
 

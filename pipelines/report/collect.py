@@ -11,6 +11,7 @@ from conf import RunConfig
 from conf.urls import without_secrets
 from pipelines.lake import Lake, Ledger, RunRecord
 from pipelines.report import clusters, content, flow, learning, overlaps, removed
+from pipelines.report.answers import answers
 from pipelines.report.facts import Facts, TableState
 from pipelines.report.origin import origin
 from pipelines.report.summary import Tables
@@ -39,6 +40,7 @@ def collect(
     tokens = content.tokens(tables, sums)
     contamination = overlaps.contamination(tables, newest.get("dedup"), chars)
     repeats = overlaps.repeats(tables, newest.get("dedup"), chars)
+    is_scored = is_own(records, lake, "evaluate", lake.evaluation)
     return Facts(
         name=config.name,
         lake=without_secrets(config.lake),
@@ -64,7 +66,8 @@ def collect(
         lengths=content.lengths(sums),
         tokens=tokens,
         training=learning.training(lake, newest.get("train")),
-        evaluation=learning.evaluation(lake) if is_own(records, lake, "evaluate", lake.evaluation) else None,
+        evaluation=learning.evaluation(lake) if is_scored else None,
+        answers=answers(lake) if is_scored else None,
         samples=learning.samples(lake) if is_own(records, lake, "generate", lake.samples) else (),
     )
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.report.answers import Answers
 
 
 @dataclass(frozen=True)
@@ -483,6 +487,7 @@ class Facts:
     tokens: Tokens | None = None
     training: Training | None = None
     evaluation: Scores | None = None
+    answers: Answers | None = None
     samples: tuple[Sample, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
 

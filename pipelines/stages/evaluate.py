@@ -2,12 +2,22 @@
 
 from pipelines.stages.declaration import Stage
 
+_OF_TASKS = ("sequences", "corpus", "refused")
+
 EVALUATE = Stage(
     name="evaluate",
     summary="Score the model beside two baselines.",
     purpose="score the model and the baselines on the validation split",
     help="Score the model beside a unigram and a bigram baseline: evaluation.json.",
+    sections=("evaluate", "task"),
     reads=("sequences",),
+    reads_with=lambda config: ("sequences",) if config.task.name == "language-model" else _OF_TASKS,
+    may_read=_OF_TASKS[1:],
     binding="pipelines.bindings.evaluate",
-    code=("training.start", "pipelines.evaluate.baselines"),
+    code=(
+        "training.start",
+        "training.inference.opening",
+        "pipelines.bindings.task_scores",
+        "pipelines.evaluate.baselines",
+    ),
 )

@@ -6,6 +6,7 @@ GENERATE = Stage(
     name="generate",
     summary="Continue a prompt with the model.",
     purpose="let the model continue the prompts",
+    sections=("generate", "task"),
     flags=(
         Flag("generate.max_new_tokens"),
         Flag("generate.temperature"),

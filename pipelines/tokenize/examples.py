@@ -110,10 +110,6 @@ def encode_examples(
         maker: What makes examples.
         arguments: What it is made with, in each task of Spark.
     """
-    from pyspark.sql import functions as F  # TEMP
-
-    if "label" not in corpus.columns:
-        corpus = corpus.withColumn("label", F.lit(None).cast("string"))
     columns = corpus.select("doc_id", "source", "source_id", "split", "text", "target", "label", "num_bytes")
     kernel = in_warm_worker(_kernel(maker, dict(arguments)))
     tagged = columns.mapInArrow(kernel, tagged_spark_schema(TABLES))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 from pipelines.text.blank import is_blank
+from pipelines.text.script import script_of
 from pipelines.tokenize.examples import ExampleMaker, Refusal, Row, Words
 
 
@@ -43,17 +43,3 @@ class Pairs(ExampleMaker):
                 f"most letters of the target are {found or 'of no script'}, not {self._script}",
             )
         return None
-
-
-def script_of(text: str) -> str:
-    """The script of most letters of a text, the first word of their Unicode names; empty: it has none.
-
-    >>> script_of("我喜欢编程 very")
-    'CJK'
-    """
-    counts: dict[str, int] = {}
-    for char in text[:2000]:
-        if char.isalpha():
-            name = unicodedata.name(char, "").partition(" ")[0]
-            counts[name] = counts.get(name, 0) + 1
-    return max(counts, key=lambda name: (counts[name], name)) if counts else ""
