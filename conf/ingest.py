@@ -9,7 +9,19 @@ from pydantic import Field, model_validator
 from conf.section import Section
 
 Format = Literal[
-    "auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs", "delta"
+    "auto",
+    "jsonl",
+    "text",
+    "parquet",
+    "csv",
+    "tsv",
+    "html",
+    "warc",
+    "wet",
+    "python-docs",
+    "delta",
+    "chat",
+    "squad",
 ]
 
 
@@ -91,7 +103,15 @@ class IngestConfig(Section):
         description="Most opening angle brackets of an HTML page, which bound the time it takes.",
     )
     max_source_bytes: int = Field(
-        8 * 2**20, ge=1, description="Largest Python, Markdown or metadata file that python-docs parses."
+        8 * 2**20,
+        ge=1,
+        description="Largest Python, Markdown or metadata file that python-docs parses.",
+    )
+    max_squad_bytes: int = Field(
+        64 * 2**20,
+        ge=1,
+        description="Largest file in SQuAD's layout, parsed as a whole (SQuAD 2.0 has 42 MB); larger "
+        "ones are quarantined.",
     )
     split_bytes: int = Field(
         64 * 2**20,
