@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import struct
 from collections import deque
 from collections.abc import Callable
 from functools import cache
@@ -69,6 +70,22 @@ def _squad(text: str) -> None:
     asked = [{"id": number, "question": text, "answers": [answer]} for number, answer in enumerate(answers)]
     content = {"data": [{"title": text, "paragraphs": [{"context": text, "qas": asked}]}]}
     deque(READERS["squad"].read(io.BytesIO(json.dumps(content).encode()), "a.json", IngestConfig()), maxlen=0)
+
+
+def _mo(text: str) -> None:
+    raw = text.encode()
+    header = struct.pack("<7I", 0x950412DE, 0, 2, 28, 44, 0, 0)
+    places = [(len(raw), 60), (len(raw) // 2, 60 + len(raw)), (len(raw), 60 + len(raw)), (len(raw), 60)]
+    table = b"".join(struct.pack("<2I", *place) for place in places)
+    config = IngestConfig(max_source_bytes=2**30)
+    with contextlib.suppress(FileFault):
+        deque(READERS["mo"].read(io.BytesIO(header + table + 2 * raw), "a.mo", config), maxlen=0)
+
+
+def _po(string: bytes) -> None:
+    content = b"msgid " + string + b"\nmsgstr " + string + b"\n"
+    config = IngestConfig(max_source_bytes=2**30)
+    deque(READERS["po"].read(io.BytesIO(content), "a.po", config), maxlen=0)
 
 
 _WET = b"WARC/1.1\r\nWARC-Type: conversion\r\nContent-Length: %d\r\n\r\n"
@@ -197,6 +214,9 @@ def steps() -> dict[str, Step]:
         "read chat messages": _chat,
         "read squad": _reader("squad", "a.json"),
         "read squad context": _squad,
+        "read mo": _mo,
+        "read po": _reader("po", "a.po"),
+        "read po string": lambda text: _po(json.dumps(text, ensure_ascii=False).encode()),
         "read html trafilatura": _reader("html", "a.html"),
         "read html resiliparse": _reader("html", "a.html", extractor="resiliparse"),
         "read warc": _reader("warc", "a.warc"),

@@ -16,7 +16,9 @@ from pipelines.ingest.formats.read_chat import read_chat
 from pipelines.ingest.formats.read_csv import read_csv, read_tsv
 from pipelines.ingest.formats.read_html import read_html
 from pipelines.ingest.formats.read_jsonl import read_jsonl
+from pipelines.ingest.formats.read_mo import read_mo
 from pipelines.ingest.formats.read_parquet import read_parquet
+from pipelines.ingest.formats.read_po import read_po
 from pipelines.ingest.formats.read_squad import read_squad
 from pipelines.ingest.formats.read_text import read_text
 from pipelines.ingest.formats.read_warc import read_warc, read_wet
@@ -54,6 +56,7 @@ class Reader:
 
 
 _PYTHON_DOCS = ("python-docs",)
+_CATALOGUES = ("catalogues",)
 
 READERS: dict[str, Reader] = {
     reader.name: reader
@@ -78,6 +81,8 @@ READERS: dict[str, Reader] = {
         Reader("wet", read_wet, (".wet",), reads_members=True),
         Reader("chat", read_chat, collections=(), by_line=lambda _config: True),
         Reader("squad", read_squad, collections=()),
+        Reader("mo", read_mo, (".mo",), collections=_CATALOGUES),
+        Reader("po", read_po, (".po",), collections=_CATALOGUES),
         Reader("python", read_python, (".py",), needs_records=False, collections=_PYTHON_DOCS),
         Reader("page", read_page, (".md", ".rst"), needs_records=False, collections=_PYTHON_DOCS),
         Reader(
