@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+import struct
 from collections import deque
 from collections.abc import Callable
 from functools import cache
@@ -55,6 +57,35 @@ def _reader(name: str, source: str, before: bytes = b"", **config: Any) -> Step:
             deque(READERS[name].read(io.BytesIO(raw), source, settings), maxlen=0)
 
     return run
+
+
+def _chat(text: str) -> None:
+    turns = [{"role": role, "content": text} for role in ("user", "assistant")]
+    line = json.dumps({"messages": turns}).encode()
+    deque(READERS["chat"].read(io.BytesIO(line), "a.jsonl", IngestConfig()), maxlen=0)
+
+
+def _squad(text: str) -> None:
+    answers = [{"text": text[number::2], "answer_start": 0} for number in (0, 1)]
+    asked = [{"id": number, "question": text, "answers": [answer]} for number, answer in enumerate(answers)]
+    content = {"data": [{"title": text, "paragraphs": [{"context": text, "qas": asked}]}]}
+    deque(READERS["squad"].read(io.BytesIO(json.dumps(content).encode()), "a.json", IngestConfig()), maxlen=0)
+
+
+def _mo(text: str) -> None:
+    raw = text.encode()
+    header = struct.pack("<7I", 0x950412DE, 0, 2, 28, 44, 0, 0)
+    places = [(len(raw), 60), (len(raw) // 2, 60 + len(raw)), (len(raw), 60 + len(raw)), (len(raw), 60)]
+    table = b"".join(struct.pack("<2I", *place) for place in places)
+    config = IngestConfig(max_source_bytes=2**30)
+    with contextlib.suppress(FileFault):
+        deque(READERS["mo"].read(io.BytesIO(header + table + 2 * raw), "a.mo", config), maxlen=0)
+
+
+def _po(string: bytes) -> None:
+    content = b"msgid " + string + b"\nmsgstr " + string + b"\n"
+    config = IngestConfig(max_source_bytes=2**30)
+    deque(READERS["po"].read(io.BytesIO(content), "a.po", config), maxlen=0)
 
 
 _WET = b"WARC/1.1\r\nWARC-Type: conversion\r\nContent-Length: %d\r\n\r\n"
@@ -179,6 +210,13 @@ def steps() -> dict[str, Step]:
         "read csv with columns": _reader("csv", "a.csv", header=False, columns=("text", "b")),
         "read csv without quotes": _reader("csv", "a.csv", quoting="none"),
         "read tsv": _reader("tsv", "a.tsv"),
+        "read chat": _reader("chat", "a.jsonl"),
+        "read chat messages": _chat,
+        "read squad": _reader("squad", "a.json"),
+        "read squad context": _squad,
+        "read mo": _mo,
+        "read po": _reader("po", "a.po"),
+        "read po string": lambda text: _po(json.dumps(text, ensure_ascii=False).encode()),
         "read html trafilatura": _reader("html", "a.html"),
         "read html resiliparse": _reader("html", "a.html", extractor="resiliparse"),
         "read warc": _reader("warc", "a.warc"),

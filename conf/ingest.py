@@ -9,7 +9,20 @@ from pydantic import Field, model_validator
 from conf.section import Section
 
 Format = Literal[
-    "auto", "jsonl", "text", "parquet", "csv", "tsv", "html", "warc", "wet", "python-docs", "delta"
+    "auto",
+    "jsonl",
+    "text",
+    "parquet",
+    "csv",
+    "tsv",
+    "html",
+    "warc",
+    "wet",
+    "python-docs",
+    "delta",
+    "chat",
+    "squad",
+    "catalogues",
 ]
 
 
@@ -19,7 +32,8 @@ class IngestConfig(Section):
     inputs: tuple[str, ...] = Field(
         (),
         description="Globs, folders or files, as paths or as fsspec URLs such as hdfs://. "
-        "Empty with format python-docs: this Python's documentation.",
+        "Empty with format python-docs: this Python's documentation; with format catalogues: the message "
+        "catalogues of installed packages.",
     )
     max_quarantined_share: float = Field(
         0.5,
@@ -91,7 +105,21 @@ class IngestConfig(Section):
         description="Most opening angle brackets of an HTML page, which bound the time it takes.",
     )
     max_source_bytes: int = Field(
-        8 * 2**20, ge=1, description="Largest Python, Markdown or metadata file that python-docs parses."
+        8 * 2**20,
+        ge=1,
+        description="Largest Python, Markdown or metadata file that python-docs parses, and largest message "
+        "catalogue.",
+    )
+    max_squad_bytes: int = Field(
+        64 * 2**20,
+        ge=1,
+        description="Largest file in SQuAD's layout, parsed as a whole (SQuAD 2.0 has 42 MB); larger "
+        "ones are quarantined.",
+    )
+    catalogue_languages: tuple[str, ...] = Field(
+        ("zh_CN", "zh_Hans", "zh"),
+        description="Languages of the installed packages' message catalogues that format catalogues reads "
+        "without inputs: the names of the folders around LC_MESSAGES.",
     )
     split_bytes: int = Field(
         64 * 2**20,

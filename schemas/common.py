@@ -14,8 +14,8 @@ SOURCE = Column("source", pa.string(), "File the document came from, relative to
 OFFSET = Column(
     "offset",
     pa.int64(),
-    "Byte offset of the record in the (decompressed) source file; in Parquet the row's number, in a Delta "
-    "table its number among equal rows.",
+    "Byte offset of the record in the (decompressed) source file; in Parquet the row's number, in SQuAD's "
+    "layout the paragraph's, in a Delta table its number among equal rows.",
 )
 SOURCE_ID = Column(
     "source_id", pa.string(), "The id the source gave the document, as text; null if it gave none.", True

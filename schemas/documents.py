@@ -16,7 +16,8 @@ DOCUMENTS = Table(
         Column(
             "kind",
             pa.string(),
-            "What it is: 'docstring', 'topic', 'readme', 'page', 'record', 'pair' or 'line'.",
+            "What it is: 'docstring', 'topic', 'readme', 'page', 'record', 'pair', 'line', 'chat' or "
+            "'paragraph'.",
         ),
         TEXT,
         TARGET,

@@ -21,7 +21,7 @@ class Document:
     Attributes:
         offset: Byte offset of the record in the decompressed file.
         source_id: The id that the source gave it, as text.
-        kind: 'docstring', 'topic', 'readme', 'page', 'record', 'pair' or 'line'.
+        kind: 'docstring', 'topic', 'readme', 'page', 'record', 'pair', 'line', 'chat' or 'paragraph'.
         text: The text, free of NULs and lone surrogates.
         repaired: Whether such characters were removed from any of its texts.
         url: Address it was found at.

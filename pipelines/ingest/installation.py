@@ -1,11 +1,12 @@
-"""The files of this Python installation that carry documentation: standard library and site-packages."""
+"""The files of this Python installation that carry documentation, and its packages' message catalogues."""
 
 from __future__ import annotations
 
 import os
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
+from pathlib import Path
 
 from pipelines.errors import InputError
 from pipelines.ingest.readers import UNKNOWN, format_of
@@ -15,6 +16,8 @@ _OWN_DISTRIBUTION = "ringlake"
 # Folders that hold other installations' packages below the standard library, or compiled copies.
 _OTHER_PACKAGES = ("site-packages", "dist-packages")
 _COMPILED = "__pycache__"
+
+_MESSAGES = "LC_MESSAGES"
 
 
 def files() -> Iterator[tuple[str, str]]:
@@ -43,6 +46,28 @@ def files() -> Iterator[tuple[str, str]]:
                 path = os.path.join(parent, name)  # noqa: PTH118 - once for each of 60,000 files
                 if format_of(name, "python-docs")[0] != UNKNOWN and path not in own:
                     yield path, f"{prefix}/{os.path.relpath(path, root)}"
+
+
+def catalogues(languages: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Absolute path and source of the message catalogues of installed packages.
+
+    A package has them in `locale/LANGUAGE/LC_MESSAGES`; where one is there both compiled and as text, the
+    compiled one is taken. Sources begin with `site-packages/`.
+
+    Args:
+        languages: Names of the folders of languages.
+    """
+    paths = sysconfig.get_paths()
+    for root in sorted({os.path.realpath(paths[name]) for name in ("purelib", "platlib")}):
+        for parent, folders, names in os.walk(root):
+            folders[:] = sorted(name for name in folders if name != _COMPILED)
+            *_, language, last = Path(parent).parts
+            if last != _MESSAGES or language not in languages:
+                continue
+            for name in sorted(names):
+                if name.endswith(".mo") or (name.endswith(".po") and f"{name[:-3]}.mo" not in names):
+                    path = os.path.join(parent, name)  # noqa: PTH118 - as above
+                    yield path, f"site-packages/{os.path.relpath(path, root)}"
 
 
 def here(path: str, source: str) -> str:

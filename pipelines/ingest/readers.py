@@ -12,10 +12,14 @@ from pipelines.files.decompress import compression_of_name
 from pipelines.files.record import Document, Fault, Skipped
 from pipelines.files.stored import Compression
 from pipelines.ingest.formats.python_docs import read_metadata, read_page, read_python
+from pipelines.ingest.formats.read_chat import read_chat
 from pipelines.ingest.formats.read_csv import read_csv, read_tsv
 from pipelines.ingest.formats.read_html import read_html
 from pipelines.ingest.formats.read_jsonl import read_jsonl
+from pipelines.ingest.formats.read_mo import read_mo
 from pipelines.ingest.formats.read_parquet import read_parquet
+from pipelines.ingest.formats.read_po import read_po
+from pipelines.ingest.formats.read_squad import read_squad
 from pipelines.ingest.formats.read_text import read_text
 from pipelines.ingest.formats.read_warc import read_warc, read_wet
 
@@ -52,6 +56,7 @@ class Reader:
 
 
 _PYTHON_DOCS = ("python-docs",)
+_CATALOGUES = ("catalogues",)
 
 READERS: dict[str, Reader] = {
     reader.name: reader
@@ -74,6 +79,10 @@ READERS: dict[str, Reader] = {
         Reader("html", read_html, (".html", ".htm")),
         Reader("warc", read_warc, (".warc",), reads_members=True),
         Reader("wet", read_wet, (".wet",), reads_members=True),
+        Reader("chat", read_chat, collections=(), by_line=lambda _config: True),
+        Reader("squad", read_squad, collections=()),
+        Reader("mo", read_mo, (".mo",), collections=_CATALOGUES),
+        Reader("po", read_po, (".po",), collections=_CATALOGUES),
         Reader("python", read_python, (".py",), needs_records=False, collections=_PYTHON_DOCS),
         Reader("page", read_page, (".md", ".rst"), needs_records=False, collections=_PYTHON_DOCS),
         Reader(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conf.ingest import IngestConfig
 from pipelines.files.record import Document, repair, utf8_length
 from pipelines.ingest.formats.fields import Place, to_document, value_as_text
-from pipelines.ingest.formats.read_jsonl import _DECODER, _parse
+from pipelines.ingest.formats.strict_json import DECODER, parse
 from pipelines.text.blank import is_blank
 
 TEXTS = st.text(st.characters(codec=None), max_size=8)
@@ -101,10 +101,10 @@ def test_the_length_is_that_of_the_repaired_bytes(text: str) -> None:
 @given(st.one_of(st.lists(st.sampled_from(PIECES)).map("".join), RECORDS.map(json.dumps)))
 def test_json_is_parsed_as_the_decoder_does(text: str) -> None:
     try:
-        expected = _DECODER.decode(text)
+        expected = DECODER.decode(text)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other raises it too
         with pytest.raises(type(error)) as raised:
-            _parse(text)
+            parse(text)
         assert str(raised.value) == str(error)
         return
-    assert repr(_parse(text)) == repr(expected)
+    assert repr(parse(text)) == repr(expected)

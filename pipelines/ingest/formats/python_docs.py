@@ -58,7 +58,7 @@ def read_python(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator
     Raises:
         FileFault: The file is too large, wrongly encoded, or no Python.
     """
-    raw = _read_limited(stream, config)
+    raw = read_limited(stream, config)
     # Trees have no cycles, and searching their hundred thousands of nodes for some took a third of the time.
     # All records are made before the collector is on again, so that it does not meet the tree at all.
     with without_collector():
@@ -195,7 +195,8 @@ def _document(
     return Document(offset, repair(source_id)[0] if source_id else None, kind, repaired, changed)
 
 
-def _read_limited(stream: BinaryIO, config: IngestConfig) -> bytes:
+def read_limited(stream: BinaryIO, config: IngestConfig) -> bytes:
+    """The whole of a file that may have `ingest.max_source_bytes`; FileFault if it has more."""
     raw = stream.read(config.max_source_bytes + 1)
     if len(raw) > config.max_source_bytes:
         raise FileFault(too_large("file", 0, None, config.max_source_bytes, "max_source_bytes", raw[:200]))
@@ -203,7 +204,7 @@ def _read_limited(stream: BinaryIO, config: IngestConfig) -> bytes:
 
 
 def _read_utf8(stream: BinaryIO, config: IngestConfig) -> tuple[str, int]:
-    raw = _read_limited(stream, config)
+    raw = read_limited(stream, config)
     content = raw.removeprefix(BOM)
     text = decode(content, len(raw) - len(content), 1)
     if isinstance(text, Fault):

@@ -1,16 +1,13 @@
 """JSON Lines: one object a line with a text and what else the configuration names of its fields.
 
-Read strictly, because a lenient parser keeps rows that mean something else than their author wrote:
-UTF-8 must be valid, a key must not occur twice at any depth, the text must be a string. Blank lines are
-no records. NaN and Infinity pass, although JSON proper lacks them: Python and many others write them for
-missing numbers, and they cannot change the text.
+Read strictly (`strict_json`): UTF-8 must be valid, a key must not occur twice at any depth, the text must be
+a string. Blank lines are no records.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from conf.ingest import IngestConfig
@@ -19,6 +16,7 @@ from pipelines.files.lines import Line, read_lines
 from pipelines.files.record import Document, Fault, FileFault, excerpt
 from pipelines.files.utf8 import decode, refuse_utf16
 from pipelines.ingest.formats.fields import Place, json_type, to_document
+from pipelines.ingest.formats.strict_json import DuplicateKey, parse, why_not
 
 # A character of two UTF-8 bytes can be written as a six-byte escape, and other fields need room too.
 _ESCAPE_FACTOR = 3
@@ -34,6 +32,10 @@ def max_line_bytes(config: IngestConfig) -> int:
     return _ESCAPE_FACTOR * config.max_document_bytes + _OTHER_FIELDS_BYTES
 
 
+Make = Callable[[Mapping[str, Any], Place, IngestConfig], Document | Fault]
+"""Makes a document of a line's object, its place, and the section `ingest`."""
+
+
 def read_jsonl(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
     """The documents of a JSONL stream, and a fault for each line that holds none.
 
@@ -41,6 +43,11 @@ def read_jsonl(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[
         FileFault: The file is UTF-16 or UTF-32, or its first line begins an array of objects or an object of
             several lines.
     """
+    return read_objects(stream, config, to_document)
+
+
+def read_objects(stream: BinaryIO, config: IngestConfig, make: Make) -> Iterator[Document | Fault]:
+    """What is made of the object of each line; raises as `read_jsonl` does."""
     is_first = True
     for line in read_lines(stream, max_line_bytes(config)):
         refuse_utf16(line)
@@ -51,7 +58,7 @@ def read_jsonl(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[
             limit, key = max_line_bytes(config), "max_document_bytes, x3 + 1 MiB"
             yield _at(line, too_large("line", line.offset, line.size, limit, key, line.content))
         elif line.content.strip():
-            yield parse_line(line, config)
+            yield parse_line(line, config, make)
 
 
 def _refuse_array(line: Line) -> None:
@@ -64,55 +71,26 @@ def _refuse_array(line: Line) -> None:
         )
 
 
-def parse_line(line: Line, config: IngestConfig) -> Document | Fault:
-    """The document of one line that is not blank, or why there is none."""
+def parse_line(line: Line, config: IngestConfig, make: Make = to_document) -> Document | Fault:
+    """The document of one line that is not blank, or why there is none.
+
+    Args:
+        line: The line.
+        config: The section `ingest`.
+        make: Makes the document of the object that the line is.
+    """
     text = decode(line.content, line.offset, line.number)
     if isinstance(text, Fault):
         return text
     try:
-        record = _parse(text)
-    except json.JSONDecodeError as error:
-        return _fault_in_line(line, text, error.pos, "bad_json", f"the line is not valid JSON: {error.msg}")
-    except _DuplicateKey as error:
-        detail = f"the key {error.args[0]!r:.80} occurs twice in an object; nobody can know which is meant"
-        return _fault_in_line(line, text, 0, "duplicate_key", detail)
-    except RecursionError:
-        return _fault_in_line(line, text, 0, "too_deep", "it is nested too deeply to be parsed")
-    except ValueError as error:
-        # Python refuses to convert integers of thousands of digits, which takes quadratic time.
-        return _fault_in_line(line, text, 0, "bad_json", f"the line holds an unusable number: {error}")
+        record = parse(text)
+    except (ValueError, DuplicateKey, RecursionError) as error:
+        reason, detail, position = why_not(error)
+        return _fault_in_line(line, text, position, reason, f"the line {detail}")
     if not isinstance(record, dict):
         detail = f"the line is a JSON {json_type(record)}, not an object"
         return _fault_in_line(line, text, 0, "not_an_object", detail)
-    return to_document(record, Place(line.offset, line.number, text), config)
-
-
-def _parse(text: str) -> Any:
-    """What `_DECODER.decode` gives, or raises; a value without white space around it sooner."""
-    try:
-        value, end = _SCAN(text, 0)
-    except StopIteration:
-        return _DECODER.decode(text)
-    return value if end == len(text) else _DECODER.decode(text)
-
-
-class _DuplicateKey(Exception):
-    """A JSON object has a key twice."""
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    if len(mapping) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _DuplicateKey(key)
-            seen.add(key)
-    return mapping
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys)
-_SCAN: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
+    return make(record, Place(line.offset, line.number, text), config)
 
 
 def _fault_in_line(line: Line, text: str, position: int, reason: str, detail: str) -> Fault:
