@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from conf.section import Section
 
 LANGUAGE_MODEL = "language-model"
 
-TaskName = Literal["language-model", "instruct", "translation", "classification", "question-answering"]
+TaskName = Literal["language-model", "instruct", "translation", "classification"]
 
 
 class TaskConfig(Section):
@@ -19,8 +19,7 @@ class TaskConfig(Section):
     name: TaskName = Field(
         "language-model",
         description="language-model continues any text; instruct answers in chats (ingest.format chat); "
-        "translation turns text into target; classification gives a text its label; question-answering finds "
-        "answers in a text (ingest.format squad).",
+        "translation turns text into target; classification gives a text its label.",
     )
     max_tokens: int = Field(
         255,
@@ -40,18 +39,3 @@ class TaskConfig(Section):
         None,
         description="File with a chat template (Jinja) to use instead of the tokenizer's own (instruct).",
     )
-    stride: int = Field(
-        64,
-        ge=0,
-        description="Tokens that the windows of a context longer than max_tokens have in common "
-        "(question-answering).",
-    )
-
-    @model_validator(mode="after")
-    def _stride_fits(self) -> Self:
-        if self.stride >= self.max_tokens:
-            raise ValueError(
-                f"stride = {self.stride} must be less than max_tokens = {self.max_tokens}: windows would not "
-                f"move on"
-            )
-        return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,10 +17,11 @@ from pipelines.bindings.tokenizers import tokenizer_files, tokenizer_folder
 from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.run.binding import Besides, Binding, Given, Made
 from pipelines.run.context import Context
+from pipelines.run.keys import digest
 from pipelines.tokenize.audit import difference_in, special_in
 from pipelines.tokenize.choice import without_gigatoken
 from pipelines.tokenize.existing import files_hash
-from pipelines.tokenize.folder import MAX_TOKENIZER_BYTES, read_json
+from pipelines.tokenize.folder import CONFIG, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, read_json
 from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
 from pipelines.tokenize.tasks import TASKS, Examples, examples_of
 from pipelines.tokenize.train import train_tokenizer
@@ -31,8 +33,13 @@ _WORKER_DIED = "Python worker exited unexpectedly"
 """What Spark says where a worker was killed by a signal, as by a fault in native code."""
 
 
-def _adopted(context: Context) -> Besides[None]:
-    return Besides(None, files_hash(context.config.tokenize.tokenizer))
+def _adopted(context: Context) -> Besides[str | None]:
+    """The tokenizer that is not trained here, and the chat template of a file."""
+    template = None
+    if context.config.task.chat_template is not None:
+        template = read_json(Path(context.config.task.chat_template), MAX_CONFIG_BYTES)
+    found = files_hash(context.config.tokenize.tokenizer)
+    return Besides(template, found if template is None else digest(found, template))
 
 
 @dataclass(frozen=True)
@@ -52,12 +59,18 @@ class _Encoding:
     training_seconds: float
 
 
-def _tokenize(given: Given[None]) -> Made:
+def _tokenize(given: Given[str | None]) -> Made:
     corpus, config, task = given.frame("corpus"), given.config.tokenize, TASKS.get(given.config.task.name)
-    texts, frame = (corpus, None) if task is None else (task.texts(corpus), task.frame)
+    texts, frame, template = corpus, None, None
+    if task is not None:
+        texts, frame, template = task.texts(corpus), task.frame, given.besides
+        if config.tokenizer is None and task.template:
+            own = (*config.special_tokens, *task.special_tokens)
+            config = config.model_copy(update={"special_tokens": own})
+            template = template or task.template
     draft = given.hold(scratch_folder("ringlake-tokenizer-"))
     began = time.monotonic()
-    info = train_tokenizer(texts, config, draft / "new", given.say, frame)
+    info = train_tokenizer(texts, config, draft / "new", given.say, frame, template)
     seconds = round(time.monotonic() - began, 3)
     folder = tokenizer_folder(given.context.lake, info.sha256)
     if tokenizer_files(folder) != tokenizer_files(Folder(str(info.folder))):
@@ -73,18 +86,19 @@ def _tokenize(given: Given[None]) -> Made:
     return _encode(given, encoding, config) if task is None else _make_examples(given, encoding, task)
 
 
-def _make_examples(given: Given[None], encoding: _Encoding, task: Examples) -> Made:
+def _make_examples(given: Given[str | None], encoding: _Encoding, task: Examples) -> Made:
     """Examples of the task of the run file in place of texts."""
     config = given.config.task
     facts = {"name": config.name, **task.facts(encoding.corpus, config)}
     content = read_json(encoding.tokenizer_json, MAX_TOKENIZER_BYTES)
-    output = examples_of(encoding.corpus, config, content, facts)
+    settings = json.loads(read_json(encoding.tokenizer_json.with_name(CONFIG), MAX_CONFIG_BYTES))
+    output = examples_of(encoding.corpus, config, content, facts, settings)
     noted = {**encoding.made, "token_bytes": WORD_BYTES, "task": facts}
     details = {**output.details, **noted, "training_seconds": encoding.training_seconds}
     return Made.of(replace(output, details=details), noted=noted, settings=WRITE_SETTINGS)
 
 
-def _encode(given: Given[None], encoding: _Encoding, config: TokenizeConfig) -> Made:
+def _encode(given: Given[str | None], encoding: _Encoding, config: TokenizeConfig) -> Made:
     output = tokenize(encoding.corpus, encoding.tokenizer_json, config, given.say)
     details = {**output.details, **encoding.made, "training_seconds": encoding.training_seconds}
     return Made.of(
@@ -96,7 +110,7 @@ def _encode(given: Given[None], encoding: _Encoding, config: TokenizeConfig) -> 
 
 
 def _encode_again(
-    given: Given[None], encoding: _Encoding, config: TokenizeConfig, engine: str, error: Exception
+    given: Given[str | None], encoding: _Encoding, config: TokenizeConfig, engine: str, error: Exception
 ) -> Made:
     """All of it by `tokenizers` where gigatoken proves to give other ids."""
     special = special_in(error)

@@ -40,6 +40,7 @@ def adopt(
     say: Say,
     special_tokens: Sequence[str] = (),
     frame: str | None = None,
+    template: str | None = None,
 ) -> TokenizerInfo:
     """Checks a tokenizer and copies it to `folder`.
 
@@ -53,6 +54,7 @@ def adopt(
         special_tokens: Special tokens that it gets besides its own.
         frame: For a task with an encoder what is put around a text if the tokenizer does not say, see
             `frame.framed`; None: whatever it puts there is taken out.
+        template: Chat template that it gets in place of its own; None: it keeps that.
 
     Raises:
         InputError: It cannot be read or has no token that ends a document.
@@ -61,6 +63,8 @@ def adopt(
     text = read_json(file, MAX_TOKENIZER_BYTES)
     tokenizer = parse_tokenizer(text, str(file))
     settings = _settings(file.with_name(CONFIG))
+    if template is not None:
+        settings = {**(settings or {}), "chat_template": template}
     end = end_token or _eos_token(settings) or (_separator(settings) if frame else None)
     if end is None:
         raise InputError(

@@ -10,9 +10,11 @@ from pyspark.sql import functions as F
 
 from conf.task import TaskConfig
 from pipelines.stage_output import StageOutput
+from pipelines.tokenize.chats import Chats
 from pipelines.tokenize.examples import ExampleMaker, encode_examples
 from pipelines.tokenize.labelled import Labelled, labels_of
 from pipelines.tokenize.pairs import Pairs
+from training.models.chat import DEFAULT_TEMPLATE, ROLE_TOKENS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -25,16 +27,24 @@ class Examples:
     Attributes:
         maker: Makes the examples of some documents.
         frame: What a trained tokenizer puts around a text, `$A`; END stands for the token that ends one.
+            None: nothing, and an adopted one puts nothing there either.
+        special_tokens: Special tokens that a trained tokenizer needs for it.
+        template: Chat template of a trained tokenizer; empty: none.
         facts: What is noted of the corpus for training (JSON values), given the section `task`.
-        arguments: What the maker is made with besides tokenizer and length, given the section and the facts.
+        arguments: What the maker is made with besides tokenizer and length, given the section, the facts and
+            the content of tokenizer_config.json.
         texts: The texts that a tokenizer is trained on, as rows of `corpus`.
     """
 
     maker: type[ExampleMaker]
-    frame: str
+    frame: str | None
     facts: Callable[[DataFrame, TaskConfig], dict[str, Any]] = lambda _corpus, _config: {}
-    arguments: Callable[[TaskConfig, Mapping[str, Any]], dict[str, Any]] = lambda _config, _facts: {}
+    arguments: Callable[[TaskConfig, Mapping[str, Any], Mapping[str, Any]], dict[str, Any]] = (
+        lambda _config, _facts, _settings: {}
+    )
     texts: Callable[[DataFrame], DataFrame] = field(default=lambda corpus: corpus)
+    special_tokens: tuple[str, ...] = ()
+    template: str = ""
 
 
 def _both_sides(corpus: DataFrame) -> DataFrame:
@@ -51,16 +61,29 @@ TASKS: dict[str, Examples] = {
     "translation": Examples(
         Pairs,
         "$A END",
-        arguments=lambda config, _facts: {"script": config.target_script},
+        arguments=lambda config, _facts, _settings: {"script": config.target_script},
         texts=_both_sides,
     ),
     "classification": Examples(
-        Labelled, "END $A END", _labels, lambda _config, facts: {"labels": facts["labels"]}
+        Labelled, "END $A END", _labels, lambda _config, facts, _settings: {"labels": facts["labels"]}
+    ),
+    "instruct": Examples(
+        Chats,
+        None,
+        arguments=lambda _config, _facts, settings: {"settings": dict(settings)},
+        special_tokens=ROLE_TOKENS,
+        template=DEFAULT_TEMPLATE,
     ),
 }
 
 
-def examples_of(corpus: DataFrame, config: TaskConfig, content: str, facts: Mapping[str, Any]) -> StageOutput:
+def examples_of(
+    corpus: DataFrame,
+    config: TaskConfig,
+    content: str,
+    facts: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> StageOutput:
     """The tables `tokens` and `refused` of a corpus for a task.
 
     Args:
@@ -68,7 +91,10 @@ def examples_of(corpus: DataFrame, config: TaskConfig, content: str, facts: Mapp
         config: The section `task`.
         content: Content of the framed tokenizer.json.
         facts: What `Examples.facts` gave.
+        settings: Content of its tokenizer_config.json.
     """
     task = TASKS[config.name]
-    arguments = {"content": content, "max_tokens": config.max_tokens} | task.arguments(config, facts)
+    arguments = {"content": content, "max_tokens": config.max_tokens} | task.arguments(
+        config, facts, settings
+    )
     return encode_examples(corpus, task.maker, arguments)

@@ -39,7 +39,12 @@ _MORE_MERGES = 1024
 
 
 def train_tokenizer(
-    corpus: DataFrame, config: TokenizeConfig, folder: Path, say: Say, frame: str | None = None
+    corpus: DataFrame,
+    config: TokenizeConfig,
+    folder: Path,
+    say: Say,
+    frame: str | None = None,
+    template: str | None = None,
 ) -> TokenizerInfo:
     """The tokenizer of a corpus, in a folder: trained on its train split, or the one of the configuration.
 
@@ -51,15 +56,17 @@ def train_tokenizer(
         folder: Where tokenizer.json, tokenizer_config.json and special_tokens_map.json go.
         say: Prints progress.
         frame: What is put around a text for a task with an encoder, see `frame.framed`; None: nothing.
+        template: Chat template; None: none, or an adopted tokenizer's own.
 
     Raises:
         InputError: The train split is empty, or the given tokenizer cannot be used, or a special token
             cannot be told from a byte.
     """
     if config.tokenizer is not None:
-        return adopt(Path(config.tokenizer), config.end_token, folder, say, config.special_tokens, frame)
-    special = list(dict.fromkeys([END_OF_DOCUMENT, *config.special_tokens]))
-    for token in special:
+        source, special = Path(config.tokenizer), config.special_tokens
+        return adopt(source, config.end_token, folder, say, special, frame, template)
+    names = list(dict.fromkeys([END_OF_DOCUMENT, *config.special_tokens]))
+    for token in names:
         if token in byte_characters():
             raise InputError(
                 f"tokenize.special_tokens: {token!r} is a single character that stands for a byte in the "
@@ -69,7 +76,7 @@ def train_tokenizer(
     texts = _Counted(sample(corpus, config.sample_bytes), say)
     words = BoundedWords(texts, config.distinct_bytes)
     train = _train_bpe if config.model == "bpe" else _train_unigram
-    tokenizer = train(iter(words), config, special, say)
+    tokenizer = train(iter(words), config, names, say)
     if texts.num_texts == 0:
         raise InputError(
             "the train split of the corpus has no document to train a tokenizer on; give more input, "
@@ -92,7 +99,13 @@ def train_tokenizer(
     )
     if frame is not None:
         content = framed(content, frame, END_OF_DOCUMENT)
-    info = write_folder(folder, content, END_OF_DOCUMENT, padding_side="left" if frame is None else "right")
+    info = write_folder(
+        folder,
+        content,
+        END_OF_DOCUMENT,
+        None if template is None else {"chat_template": template},
+        "left" if frame is None else "right",
+    )
     say(
         f"tokenizer: {info.vocab_size:,} entries from {texts.num_texts:,} documents, "
         f"{texts.num_bytes / 1e6:,.1f} MB, in {time.monotonic() - started:.1f} s"

@@ -8,19 +8,18 @@ of the assistant and the token that ends each.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from ringlake.base.chat import ROLES
 from training.errors import DataError
+from training.models.portable import NAMED, token_text
 
 ASSISTANT = "assistant"
-ROLES = ("system", "user", "assistant", "tool")
-
 ROLE_TOKENS = tuple(f"<|{role}|>" for role in ROLES)
 """Special tokens of `DEFAULT_TEMPLATE`, for tokenizers that bring no template of their own."""
 
@@ -37,7 +36,7 @@ class Turn(NamedTuple):
     """One turn of a chat.
 
     Attributes:
-        role: Who speaks, one of `ROLES`.
+        role: Who speaks, one of `ringlake.base.chat.ROLES`.
         content: What is said.
     """
 
@@ -61,25 +60,26 @@ class ChatEncoder:
     """Encodes chats with a tokenizer and its template.
 
     Args:
-        folder: Local folder of the tokenizer.
-        template: A template to use instead of the folder's own.
+        content: Content of tokenizer.json.
+        settings: Content of tokenizer_config.json: the special tokens by their parts, and the template.
 
     Raises:
         DataError: There is no template.
     """
 
-    def __init__(self, folder: Path, template: str | None = None) -> None:
+    def __init__(self, content: str, settings: Mapping[str, Any]) -> None:
         # Here and not above: it takes seconds, and who only writes chats needs none of it.
         from transformers import PreTrainedTokenizerFast
 
-        self._tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-        self._template = template or self._tokenizer.chat_template
-        if not isinstance(self._template, str):
+        template = settings.get("chat_template")
+        if not isinstance(template, str):
             raise DataError(
-                f"{folder} has no chat template; name a file with one in task.chat_template, or take a "
-                f"tokenizer that was made for chats"
+                "the tokenizer has no chat template; name a file with one in task.chat_template, or take a "
+                "tokenizer that was made for chats"
             )
-        content = (folder / "tokenizer.json").read_text("utf-8")
+        self._template = template
+        named = {name: token for name in NAMED if (token := token_text(settings.get(name))) is not None}
+        self._tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(content), **named)
         self._plain, self._special = Tokenizer.from_str(content), Tokenizer.from_str(content)
         for tokenizer in (self._plain, self._special):
             tokenizer.no_truncation()
