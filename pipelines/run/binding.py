@@ -14,6 +14,7 @@ from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
 from pipelines.stage_output import Say, StageOutput
 from pipelines.stages import Stage
+from ringlake.base.extensions import Extension, ExtensionError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -33,12 +34,14 @@ class Besides(Generic[T]):
         fingerprint: Hash of its content; another one reruns the stage.
         num_bytes: How much it is, about, where Spark is to read it: the shuffles are sized by it.
         told: Line for people at the start of the stage; empty: none.
+        extensions: What of other packages it uses; another version or source of one reruns the stage.
     """
 
     value: T
     fingerprint: str
     num_bytes: int = 0
     told: str = ""
+    extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True)
