@@ -1,4 +1,4 @@
-"""Clean: its lists, its language model and rules of other packages decide its result besides the documents."""
+"""Clean: lists, the language model and rules of other packages decide its result besides the documents."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ def resolve_all(config: CleanConfig) -> Plans:
     """Every plan that a configuration asks for.
 
     Raises:
-        ConfigError, ExtensionError: See `resolve`; or a language is no code, or a threshold belongs to no plan.
+        ConfigError: See `resolve`; or a language is no code, or a threshold belongs to no plan.
+        ExtensionError: See `resolve`.
     """
     for key in ("per_language", "stop_words", "word_blocklist"):
         allowed = {ALL_LANGUAGES} if key == "word_blocklist" else set()

@@ -195,9 +195,7 @@ def _item(name: str, key: str) -> Rule | Step:
     found = own.get(name) or DOOR.get(name)
     if found is None:
         told = unknown(f"{key}.rules", name, sorted(own), DOOR.names())
-        raise ConfigError(
-            f"{told}; the name of a profile stands for its list: {', '.join(sorted(PROFILES))}"
-        )
+        raise ConfigError(f"{told}; the name of a profile stands for its list: {', '.join(sorted(PROFILES))}")
     return found
 
 

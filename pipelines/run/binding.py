@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pipelines.added import extension_of, object_at
 from pipelines.errors import RinglakeError
 from pipelines.lake import TableInfo, read_table
 from pipelines.run.accounting import Tally
@@ -210,8 +211,33 @@ class Binding(Generic[T]):
 
 
 def binding_of(stage: Stage) -> Binding[Any]:
-    """The binding that a declaration names; its module is loaded now."""
+    """The binding that a declaration names, or that of its work; its module is loaded now.
+
+    Raises:
+        ExtensionError: It is another package's, and does not load or is none.
+    """
     if isinstance(stage.binding, Binding):
         return stage.binding
-    binding: Binding[Any] = import_module(stage.binding).BINDING
+    try:
+        found = Binding.of_tables(_calling(stage)) if stage.work else import_module(stage.binding).BINDING
+    except Exception as error:
+        if not (extensions := extension_of(stage)):
+            raise
+        raise ExtensionError(
+            f"stage {stage.name!r} of {extensions[0].origin}: what does its work cannot be loaded "
+            f"({type(error).__name__}: {error!s:.300}); update or uninstall {extensions[0].distribution}"
+        ) from error
+    binding: Binding[Any] = found
     return binding
+
+
+def _calling(stage: Stage) -> Callable[[Given[None]], Made]:
+    """Calls the work that a declaration names: with its tables in order, its section, and what prints."""
+    work = object_at(stage.work)
+
+    def run(given: Given[None]) -> Made:
+        frames = [given.frame(name) for name in given.tables]
+        sections = list(stage.config(given.config).values())
+        return Made.of(work(*frames, *sections, given.say))
+
+    return run

@@ -4,6 +4,7 @@ from pipelines.stages.declaration import Stage
 
 EVALUATE = Stage(
     name="evaluate",
+    after="train",
     summary="Score the model beside two baselines.",
     purpose="score the model and the baselines on the validation split",
     help="Score the model beside a unigram and a bigram baseline: evaluation.json.",

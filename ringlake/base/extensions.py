@@ -1,6 +1,6 @@
 """What other packages add to ringlake, by the entry points that they declare.
 
-A package names what it adds in a group of its own kind (`ringlake.rules`, `ringlake.formats`, ...). Nothing of
+A package names what it adds in the group of its kind (`ringlake.rules`, `ringlake.formats`, ...). Nothing of
 it is imported before it is used: what is installed is known from the metadata of the distributions alone, and
 of these only the files `entry_points.txt` are read, since to parse all of them takes longer than `ringlake
 --help` may.
@@ -18,7 +18,7 @@ from functools import lru_cache
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from ringlake.base.code import code_files, files_hash
 
@@ -60,6 +60,9 @@ class Extension:
     def origin(self) -> str:
         """Distribution and version for people: 'polite-rules 1.0'."""
         return f"{self.distribution} {self.version}"
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.origin}"
 
     @property
     def module(self) -> str:
@@ -105,14 +108,6 @@ class Extension:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What is wrong with what is installed: the extension, and the message."""
-
-    extension: Extension
-    message: str
-
-
-@dataclass(frozen=True)
 class Door(Generic[T]):
     """One kind of thing that other packages may add.
 
@@ -148,13 +143,13 @@ class Door(Generic[T]):
         origins = " and ".join(extension.origin for extension in found)
         if name in self.own():
             raise ExtensionError(
-                f"the {self.what} {name!r} is ringlake's own, and {origins} claims its name; rename it there, "
-                f"or uninstall {found[0].distribution}"
+                f"the {self.what} {name!r} is ringlake's own, and {origins} claims its name; rename it "
+                f"there, or uninstall {found[0].distribution}"
             )
         if len(found) > 1:
             raise ExtensionError(
-                f"the {self.what} {name!r} is claimed by {origins}; uninstall all of them but one, or have one "
-                f"renamed"
+                f"the {self.what} {name!r} is claimed by {origins}; uninstall all of them but one, or have "
+                f"one renamed"
             )
         return found[0]
 
@@ -188,16 +183,7 @@ class Door(Generic[T]):
         called = getattr(value, "name", None)
         if called != extension.name:
             raise ExtensionError(f"{where} calls itself {called!r}; both names must be one; {remedy}")
-        return cast(T, value)
-
-    def faults(self) -> Iterator[Fault]:
-        """What is wrong with what is installed of this kind; everything is loaded."""
-        for extension in self.installed():
-            try:
-                self.find(extension.name)
-                self.load(extension)
-            except ExtensionError as error:
-                yield Fault(extension, str(error))
+        return value
 
 
 def installed(group: str) -> tuple[Extension, ...]:
@@ -324,6 +310,6 @@ def _package_files(extension: Extension) -> Iterator[tuple[str, bytes]]:
             yield f"{name}.py", Path(spec.origin).read_bytes()
         return
     raise ExtensionError(
-        f"{extension.group} {extension.name!r} of {extension.origin}: there is no module {extension.module!r}; "
-        f"install {extension.distribution} again, or uninstall it"
+        f"{extension.group} {extension.name!r} of {extension.origin}: there is no module "
+        f"{extension.module!r}; install {extension.distribution} again, or uninstall it"
     )
