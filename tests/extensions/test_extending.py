@@ -22,6 +22,11 @@ from tests.extensions.support import PAGE, ROOT, install, write_packages
 from tests.support.cli import environment
 from tests.support.tables import rows
 
+SECONDS = 1800
+"""The longest that a program may take on a machine that does other things too."""
+
+pytestmark = pytest.mark.timeout(3600)
+
 SHOUTED = "PLEASE READ THIS NOTICE BEFORE YOU DO ANYTHING ELSE WITH IT"
 
 _RUN = """
@@ -97,7 +102,7 @@ class Installed:
     def python(self, program: str, *args: str) -> str:
         done = subprocess.run(
             [sys.executable, "-c", program, *args],
-            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600, check=False,
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=SECONDS, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-6000:]}"
         return done.stdout + done.stderr
@@ -105,7 +110,7 @@ class Installed:
     def ringlake(self, *args: str, code: int = 0, **env: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "ringlake", *args],
-            cwd=self.folder, env={**self.environment, **env}, capture_output=True, text=True, timeout=600,
+            cwd=self.folder, env={**self.environment, **env}, capture_output=True, text=True, timeout=SECONDS,
             check=False,
         )  # fmt: skip
         assert done.returncode == code, f"{done.stdout}\n{done.stderr[-6000:]}"
