@@ -1,4 +1,4 @@
-"""`docs/architecture.md` names the files that commit tables, and each stage makes the tables that it declares."""
+"""Each stage makes the tables that it declares; `docs/architecture.md` names the files that commit them."""
 
 from __future__ import annotations
 

@@ -102,7 +102,8 @@ class Installed:
     def python(self, program: str, *args: str) -> str:
         done = subprocess.run(
             [sys.executable, "-c", program, *args],
-            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=SECONDS, check=False,
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=SECONDS,
+            check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-6000:]}"
         return done.stdout + done.stderr

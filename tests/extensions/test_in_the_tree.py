@@ -31,7 +31,8 @@ class TopicsConfig(Section):
     "schemas/topics.py": """
 import pyarrow as pa
 from schemas.table import Column, Table
-TOPICS = Table("topics", "A document.", (Column("doc_id", pa.string(), "Id."),), ("doc_id",), after="rejected")
+COLUMNS = (Column("doc_id", pa.string(), "Id."),)
+TOPICS = Table("topics", "A document.", COLUMNS, ("doc_id",), after="rejected")
 """,
     "pipelines/clean/rules/kind.py": """
 from pipelines.clean.rules.length import num_words
