@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from conf.section import Section
+from conf.section import Extended, Section
 
 Format = Literal[
     "auto",
@@ -24,6 +24,7 @@ Format = Literal[
     "squad",
     "catalogues",
 ]
+"""Ringlake's own; others are those of installed extensions, which are known where files are read."""
 
 
 class IngestConfig(Section):
@@ -44,8 +45,10 @@ class IngestConfig(Section):
         "format or delimiter costs nearly all records) from what crawls lose anyway, whose pages often have "
         "no main text; lower it for input that should be clean. 1: any share, as long as a document is left.",
     )
-    format: Format = Field(
-        "auto", description="Reader; auto chooses by file extension; delta reads Delta tables."
+    format: Format | Extended = Field(
+        "auto",
+        description="Reader; auto chooses by file extension; delta reads Delta tables. Other names are those "
+        "of installed extensions.",
     )
     text_field: str = Field(
         "text",

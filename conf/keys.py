@@ -93,19 +93,19 @@ def parts(model: type[Section] = RunConfig, name: str = "") -> Iterator[Part]:
             yield from parts(inner, f"{prefix}{key}{suffix}")
 
 
-def all_keys() -> Iterator[Key]:
+def all_keys(model: type[Section] = RunConfig) -> Iterator[Key]:
     """Every key, those of items of lists and mappings too."""
-    for part in parts():
+    for part in parts(model):
         yield from part.keys
 
 
-def key(name: str) -> Key:
+def key(name: str, model: type[Section] = RunConfig) -> Key:
     """The key of a dotted name such as `train.num_ranks`.
 
     Raises:
         KeyError: There is none.
     """
-    for found in all_keys():
+    for found in all_keys(model):
         if found.name == name:
             return found
     raise KeyError(f"the configuration has no key {name!r}")

@@ -20,20 +20,23 @@ from conf.run import RunConfig
 MAX_RUN_FILE_BYTES = 1_000_000
 
 
-def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
+def load(
+    path: str | Path | None = None, overrides: Sequence[str] = (), model: type[RunConfig] = RunConfig
+) -> RunConfig:
     """The configuration of a run file with overrides applied.
 
     Args:
         path: A run file; `conf/...` is also found inside the installed package. None: all defaults.
         overrides: Texts `section.key=value`; the value is read as YAML.
+        model: `RunConfig`, or one with sections besides.
 
     Raises:
         ConfigError: The file is missing, is no YAML mapping, or a key or value is not allowed.
     """
     tree = _read_yaml(path) if path is not None else {}
     for override in overrides:
-        _apply(tree, override)
-    return validate(tree, origin=str(path) if path is not None else "the defaults")
+        _apply(tree, override, model)
+    return validate(tree, str(path) if path is not None else "the defaults", model)
 
 
 def override(key: str, value: Any) -> str:
@@ -48,14 +51,16 @@ def override(key: str, value: Any) -> str:
     return f"{key}={text}"
 
 
-def validate(tree: dict[str, Any], origin: str = "configuration") -> RunConfig:
+def validate(
+    tree: dict[str, Any], origin: str = "configuration", model: type[RunConfig] = RunConfig
+) -> RunConfig:
     """The typed configuration of a plain tree; ConfigError names every key that is wrong."""
     try:
-        return RunConfig.model_validate(tree)
+        return model.model_validate(tree)
     except ValidationError as error:
         # A default that goes by other keys has no value where one of these is wrong: that is no mistake.
         found = [item for item in error.errors() if item["type"] != "default_factory_not_called"]
-        problems = "; ".join(dict.fromkeys(_describe(item, tree) for item in _of_keys(found)))
+        problems = "; ".join(dict.fromkeys(_describe(item, model) for item in _of_keys(found)))
         raise ConfigError(f"{origin}: {problems}") from None
 
 
@@ -90,7 +95,7 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
     return tree
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
+def _apply(tree: dict[str, Any], override: str, model: type[RunConfig]) -> None:
     key, separator, text = override.partition("=")
     names = [name.strip() for name in key.split(".")]
     if not separator or not all(names):
@@ -101,7 +106,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         raise ConfigError(f"override {override!r}: the value is not valid YAML; quote it") from None
     node = tree
     # Spark settings and thresholds have dots in their own names: spark.conf.spark.ui.enabled=true.
-    fixed = _depth_of_fields(names)
+    fixed = _depth_of_fields(names, model)
     for name in names[: fixed - 1]:
         child = node.setdefault(name, {})
         if not isinstance(child, dict):
@@ -111,9 +116,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     node[leaf] = str(text) if _is_text_map(names[: fixed - 1]) else value
 
 
-def _depth_of_fields(names: list[str]) -> int:
+def _depth_of_fields(names: list[str], model: Any) -> int:
     """How many leading names are keys of the tree; what is left belongs to a free-form mapping's key."""
-    model: Any = RunConfig
     for index, name in enumerate(names):
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return index + 1
@@ -148,14 +152,15 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _describe(item: Any, tree: dict[str, Any]) -> str:
+def _describe(item: Any, model: type[RunConfig]) -> str:
     names = [str(part) for part in item["loc"]]
     key = ".".join(names)
     if item["type"] == "extra_forbidden":
-        allowed = _allowed(names[:-1])
+        allowed = _allowed(names[:-1], model)
         close = difflib.get_close_matches(names[-1], allowed, n=1)
         hint = f"did you mean {'.'.join([*names[:-1], close[0]])}? " if close else ""
-        return f"unknown key {key!r}; {hint}allowed here: {', '.join(allowed)}"
+        more = "" if names[1:] else "; the section of an extension's stage needs its package installed"
+        return f"unknown key {key!r}; {hint}allowed here: {', '.join(allowed)}{more}"
     message = item["msg"].removeprefix("Value error, ")
     if isinstance(item.get("input"), (dict, BaseModel)) and item["type"] == "value_error":
         # A law between keys of a section: the message has their values.
@@ -163,8 +168,7 @@ def _describe(item: Any, tree: dict[str, Any]) -> str:
     return f"{key} = {item.get('input')!r}: {_lower(message)}"
 
 
-def _allowed(parents: list[str]) -> list[str]:
-    model: Any = RunConfig
+def _allowed(parents: list[str], model: Any) -> list[str]:
     for name in parents:
         if name.isdecimal():
             # An item of a list: tuple[Item, ...].

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from pydantic import Field
 
 from conf.card import CardConfig
@@ -22,6 +24,8 @@ from conf.spark import SparkConfig
 from conf.task import TaskConfig
 from conf.tokenize import TokenizeConfig
 from conf.train import TrainConfig
+
+S = TypeVar("S", bound=Section)
 
 
 class RunConfig(Section):
@@ -46,3 +50,14 @@ class RunConfig(Section):
     generate: GenerateConfig = Field(default_factory=GenerateConfig)
     report: ReportConfig = Field(default_factory=ReportConfig)
     card: CardConfig = Field(default_factory=CardConfig)
+
+    def section(self, name: str, kind: type[S]) -> S:
+        """The section that the stage of that name has declared itself.
+
+        Raises:
+            AttributeError: The configuration has none of that name and kind.
+        """
+        found = getattr(self, name, None)
+        if not isinstance(found, kind):
+            raise AttributeError(f"the configuration has no section {name!r} of the kind {kind.__name__}")
+        return found

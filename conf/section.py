@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 LARGEST = 2**53
 """Largest whole number of a configuration: above it a JSON reader may round (RFC 8259, section 6)."""
+
+Extended = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
+"""A name that an installed extension may have: what it stands for is known where extensions are."""
 
 
 class Section(BaseModel):

@@ -7,11 +7,11 @@ is `StrategyConfig.chosen` and not the shape of the run file.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from conf.section import Section
+from conf.section import Extended, Section
 
 
 class StrategySection(Section):
@@ -203,15 +203,27 @@ class ParameterServerConfig(StrategySection):
         }
 
 
-Chosen = SingleConfig | RingConfig | DdpConfig | LocalSgdConfig | ParameterServerConfig
+class AddedConfig(StrategySection):
+    """A strategy of another package, whose keys are known where it is: see `training.added`."""
+
+
+Chosen = SingleConfig | RingConfig | DdpConfig | LocalSgdConfig | ParameterServerConfig | AddedConfig
 """The section of one strategy: its type says which."""
+
+StrategyName = Literal["auto", "single", "ring", "ddp", "local_sgd", "parameter_server"]
+"""Ringlake's own; others are those of installed extensions."""
 
 
 class StrategyConfig(Section):
     """How the ranks of a training work together."""
 
-    name: Literal["auto", "single", "ring", "ddp", "local_sgd", "parameter_server"] = Field(
-        "auto", description="auto: ring for several ranks, single for one."
+    name: StrategyName | Extended = Field(
+        "auto",
+        description="auto: ring for several ranks, single for one. Other names are those of installed "
+        "extensions.",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Keys of a strategy of another package, which says what it takes."
     )
     ring: RingConfig = Field(default_factory=RingConfig)
     ddp: DdpConfig = Field(default_factory=DdpConfig)
@@ -229,4 +241,13 @@ class StrategyConfig(Section):
             "local_sgd": self.local_sgd,
             "parameter_server": self.parameter_server,
         }
-        return sections[self.name]
+        return sections.get(self.name, AddedConfig())
+
+    @model_validator(mode="after")
+    def _options_have_a_taker(self) -> StrategyConfig:
+        if self.options and self.name in get_args(StrategyName):
+            raise ValueError(
+                f"options = {self.options} are for a strategy of another package, and name = {self.name!r} "
+                f"is ringlake's own, whose keys are in the section of its name"
+            )
+        return self

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from conf.mixture import MixtureConfig
 from conf.section import Section
-from conf.strategy import StrategyConfig
+from conf.strategy import StrategyConfig, StrategySection
 
 DEFAULT_GLOBAL_BATCH_SIZE = 32
 """Sequences in a step where neither `global_batch_size` nor `global_batch_tokens` is given."""
@@ -301,7 +301,16 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _strategy_fits(self) -> Self:
-        chosen, name = self.strategy.chosen, self.strategy.name
+        self.check_strategy(self.strategy.chosen)
+        return self
+
+    def check_strategy(self, chosen: StrategySection) -> None:
+        """Asks the section of the strategy that is chosen whether it goes with the keys of this one.
+
+        Raises:
+            ValueError: It does not.
+        """
+        name = self.strategy.name
         chosen.check_schedule(validate_every=self.validate_every, checkpoint_every=self.checkpoint_every)
         chosen.check_sharding(self.optimizer, compiles=self.compile)
         if self.precision == "fp16" and not chosen.shares_loss_scale:
@@ -314,7 +323,6 @@ class TrainConfig(Section):
                 f"elastic does not go with strategy.name = {name}, whose servers need slots of their own; "
                 f"leave elastic out, or use another strategy"
             )
-        return self
 
     def sequences_per_step(self, sequence_length: int) -> int:
         """Sequences in a global batch of sequences of that many tokens.

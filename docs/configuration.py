@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conf.keys import DERIVED, REQUIRED, Key, Part, parts
 from docs.markdown import code, escaped, table
+from pipelines.added import run_model
 from pipelines.stages import STAGES
 
 _INTRODUCTION = """# Configuration
@@ -19,7 +20,7 @@ it is. In the names here `[]` stands for an item of a list and `*` for a name th
 
 def page() -> str:
     """The page."""
-    sections = list(parts())
+    sections = list(parts(run_model(STAGES)))
     top = [f"[{code(part.name)}](#{part.name})" for part in sections if part.name and "." not in part.name]
     return f"{_INTRODUCTION}Sections: {', '.join(top)}.\n{''.join(map(_section, sections))}"
 

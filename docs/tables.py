@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from docs.markdown import code, escaped, table
-from pipelines.stages import OPTIONAL_TABLES, STAGES
+from pipelines.stages import OPTIONAL_TABLES, STAGES, Stage
 from schemas import TABLES, Table
 
 _INTRODUCTION = """# Tables
 
 A lake has these Delta tables, each in a folder `LAKE/tables/NAME`; `ringlake show LAKE NAME` shows rows of
 one. `signatures` lies below the folder that `dedup.history` names instead. Types are those of Spark SQL.
-Which file makes a table, [architecture.md](../architecture.md#tables) says.
+Behind the name of a stage stand the files in which its work begins.
 
 """
 
@@ -25,10 +25,10 @@ def _section(found: Table) -> str:
     facts = [f"Key: {', '.join(map(code, found.key))}."]
     if found.partition_by:
         facts.append(f"Partitioned by {', '.join(map(code, found.partition_by))}.")
-    makers = [stage.name for stage in STAGES if found.name in (*stage.writes, *stage.may_write)]
+    makers = [stage for stage in STAGES if found.name in (*stage.writes, *stage.may_write)]
     readers = [stage.name for stage in STAGES if found.name in (*stage.reads, *stage.may_read)]
     if makers:
-        facts.append(f"Written by {', '.join(map(code, makers))}.")
+        facts.append(f"Written by {', '.join(map(_maker, makers))}.")
     if readers:
         facts.append(f"Read by {', '.join(map(code, readers))}.")
     if found.name in OPTIONAL_TABLES:
@@ -47,3 +47,9 @@ def _section(found: Table) -> str:
         f"\n## {found.name}\n\n{escaped(found.meaning)} {' '.join(facts)}\n\n"
         f"{table(['column', 'type', 'nullable', 'meaning'], rows)}"
     )
+
+
+def _maker(stage: Stage) -> str:
+    """A stage, and the files in which its work begins."""
+    modules = stage.code or (stage.work.partition(":")[0],)
+    return f"{code(stage.name)} ({', '.join(code(module.replace('.', '/') + '.py') for module in modules)})"

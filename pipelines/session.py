@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pipelines.run.version import PACKAGES
 from pipelines.setup import classes
 from pipelines.setup.jars import MissingJarsError, locate
 from pipelines.worker import MEMORY_VARIABLE
+from ringlake.base.extensions import Extension
 from ringlake.names import foreign
 from training.launch.pythons import find_unfit_python
 from training.launch.slots import count_slots
@@ -228,10 +230,28 @@ def _starts_this_python(session: SparkSession) -> bool:
     return is_local and context.pythonExec == sys.executable
 
 
-def _require_python(session: SparkSession) -> None:
+def check_extensions(session: SparkSession, extensions: Sequence[Extension]) -> None:
+    """Looks once a session whether the tasks have the distributions of extensions in the driver's versions.
+
+    Raises:
+        EnvironmentProblem: They lack one, or have another version of it.
+    """
+    names = sorted({extension.distribution for extension in extensions})
+    _require_python(session, own=(), modules=(), distributions=names)
+
+
+def _require_python(
+    session: SparkSession,
+    own: Sequence[str] = PACKAGES,
+    modules: Sequence[str] = _MODULES,
+    distributions: Sequence[str] = (),
+) -> None:
     """The functions of the data stages travel by name: the tasks need this ringlake, too."""
+    num_tasks = max(1, count_slots(session))
     try:
-        complaint = find_unfit_python(session, max(1, count_slots(session)), own=PACKAGES, modules=_MODULES)
+        complaint = find_unfit_python(
+            session, num_tasks, own=own, modules=modules, distributions=distributions
+        )
     except Exception as error:
         raise EnvironmentProblem(f"Spark cannot run tasks of Python: {_first_line(error)}") from error
     if complaint is not None:

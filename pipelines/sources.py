@@ -1,8 +1,9 @@
 """Which sources decide what a module computes: its file and those of all that it imports, to the last.
 
 Found by reading, not by importing: imports inside functions count, those for type checkers do not. The file
-of a package counts where something lies in it; what that file imports counts where it is imported itself. Of
-`conf` nothing counts: its values do, and they are in the key of a run one by one.
+of a package counts where something lies in it; what that file imports counts where it is imported itself. A
+package that says `modules_of(__name__)` imports all of its modules. Of `conf` nothing counts: its values do,
+and they are in the key of a run one by one.
 """
 
 from __future__ import annotations
@@ -23,13 +24,24 @@ _DECIDES_NOTHING = frozenset({"ringlake/__init__.py"})
 Read = Callable[[str], bytes | None]
 """Content of a file by its name, as 'pipelines/clean/stage.py'; None where there is none."""
 
+Listed = Callable[[str], Iterable[str]]
+"""Names of the modules in a package."""
 
-def closure(roots: Sequence[str], read: Read) -> frozenset[str]:
+
+def installed_modules(package: str) -> list[str]:
+    """Names of the modules that lie in a package of the ringlake that runs."""
+    folder = resources.files(package.partition(".")[0]).joinpath(*package.split(".")[1:])
+    files = sorted(item.name for item in folder.iterdir() if item.is_file())
+    return [name.removesuffix(".py") for name in files if name.endswith(".py") and name != "__init__.py"]
+
+
+def closure(roots: Sequence[str], read: Read, listed: Listed = installed_modules) -> frozenset[str]:
     """The files of modules, of all that they import, and of the packages around these.
 
     Args:
         roots: Names of modules, as 'pipelines.clean.stage'.
         read: Gives the sources.
+        listed: Gives the modules of packages that import all of theirs.
 
     Raises:
         LookupError: A root has no file.
@@ -46,7 +58,7 @@ def closure(roots: Sequence[str], read: Read) -> frozenset[str]:
         if file is None or file in found:
             continue
         found.add(file)
-        waiting += _imports(name, file, read(file) or b"")
+        waiting += _imports(name, file, read(file) or b"", listed)
         parts = name.split(".")
         around |= {f"{'/'.join(parts[:end])}/__init__.py" for end in range(1, len(parts))}
     around -= _DECIDES_NOTHING
@@ -81,7 +93,7 @@ def _file_of(name: str, read: Read) -> str | None:
     return next((file for file in (f"{path}.py", f"{path}/__init__.py") if read(file) is not None), None)
 
 
-def _imports(name: str, file: str, source: bytes) -> list[str]:
+def _imports(name: str, file: str, source: bytes, listed: Listed) -> list[str]:
     """Names of modules of ours that a source imports."""
     package = name if file.endswith("/__init__.py") else name.rpartition(".")[0]
     found: list[str] = []
@@ -95,6 +107,8 @@ def _imports(name: str, file: str, source: bytes) -> list[str]:
                 base = ".".join([*above, *([base] if base else [])])
             found.append(base)
             found += [f"{base}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node) == "modules_of(__name__)":
+            found += [f"{package}.{module}" for module in listed(package)]
     return [each for each in found if each.partition(".")[0] in PACKAGES]
 
 

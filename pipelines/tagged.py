@@ -104,7 +104,7 @@ class TaggedRows:
     """Collects rows of several tables and hands them on as record batches of bounded size.
 
     Example:
-        >>> from schemas import REJECTED
+        >>> from schemas.rejected import REJECTED
         >>> list(TaggedRows([REJECTED]).flush())
         []
     """

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from conf import load
 from conf.reading import override
 
 if TYPE_CHECKING:
@@ -85,10 +84,12 @@ def run(
     Raises:
         ConfigError: A key or a value is wrong.
         RinglakeError: A stage failed, or something that it needs is missing.
+        ExtensionError: What of another package it needs cannot be used.
     """
     # Imported late: a wrong key is told before Spark is loaded.
     from pipelines.console.console import Console
     from pipelines.run.execute import execute
+    from pipelines.settings import load
 
     texts = [override(key, value) for key, value in (settings or {}).items()]
     config = load(None if run_file is None else str(run_file), texts)

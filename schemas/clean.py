@@ -49,4 +49,5 @@ CLEAN = Table(
         ),
     ),
     key=("doc_id",),
+    after="quarantine",
 )

@@ -21,4 +21,5 @@ CONTAMINATED = Table(
         Column("eval_sets", pa.list_(pa.string()), "Every evaluation set that shares an n-gram with it."),
     ),
     key=("doc_id",),
+    after="signatures",
 )

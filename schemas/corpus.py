@@ -22,4 +22,5 @@ CORPUS = Table(
         SPLIT,
     ),
     key=("doc_id",),
+    after="repeats",
 )

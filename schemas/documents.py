@@ -32,4 +32,5 @@ DOCUMENTS = Table(
         Column("repaired", pa.bool_(), "Whether NULs or lone surrogates were removed while reading."),
     ),
     key=("doc_id",),
+    after="sources",
 )

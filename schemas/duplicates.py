@@ -29,4 +29,5 @@ DUPLICATES = Table(
         NUM_BYTES,
     ),
     key=("doc_id",),
+    after="corpus",
 )

@@ -18,4 +18,5 @@ EMPTIED = Table(
         Column("words_left", pa.int64(), "Words that are left."),
     ),
     key=("doc_id",),
+    after="trimmed",
 )

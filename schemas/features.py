@@ -18,6 +18,7 @@ TERMS = Table(
         Column("idf", pa.float64(), "Inverse document frequency: ln((documents + 1) / (num_documents + 1))."),
     ),
     key=("term_id",),
+    after="mixed",
 )
 
 TFIDF = Table(
@@ -30,6 +31,7 @@ TFIDF = Table(
         Column("weights", pa.list_(pa.float64()), "Occurrences of each, times its idf."),
     ),
     key=("doc_id",),
+    after="terms",
 )
 
 VECTORS = Table(
@@ -40,4 +42,5 @@ VECTORS = Table(
         Column("vector", pa.list_(pa.float32()), "Its vector, features.vector_size numbers."),
     ),
     key=("term",),
+    after="tfidf",
 )

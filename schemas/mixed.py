@@ -16,4 +16,5 @@ MIXED = Table(
         Column("num_tokens", pa.int64(), "Tokens of the document, its end-of-document token included."),
     ),
     key=("doc_id",),
+    after="refused",
 )

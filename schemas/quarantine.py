@@ -29,4 +29,5 @@ QUARANTINE = Table(
         ),
     ),
     key=("source", "offset", "reason"),
+    after="documents",
 )

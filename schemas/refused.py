@@ -17,4 +17,5 @@ REFUSED = Table(
         Column("detail", pa.string(), "One sentence with the value met and the limit it broke."),
     ),
     key=("doc_id",),
+    after="tokens",
 )

@@ -22,4 +22,5 @@ REJECTED = Table(
         Column("num_bytes", pa.int64(), "Length of the text as read, in UTF-8 bytes."),
     ),
     key=("doc_id",),
+    after="clean",
 )

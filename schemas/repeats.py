@@ -16,4 +16,5 @@ REPEATS = Table(
         Column("first_doc_id", pa.string(), "Of these documents the one with the smallest doc_id."),
     ),
     key=("unit_hash",),
+    after="emptied",
 )

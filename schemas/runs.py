@@ -34,4 +34,5 @@ RUNS = Table(
         Column("error", pa.string(), "Why it failed.", True),
     ),
     key=("run_id",),
+    after="sequences",
 )

@@ -34,4 +34,5 @@ SEQUENCES = Table(
     ),
     key=("split", "sequence_id"),
     partition_by=("split",),
+    after="vectors",
 )

@@ -33,4 +33,5 @@ SIGNATURES = Table(
     ),
     key=("doc_id",),
     partition_by=("sequence",),
+    after="superseded",
 )

@@ -16,4 +16,5 @@ SUPERSEDED = Table(
         NUM_BYTES,
     ),
     key=("doc_id",),
+    after="duplicates",
 )

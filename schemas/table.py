@@ -38,6 +38,7 @@ class Table:
         columns: The columns in order.
         key: Names of the columns that together identify a row.
         partition_by: Columns whose values become folders instead of file content.
+        after: Name of the table that it follows where tables are listed; empty: it is the first.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
+    after: str = ""
 
     def __post_init__(self) -> None:
         names = self.column_names

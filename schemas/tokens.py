@@ -21,4 +21,5 @@ TOKENS = Table(
         NUM_BYTES,
     ),
     key=("doc_id",),
+    after="contaminated",
 )

@@ -14,4 +14,5 @@ TRIMMED = Table(
         Column("bytes_dropped", pa.int64(), "UTF-8 bytes that its text lost."),
     ),
     key=("doc_id",),
+    after="rejected",
 )

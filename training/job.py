@@ -10,6 +10,7 @@ from conf.model import ModelConfig
 from conf.task import LANGUAGE_MODEL, TaskConfig
 from conf.train import TrainConfig
 from conf.urls import values_without_secrets
+from training.added import identity_of
 from training.checkpoints.identity import CODE
 from training.data.batches import Plan
 from training.data.layout import Layout
@@ -50,7 +51,7 @@ def deciding_settings(config: TrainConfig) -> dict[str, Any]:
     """The keys of the train section that decide what training computes, as JSON values."""
     steers = config.patience is not None or config.plateau.patience is not None
     left_out = COMPUTED_BY - _STEERING_BY if steers else COMPUTED_BY
-    return config.model_dump(mode="json", exclude=set(left_out)) | config.strategy.chosen.identity()
+    return config.model_dump(mode="json", exclude=set(left_out)) | identity_of(config.strategy)
 
 
 def task_settings(task: TaskConfig) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ringlake.base.storage import Folder
+from training.added import section_of
 from training.checkpoints.checkpoint import Checkpoint, load_step
 from training.checkpoints.state import TrainingState, capture, copy_weights, restore
 from training.data.reader import SequenceReader
@@ -91,7 +92,7 @@ class _Trainer:
         )
         self._task.prepare(self._model)
         freeze(self._model, job.config.frozen)
-        check_uses_all(self._model, job.config.strategy.chosen)
+        check_uses_all(self._model, section_of(job.config.strategy))
         draws = try_out(self._model, job.train.sequence_length, self._task)
         if draws and self._leads:
             _say(_DRAWS)

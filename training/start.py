@@ -14,6 +14,7 @@ from conf.strategy import StrategySection
 from conf.task import LANGUAGE_MODEL, TaskConfig
 from conf.train import TrainConfig
 from ringlake.base.storage import Folder
+from training.added import section_of
 from training.checkpoints.identity import check_newest
 from training.data.footers import Spread
 from training.data.layout import read_layout
@@ -160,7 +161,9 @@ def train_model(
         f"tokens on {_describe_ranks(num_ranks, elastic)}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {sources.layout.num_sequences:,} sequences"
     )
-    values = _run(spark, _take_part, job, config, num_ranks, elastic, "train", say, config.strategy.chosen)
+    values = _run(
+        spark, _take_part, job, config, num_ranks, elastic, "train", say, section_of(config.strategy)
+    )
     trained: Trained = values[0]
     totals = trained.totals
     result = TrainResult(
@@ -262,9 +265,10 @@ def choose_ranks(spark: Any, config: TrainConfig, say: Say) -> int:
         return config.num_ranks
     if config.elastic:
         return config.elastic.max
-    if config.strategy.chosen.for_one_rank:
+    strategy = section_of(config.strategy)
+    if strategy.for_one_rank:
         return 1
-    slots = count_slots(spark) - config.strategy.chosen.num_servers
+    slots = count_slots(spark) - strategy.num_servers
     num_ranks = max(count for count in range(1, DEFAULT_RANKS + 1) if config.canonical_shards % count == 0)
     if slots < num_ranks:
         say(

@@ -1,8 +1,9 @@
-"""Clean: its lists and its language model are read besides the documents."""
+"""Clean: lists, the language model and rules of other packages decide its result besides the documents."""
 
 from __future__ import annotations
 
 from pipelines.clean.language import model_hash
+from pipelines.clean.plans import resolve_all
 from pipelines.clean.resources import lists_fingerprint
 from pipelines.clean.stage import clean
 from pipelines.run.binding import Besides, Binding, Given, Made
@@ -11,7 +12,9 @@ from pipelines.run.keys import digest
 
 
 def _lists(context: Context) -> Besides[None]:
-    return Besides(None, digest(lists_fingerprint(context.config.clean), model_hash()))
+    config = context.config.clean
+    fingerprint = digest(lists_fingerprint(config), model_hash())
+    return Besides(None, fingerprint, extensions=resolve_all(config).extensions)
 
 
 def _clean(given: Given[None]) -> Made:

@@ -10,7 +10,8 @@ from pipelines.bindings.history import history_identity, open_history
 from pipelines.bindings.versions import note_unread
 from pipelines.dedup.stage import dedup
 from pipelines.run.binding import Binding, Given, Made
-from schemas import SIGNATURES, SUPERSEDED
+from schemas.signatures import SIGNATURES
+from schemas.superseded import SUPERSEDED
 
 
 def _dedup(given: Given[None]) -> Made:

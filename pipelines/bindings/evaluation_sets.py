@@ -10,6 +10,7 @@ from conf.clean import CleanConfig
 from pipelines.bindings.versions import made_of
 from pipelines.clean.forms import CleanedForms
 from pipelines.clean.language import model_hash
+from pipelines.clean.plans import resolve_all
 from pipelines.decontaminate.items import files_hash
 from pipelines.decontaminate.stage import decontaminate
 from pipelines.run.binding import Besides, Given
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 def evaluation_sets(context: Context) -> Besides[None]:
     """What the search for evaluation sets reads besides tables; its fingerprint is empty without sets."""
     sets = files_hash(context.config.decontaminate)
-    return Besides(None, digest(sets, model_hash()) if sets else "")
+    if not sets:
+        return Besides(None, "")
+    # Their texts are looked for behind the steps of the profile, those of other packages too.
+    return Besides(None, digest(sets, model_hash()), extensions=resolve_all(context.config.clean).extensions)
 
 
 def without_evaluation_texts(given: Given[None], output: StageOutput, documents: DataFrame) -> StageOutput:

@@ -16,7 +16,7 @@ from pipelines.lake import Catalog, Lake, read_sql, read_table, write_table
 from pipelines.run.artefacts import GONE
 from pipelines.run.context import Context
 from pipelines.run.keys import digest
-from schemas import SIGNATURES
+from schemas.signatures import SIGNATURES
 
 
 @dataclass(frozen=True)

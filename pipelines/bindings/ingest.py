@@ -14,6 +14,7 @@ from pipelines.ingest.discover import (
     hidden_detail,
     unknown_format_notice,
 )
+from pipelines.ingest.readers import extensions_of
 from pipelines.ingest.stage import ingest
 from pipelines.lake import read_sql
 from pipelines.run.accounting import Tally
@@ -40,7 +41,8 @@ def _find(context: Context) -> Besides[Found]:
     size = sum(file.num_bytes for file in files)
     many = "file" if len(files) == 1 else "files"
     told = f"{len(files):,} {many}, {size / 2**20:,.1f} MiB"
-    return Besides(Found(files, left_out), fingerprint(files), size, told)
+    extensions = extensions_of(file.format for file in files)
+    return Besides(Found(files, left_out), fingerprint(files), size, told, extensions)
 
 
 def _ingest(given: Given[Found]) -> Made:

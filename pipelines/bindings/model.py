@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipelines.added import every_stage
 from pipelines.errors import InputError
 from pipelines.lake import Lake
 from pipelines.run.artefacts import NOTED, files_identity, is_left, model_identity
 from pipelines.run.binding import Besides
 from pipelines.run.context import Context
 from pipelines.run.keys import digest
-from pipelines.stages import STAGES
 from ringlake.base.storage import File, Folder
 
 
@@ -35,7 +35,7 @@ def own_model(context: Context) -> Folder:
 
 def latest_runs(context: Context) -> str:
     """Hash of the newest successful runs of all stages that the report tells of."""
-    told = {stage.name for stage in STAGES if stage.is_reported}
+    told = {stage.name for stage in every_stage() if stage.is_reported}
     newest = {
         record.stage: record.run_id
         for record in context.ledger.records()

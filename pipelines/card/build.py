@@ -158,6 +158,8 @@ def _making(facts: dict[str, Any]) -> list[str]:
         ("Decontamination", "decontamination"),
         ("Mixture", "mixture"),
         ("Tokenizer", "tokenizer"),
+        ("Stages of other packages", "added"),
+        ("From other packages", "extensions"),
     ):
         if facts[key]:
             lines += [f"- {title}:", *_nested(facts[key], "  ")]

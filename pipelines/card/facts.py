@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from conf.card import CardConfig
+from pipelines.added import every_stage
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo, read_sql
-from pipelines.stages import before
+from pipelines.run.record import EXTENSIONS
+from pipelines.stages import BY_NAME, before
 
 REASONS = (
     ("ingest", "quarantine", "reason"),
@@ -47,6 +49,7 @@ def collect_facts(lake: Lake, config: CardConfig, name: str) -> dict[str, Any]:
     versions = {table: info.version for table, info in tables.items()}
     encoded = _encoded(tables)
     clean = runs.get("clean")
+    added = _added(ledger, versions_now={table: catalog.version(table) for table in catalog.names()})
     return {
         "name": name,
         "license": config.license,
@@ -68,7 +71,38 @@ def collect_facts(lake: Lake, config: CardConfig, name: str) -> dict[str, Any]:
             table: {"version": info.version, "rows": info.rows, "bytes": info.bytes}
             for table, info in tables.items()
         },
+        "extensions": _extensions({**runs, **added}),
+        "added": {
+            run.stage: {
+                "in": run.rows_in,
+                "out": run.rows_out,
+                "rejected": run.rows_rejected,
+                "unit": run.unit,
+            }
+            for run in added.values()
+        },
         "code_version": runs["dedup"].code_version,
+    }
+
+
+def _added(ledger: Ledger, versions_now: dict[str, int | None]) -> dict[str, RunRecord]:
+    """The newest runs of other packages' stages that read the tables which are there now."""
+    stages = [stage.name for stage in every_stage() if stage.name not in BY_NAME and stage.is_reported]
+    found = {stage: run for stage in stages if (run := ledger.latest(stage)) is not None}
+    return {
+        stage: run
+        for stage, run in found.items()
+        if all(versions_now.get(table) == version for table, version in run.inputs.items())
+    }
+
+
+def _extensions(runs: dict[str, RunRecord]) -> dict[str, str]:
+    """What of other packages the runs used, by stage."""
+    used = {stage: run.details.get(EXTENSIONS, []) for stage, run in runs.items()}
+    return {
+        stage: ", ".join(f"{item['name']} of {item['distribution']} {item['version']}" for item in found)
+        for stage, found in used.items()
+        if found
     }
 
 

@@ -10,6 +10,7 @@ from conf.clean import CleanConfig
 from conf.errors import ConfigError
 from pipelines.clean.profiles import ProfilePlan, repairs, resolve
 from pipelines.clean.resources import ALL_LANGUAGES
+from ringlake.base.extensions import Extension
 
 _CODE = re.compile(r"[a-z]{2,3}")
 
@@ -32,12 +33,19 @@ class Plans:
         """The plan for documents in a language."""
         return self.by_language.get(language, self.default)
 
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """What of other packages the rules and steps of all plans are, each once."""
+        plans = (self.default, *self.by_language.values())
+        return tuple(dict.fromkeys(found for plan in plans for found in plan.extensions))
+
 
 def resolve_all(config: CleanConfig) -> Plans:
     """Every plan that a configuration asks for.
 
     Raises:
         ConfigError: See `resolve`; or a language is no code, or a threshold belongs to no plan.
+        ExtensionError: See `resolve`.
     """
     for key in ("per_language", "stop_words", "word_blocklist"):
         allowed = {ALL_LANGUAGES} if key == "word_blocklist" else set()

@@ -10,6 +10,7 @@ from functools import cached_property
 from conf.clean import CleanConfig, LanguageConfig
 from conf.errors import ConfigError
 from pipelines.clean.rules import (
+    DOOR,
     RULES,
     STEPS,
     Rule,
@@ -21,6 +22,7 @@ from pipelines.clean.rules import (
 )
 from pipelines.clean.words import DEFAULT_SPLITTER, SPLITTERS
 from pipelines.text.personal_data import KINDS, rule_name
+from ringlake.base.extensions import Extension, unknown
 
 LANGUAGE_PREFIX = "language."
 
@@ -66,6 +68,11 @@ class ProfilePlan:
     def measured(self) -> tuple[Rule | Step, ...]:
         """What leaves a value in `measures`, in order: the rules, and the steps that count lines."""
         return tuple(item for item in self.items if isinstance(item, Rule) or item.counts_lines)
+
+    @cached_property
+    def extensions(self) -> tuple[Extension, ...]:
+        """What of other packages its rules and steps are."""
+        return DOOR.used(item.name for item in self.items)
 
 
 def _names(rules: tuple[Rule, ...]) -> tuple[str, ...]:
@@ -132,6 +139,7 @@ def resolve(config: CleanConfig, language: str | None = None) -> ProfilePlan:
 
     Raises:
         ConfigError: A profile, rule, splitter or language is not known, or a rule is named twice.
+        ExtensionError: A rule of another package cannot be used.
     """
     own = config.per_language[language] if language else LanguageConfig()
     key = f"clean.per_language.{language}" if language else "clean"
@@ -174,17 +182,21 @@ def _expand(names: tuple[str, ...]) -> list[str]:
 
 
 def _items(names: list[str], key: str) -> tuple[Rule | Step, ...]:
-    known: dict[str, Rule | Step] = {**RULES, **STEPS}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ConfigError(
-            f"{key}.rules: {unknown} are not known; known rules and steps: {', '.join(sorted(known))}; "
-            f"the name of a profile stands for its list: {', '.join(sorted(PROFILES))}"
-        )
+    items = [_item(name, key) for name in names]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(f"{key}.rules: {twice} are named more than once; name each rule once")
-    return tuple(known[name] for name in names)
+    return tuple(items)
+
+
+def _item(name: str, key: str) -> Rule | Step:
+    """A rule or step by its name: ours, or that of an extension."""
+    own: dict[str, Rule | Step] = {**RULES, **STEPS}
+    found = own.get(name) or DOOR.get(name)
+    if found is None:
+        told = unknown(f"{key}.rules", name, sorted(own), DOOR.names())
+        raise ConfigError(f"{told}; the name of a profile stands for its list: {', '.join(sorted(PROFILES))}")
+    return found
 
 
 def _thresholds(

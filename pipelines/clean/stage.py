@@ -17,6 +17,7 @@ from pipelines.stage_output import StageOutput
 from pipelines.tagged import tagged_batches, tagged_spark_schema, untag
 from pipelines.text.personal_data import KINDS
 from pipelines.worker import Kernel, in_warm_worker
+from ringlake.base.extensions import Extension, require
 from schemas.clean import CLEAN
 from schemas.rejected import REJECTED
 
@@ -39,6 +40,7 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
 
     Raises:
         ConfigError: A profile, rule, splitter, language or another name is not known.
+        ExtensionError: A rule of another package cannot be used.
         InputError: A list of blocked addresses, words or lines cannot be read.
     """
     # Made here as well, so that a mistake is met before any task starts.
@@ -47,7 +49,7 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
     # Lists may lie where executors do not see them, and may be large: they travel once to each.
     resources = documents.sparkSession.sparkContext.broadcast(judge.resources)
     tagged = documents.select(*_INPUT_COLUMNS).mapInArrow(
-        _cleaner(config, resources), tagged_spark_schema(TABLES)
+        _cleaner(config, resources, judge.plans.extensions), tagged_spark_schema(TABLES)
     )
     return StageOutput(
         tables={table.name: untag(tagged, table) for table in TABLES},
@@ -71,8 +73,11 @@ def clean(documents: DataFrame, config: CleanConfig) -> StageOutput:
     )
 
 
-def _cleaner(config: CleanConfig, resources: Broadcast[Resources]) -> Kernel:
+def _cleaner(
+    config: CleanConfig, resources: Broadcast[Resources], extensions: tuple[Extension, ...]
+) -> Kernel:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        require(extensions)
         judge = Judge(config, resources.value)
         for batch in batches:
             texts = batch.column("text").cast(pa.large_string())

@@ -8,15 +8,15 @@ The configuration alone says what a value may be: a flag takes any text, and wha
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from typing import Annotated, Any, get_origin
 
 import typer
 from typer.core import TyperCommand
 
+from pipelines.added import every_stage, run_model
 from pipelines.cli.values import metavar, read
 from pipelines.cli.variadic import repeat_options
-from pipelines.stages import BY_NAME, Flag
+from pipelines.stages import BY_NAME, Flag, Stage
 
 
 class FlagCommand(TyperCommand):
@@ -30,15 +30,24 @@ class FlagCommand(TyperCommand):
     _has_flags = False
 
     @property
+    def stage(self) -> Stage:
+        """Its stage; that of another package is loaded now.
+
+        Raises:
+            ExtensionError: That cannot be used.
+        """
+        name = self.name or ""
+        return BY_NAME.get(name) or next(stage for stage in every_stage() if stage.name == name)
+
+    @property
     def flags(self) -> tuple[Flag, ...]:
         """Its flags."""
-        stage = BY_NAME.get(self.name or "")
-        return () if stage is None else stage.flags
+        return self.stage.flags
 
     def get_params(self, ctx: Any) -> list[Any]:
         """All parameters; the flags are made at the first call."""
         if not self._has_flags:
-            self.params = [*_parameters(self.flags), *self.params]
+            self.params = [*_parameters(self.stage), *self.params]
             self._has_flags = True
         return super().get_params(ctx)
 
@@ -65,20 +74,22 @@ class FlagCommand(TyperCommand):
         from conf.keys import key
         from conf.reading import override
 
-        return [override(name, read(key(name), value)) for name, value in given.items()]
+        model = run_model([self.stage])
+        return [override(name, read(key(name, model), value)) for name, value in given.items()]
 
 
-def _parameters(flags: Sequence[Flag]) -> list[Any]:
-    """The flags as typer's own parameters, made as those of any command."""
+def _parameters(stage: Stage) -> list[Any]:
+    """The flags of a stage as typer's own parameters, made as those of any command."""
+    if not stage.flags:
+        return []
     from conf import DEFAULT_RUN, load
     from conf.keys import key, shown
 
-    if not flags:
-        return []
-    plain, preset = load(), load(DEFAULT_RUN)
+    model = run_model([stage])
+    plain, preset = load(model=model), load(DEFAULT_RUN, model=model)
     made = []
-    for flag in flags:
-        found = key(flag.key)
+    for flag in stage.flags:
+        found = key(flag.key, model)
         switch = bool in found.members
         several = any(get_origin(member) is tuple for member in found.members)
         notes = ["several may follow"] if several else []

@@ -12,18 +12,19 @@ import typer
 
 from conf import ConfigError
 from conf.urls import without_secrets
-from pipelines.cli import look, sample, set_up, ship, stages
+from pipelines.cli import extensions, look, sample, set_up, ship, stages
 from pipelines.console.console import printable
 from pipelines.errors import RinglakeError, StageFailedError
 from pipelines.run.version import code_version
+from ringlake.base.extensions import ExtensionError
 
 EPILOG = """
 Exit codes: 0 done; 1 unexpected error; 2 wrong command line, run file or key; 3 input missing, empty or
 unusable; 4 the machine or the cluster lacks something (memory, disk, slots, a jar, a lake that nobody else
-holds); 5 a stage failed for a reason that may pass (a lost executor, rank or connection); 6 ingest kept
-nothing, or lost more records than ingest.max_quarantined_share; 7 a stage failed on its data or settings;
-130 interrupted. A retry helps after 5 and 130, and after 4 once there is what the message names; 1, 2, 3, 6
-and 7 would come again. A run goes on where it stopped.
+holds), or an extension cannot be used; 5 a stage failed for a reason that may pass (a lost executor, rank or
+connection); 6 ingest kept nothing, or lost more records than ingest.max_quarantined_share; 7 a stage failed
+on its data or settings; 130 interrupted. A retry helps after 5 and 130, and after 4 once there is what the
+message names; 1, 2, 3, 6 and 7 would come again. A run goes on where it stopped.
 """
 
 INTERRUPTED = 130
@@ -42,6 +43,7 @@ look.register(app)
 sample.register(app)
 set_up.register(app)
 ship.register(app)
+extensions.register(app)
 
 
 @app.command(short_help="Release and source hash.")
@@ -68,7 +70,7 @@ def run(argv: list[str]) -> int:
         return code
     except ConfigError as error:
         return _fail(error, 2, argv)
-    except RinglakeError as error:
+    except (RinglakeError, ExtensionError) as error:
         return _fail(error, error.exit_code, argv)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: that is no error.

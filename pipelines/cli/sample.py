@@ -41,7 +41,7 @@ def _generate(
         return
     if model is None:
         raise typer.BadParameter("name a model folder, e.g. lake/model, or a lake with --lake")
-    from conf import load
+    from pipelines.settings import load
     from ringlake.base.storage import folder_of
 
     folder = folder_of(model)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from conf import DEFAULT_RUN
+from pipelines.added import DOOR
 from pipelines.cli.flags import FlagCommand
 from pipelines.stages import STAGES
 
@@ -39,6 +40,12 @@ def register(app: typer.Typer) -> None:
             command = _clean_command() if stage.name == "clean" else _stage_command(stage.name)
             app.command(name=stage.name, cls=_StageCommand, help=stage.help, short_help=stage.summary)(
                 command
+            )
+    for extension in DOOR.installed():
+        # Nothing of its package is imported for the list; its help says the rest.
+        if extension.name not in {command.name for command in app.registered_commands}:
+            app.command(name=extension.name, cls=_StageCommand, short_help=f"A stage of {extension.origin}.")(
+                _stage_command(extension.name)
             )
 
 
@@ -87,8 +94,8 @@ def _clean_command() -> Callable[..., None]:
     ) -> None:
         overrides = [f"lake={lake}", *(settings or [])]
         if explain:
-            from conf import load
             from pipelines.cli.explain import explain_file
+            from pipelines.settings import load
 
             explain_file(explain, load(run_file, overrides))
             return
@@ -98,7 +105,7 @@ def _clean_command() -> Callable[..., None]:
 
 
 def _execute(run_file: str, overrides: list[str], stage: str | None, until: str | None, force: bool) -> None:
-    from conf import load
+    from pipelines.settings import load
 
     config = load(run_file, overrides)
     # Imported late: a wrong key is told in a tenth of a second, not after Spark and torch are loaded.
@@ -119,6 +126,8 @@ class _StageCommand(FlagCommand):
             from pipelines.clean.profiles import PROFILES
 
             self.help = self.help.replace("{profiles}", ", ".join(sorted(PROFILES)))
+        if not self.help:
+            self.help = self.stage.help or self.stage.summary
         return super().get_help(ctx)
 
     def invoke(self, ctx: Any) -> Any:

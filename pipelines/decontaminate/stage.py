@@ -17,7 +17,7 @@ from pipelines.decontaminate.alike import Forms
 from pipelines.decontaminate.index import Counts, Index, build_index, search
 from pipelines.stage_output import Say, StageOutput, release
 from pipelines.worker import Kernel, in_warm_worker
-from schemas import CONTAMINATED
+from schemas.contaminated import CONTAMINATED
 
 if TYPE_CHECKING:
     from pyspark import Broadcast

@@ -21,7 +21,7 @@ from pipelines.dedup.url import normalised
 from pipelines.dedup.verify import verified_edges
 from pipelines.errors import InputError
 from pipelines.stage_output import Say, StageOutput, release
-from schemas import CORPUS
+from schemas.corpus import CORPUS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from pipelines.dedup.minhash import Unit, similarities
 from pipelines.worker import Kernel, in_warm_worker
-from schemas import DUPLICATES
+from schemas.duplicates import DUPLICATES
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 
 from conf.ingest import IngestConfig
 from pipelines.ingest.discover import InputFile
-from pipelines.ingest.readers import READERS
+from pipelines.ingest.readers import reader_of
 
 _BLOCK = 2**20
 
@@ -71,7 +71,7 @@ def parts_of(file: InputFile, config: IngestConfig) -> Iterator[Part]:
     A file named as gzip or zstd has fewer and larger parts, one named as bz2 stays whole, and so does one
     above `max_file_bytes`, which is refused.
     """
-    reader = READERS.get(file.format)
+    reader = reader_of(file.format)
     size, step = file.num_bytes, config.split_bytes
     can_be_split = reader is not None and reader.by_line(config) and size <= config.max_file_bytes
     if can_be_split and file.compression in _SPLIT_COMPRESSED:

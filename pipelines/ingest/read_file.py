@@ -14,7 +14,7 @@ from pipelines.files.stored import Compression, StorageError
 from pipelines.ingest.discover import InputFile, unknown_format_detail
 from pipelines.ingest.many_faults import Faults
 from pipelines.ingest.parts import Part, PartStream, open_part
-from pipelines.ingest.readers import READERS, Reader
+from pipelines.ingest.readers import Reader, reader_of
 
 _HEAD_BYTES = 4096
 
@@ -80,7 +80,7 @@ def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantin
     skipped: Counter[str] = Counter()
     lines: PartStream | None = None
     try:
-        reader = READERS.get(file.format)
+        reader = reader_of(file.format)
         if reader is None:
             raise FileFault(Fault(0, "unknown_format", unknown_format_detail(config)))
         if not part.is_whole:

@@ -1,9 +1,13 @@
-"""The readers by name: a new format is a function and an entry here."""
+"""The readers by name: a new format is a function and an entry here.
+
+Readers of other packages are those that their entry points in the group `ringlake.formats` name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -22,6 +26,7 @@ from pipelines.ingest.formats.read_po import read_po
 from pipelines.ingest.formats.read_squad import read_squad
 from pipelines.ingest.formats.read_text import read_text
 from pipelines.ingest.formats.read_warc import read_warc, read_wet
+from ringlake.base.extensions import Door, Extension, ExtensionError
 
 Read = Callable[[BinaryIO, str, IngestConfig], Iterator[Document | Fault | Skipped]]
 
@@ -96,28 +101,70 @@ READERS: dict[str, Reader] = {
 }
 
 
+DOOR: Door[Reader] = Door("formats", "format", (Reader,), lambda: {*READERS, *_PYTHON_DOCS, "auto", "delta"})
+"""Readers of other packages."""
+
+
+def reader_of(name: str) -> Reader | None:
+    """The reader of a format: ours, or that of an extension; None if there is none.
+
+    Raises:
+        ExtensionError: That of an extension cannot be used.
+    """
+    return READERS.get(name) or DOOR.get(name)
+
+
+def extensions_of(formats: Iterable[str]) -> tuple[Extension, ...]:
+    """What of other packages reads these formats."""
+    return DOOR.used(formats)
+
+
 def format_of(name: str, wanted: str) -> tuple[str, Compression]:
     """The reader for a file name, 'unknown' if there is none, and the compression that the name promises.
 
     Args:
         name: File name or path.
         wanted: `ingest.format`: the name of a reader, or a collection such as 'auto'.
+
+    Raises:
+        ExtensionError: A reader of an extension cannot be used, or two claim the file's extension.
     """
-    if wanted in READERS:
+    if wanted in READERS or wanted in DOOR.names():
         return wanted, compression_of_name(name)[1]
     stem, compression = compression_of_name(name)
     if wanted in _PYTHON_DOCS:
         stem, compression = name, "none"
     path = PurePosixPath(stem)
-    for reader in READERS.values():
-        fits = path.suffix.lower() in reader.extensions or path.name in reader.names
-        if fits and wanted in reader.collections:
+    for reader in _collection(wanted):
+        if path.suffix.lower() in reader.extensions or path.name in reader.names:
             return reader.name, compression
     return UNKNOWN, compression
 
 
 def known_formats(wanted: str) -> str:
     """The formats of a collection for a message, e.g. 'jsonl (.jsonl, .ndjson), text (.txt)'."""
-    readers = [reader for reader in READERS.values() if wanted in reader.collections]
-    shown = {reader.name: ", ".join((*reader.extensions, *reader.names)) for reader in readers}
+    shown = {reader.name: ", ".join((*reader.extensions, *reader.names)) for reader in _collection(wanted)}
     return ", ".join(f"{name} ({names})" for name, names in shown.items())
+
+
+def _collection(wanted: str) -> list[Reader]:
+    """The readers among which a file's name chooses: ours, then those of extensions."""
+    every = (*READERS.values(), *_added(DOOR.installed()))
+    return [reader for reader in every if wanted in reader.collections]
+
+
+@lru_cache(maxsize=8)
+def _added(extensions: tuple[Extension, ...]) -> tuple[Reader, ...]:
+    """Readers of extensions; none of them claims a file name that another one, or ringlake, reads."""
+    owners = {end: "ringlake" for reader in READERS.values() for end in (*reader.extensions, *reader.names)}
+    found = []
+    for extension in DOOR.used(extension.name for extension in extensions):
+        reader = DOOR.load(extension)
+        for end in (*reader.extensions, *reader.names):
+            if owners.setdefault(end, extension.origin) != extension.origin:
+                raise ExtensionError(
+                    f"format {reader.name!r} of {extension.origin} claims files {end!r}, which {owners[end]} "
+                    f"reads; uninstall {extension.distribution}, or have it claim other files"
+                )
+        found.append(reader)
+    return tuple(found)

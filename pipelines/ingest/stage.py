@@ -26,10 +26,11 @@ from pipelines.ingest.discover import DELTA, InputFile, discover, fingerprint, s
 from pipelines.ingest.formats.delta_table import numbered, read_tables
 from pipelines.ingest.parts import Part, parts_of
 from pipelines.ingest.read_file import Quarantined, Summary, read_part
-from pipelines.ingest.readers import READERS
+from pipelines.ingest.readers import extensions_of, reader_of
 from pipelines.stage_output import StageOutput
 from pipelines.tagged import TaggedRows, tagged_spark_schema
 from pipelines.worker import in_warm_worker
+from ringlake.base.extensions import Extension, require
 from schemas.documents import DOCUMENTS
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def ingest(spark: SparkSession, config: IngestConfig, files: list[InputFile] | N
         parts = [part for file in found for part in parts_of(file, config)]
         bins = bin_by_size(parts, _num_tasks(parts, spark.sparkContext.defaultParallelism))
         tagged = _parts_dataframe(spark, bins).mapInArrow(
-            in_warm_worker(_reader(config)), tagged_spark_schema(FOUND)
+            in_warm_worker(_reader(config, extensions_of(file.format for file in found))),
+            tagged_spark_schema(FOUND),
         )
         tables = assemble(tagged)
     return StageOutput(tables=tables, shared=(tagged,), details=details)
@@ -138,8 +140,9 @@ def read_parts(parts: Iterable[Part], config: IngestConfig) -> Iterator[pa.Recor
     yield from rows.flush()
 
 
-def _reader(config: IngestConfig) -> Any:
+def _reader(config: IngestConfig, extensions: tuple[Extension, ...]) -> Any:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        require(extensions)
         rows = (row for batch in batches for row in batch.to_pylist())
         return read_parts((_part_of(row, config) for row in rows), config)
 
@@ -160,7 +163,7 @@ def _row(part: Part, found: Document | Quarantined | Summary) -> tuple[str, tupl
 
 
 def _part_row(part: Part, found: Summary) -> tuple[Any, ...]:
-    reader = READERS.get(part.file.format)
+    reader = reader_of(part.file.format)
     return (
         part.file.source,
         part.file.format,

@@ -15,7 +15,7 @@ from pipelines.lake.catalog import Catalog
 from pipelines.lake.paths import Lake
 from pipelines.lake.query import read_sql
 from pipelines.lake.unreadable import told_of
-from schemas import RUNS
+from schemas.runs import RUNS
 
 _RUN_ID = "run_id"
 """Key of a commit of the ledger under which its log has the run's id."""

@@ -33,7 +33,7 @@ def read_table(spark: SparkSession, lake: Lake, name: str, version: int | None =
 def write_table(
     spark: SparkSession,
     lake: Lake,
-    name: str,
+    table: str | Table,
     frame: DataFrame,
     metadata: Mapping[str, Any],
     settings: Mapping[str, str] | None = None,
@@ -48,14 +48,14 @@ def write_table(
     Args:
         spark: The session.
         lake: Where the table lies.
-        name: A table of `schemas`.
+        table: Name of a table of `schemas`, or the definition of another one.
         frame: Its new content.
         metadata: Stored with the commit as JSON, see `Catalog.info`.
         settings: Spark settings in force during this write only, e.g. the size of row groups.
         where: SQL condition on partition columns that all rows of the frame meet: only rows that meet it
             are replaced. None: all rows.
     """
-    table = TABLES[name]
+    table = TABLES[table] if isinstance(table, str) else table
     whole = ("overwriteSchema", "true")
     with _settings(spark, settings or {}):
         (
@@ -65,9 +65,9 @@ def write_table(
             .option(*(whole if where is None else ("replaceWhere", where)))
             .option("userMetadata", json.dumps(metadata, sort_keys=True))
             .partitionBy(*table.partition_by)
-            .save(lake.spark_table(name))
+            .save(lake.spark_table(table.name))
         )
-    version = Catalog(lake).version(name)
+    version = Catalog(lake).version(table.name)
     assert version is not None
     return version
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from pipelines.errors import EnvironmentProblem, InputError, RinglakeError
 from pipelines.lake.paths import Lake
-from schemas import RUNS
+from schemas.runs import RUNS
 
 _MAX_CHARS = 400
 

@@ -17,7 +17,7 @@ from conf.mix import MixConfig, MixGroup
 from pipelines.errors import InputError
 from pipelines.stage_output import StageOutput, release
 from ringlake.base.seeds import Purpose
-from schemas import MIXED
+from schemas.mixed import MIXED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -19,7 +19,7 @@ from pipelines.stage_output import STATISTICS_OF, StageOutput
 from pipelines.worker import Kernel, in_warm_worker
 from ringlake.base.permutation import Permutation
 from ringlake.base.seeds import Purpose, derive_seed
-from schemas import SEQUENCES
+from schemas.sequences import SEQUENCES
 from schemas.token_ids import token_bytes
 
 if TYPE_CHECKING:

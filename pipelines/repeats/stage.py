@@ -22,7 +22,10 @@ from pipelines.stage_output import Say, StageOutput, release
 from pipelines.tagged import MAX_BATCH_ROWS
 from pipelines.text.shingles import U64
 from pipelines.worker import Kernel, in_warm_worker
-from schemas import CLEAN, EMPTIED, REPEATS, TRIMMED
+from schemas.clean import CLEAN
+from schemas.emptied import EMPTIED
+from schemas.repeats import REPEATS
+from schemas.trimmed import TRIMMED
 
 if TYPE_CHECKING:
     from pyspark import Broadcast

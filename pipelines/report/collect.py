@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from conf import RunConfig
 from conf.urls import without_secrets
+from pipelines.added import every_stage, every_table
 from pipelines.lake import Lake, Ledger, RunRecord
 from pipelines.report import clusters, content, flow, learning, overlaps, removed
 from pipelines.report.answers import answers
@@ -16,9 +17,7 @@ from pipelines.report.facts import Facts, TableState
 from pipelines.report.origin import origin
 from pipelines.report.summary import Tables
 from pipelines.run.artefacts import NOTED, files_identity, is_left
-from pipelines.stages import STAGES
 from ringlake.base.storage import File
-from schemas import TABLES
 
 
 def collect(
@@ -49,7 +48,7 @@ def collect(
         runs=runs,
         missing=tuple(
             stage.name
-            for stage in STAGES
+            for stage in every_stage()
             if stage.is_reported and not stage.is_optional and stage.name not in newest
         ),
         failures=flow.failures(records),
@@ -84,7 +83,8 @@ def is_own(records: Sequence[RunRecord], lake: Lake, stage: str, file: File) -> 
 
 
 def _table_states(tables: Tables) -> tuple[TableState, ...]:
+    known = every_table()
     return tuple(
-        TableState(info.name, TABLES[info.name].meaning, info.version, info.rows, info.bytes)
+        TableState(info.name, known[info.name].meaning, info.version, info.rows, info.bytes)
         for info in tables.infos.values()
     )

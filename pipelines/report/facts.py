@@ -38,6 +38,7 @@ class StageAccounts:
     Attributes:
         stale: What has changed since: tables it read that have a newer version now.
         failed_since: Error of a later run that failed, if there is one.
+        extensions: What of other packages it used, each with its distribution and version.
     """
 
     stage: str
@@ -57,6 +58,7 @@ class StageAccounts:
     code_version: str
     stale: tuple[str, ...] = ()
     failed_since: str | None = None
+    extensions: tuple[str, ...] = ()
 
     @property
     def balanced(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pipelines.added import every_stage
 from pipelines.lake import RunRecord
 from pipelines.report.content import Summaries
 from pipelines.report.facts import (
@@ -16,7 +17,8 @@ from pipelines.report.facts import (
     Tokens,
 )
 from pipelines.report.summary import Summary, Tables
-from pipelines.stages import STAGES
+from pipelines.run.record import EXTENSIONS
+from pipelines.stages import BY_NAME
 
 
 def newest(records: Sequence[RunRecord], state: str = "succeeded") -> dict[str, RunRecord]:
@@ -40,7 +42,7 @@ def stage_runs(records: Sequence[RunRecord], versions: Mapping[str, int]) -> tup
     }
     return tuple(
         _stage_run(succeeded[stage.name], later.get(stage.name), versions)
-        for stage in STAGES
+        for stage in every_stage()
         if stage.is_reported and stage.name in succeeded
     )
 
@@ -69,6 +71,10 @@ def _stage_run(run: RunRecord, failure: RunRecord | None, versions: Mapping[str,
         code_version=run.code_version,
         stale=stale,
         failed_since=failure.error if failure else None,
+        extensions=tuple(
+            f"{found['name']} of {found['distribution']} {found['version']}"
+            for found in run.details.get(EXTENSIONS, ())
+        ),
     )
 
 
@@ -122,7 +128,21 @@ def steps(
                     "sequences", "are packed, an end-of-document token after each", documents, None, packed
                 )
             )
+    for run in runs:
+        if run.stage not in BY_NAME and run.unit == "documents" and run.outputs:
+            _insert(result, run)
     return tuple(result)
+
+
+def _insert(steps: list[FunnelStep], run: StageAccounts) -> None:
+    """Puts what the stage of another package made behind the step of what it read."""
+    place = max(
+        (number for number, step in enumerate(steps, 1) if step.name in run.inputs), default=len(steps)
+    )
+    lost = _losses("rejected", run.rejected, None) + _losses("duplicates", run.duplicate, None)
+    steps.insert(
+        place, FunnelStep(next(iter(run.outputs)), f"come out of {run.stage}", run.rows_out, lost=lost)
+    )
 
 
 def _step(name: str, meaning: str, summary: Summary, lost: tuple[Loss, ...]) -> FunnelStep:

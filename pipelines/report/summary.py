@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from pipelines.added import every_table
 from pipelines.lake import Catalog, Lake, TableInfo, read_table
-from schemas import RUNS, TABLES
+from schemas.runs import RUNS
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Minimum, quartiles and maximum: the five-number summary of Tukey (1977, Exploratory Data Analysis, 2B)."""
@@ -25,11 +26,11 @@ class Tables:
     """The tables of a lake, each pinned at the version it has now, so that all queries agree."""
 
     def __init__(self, spark: SparkSession, lake: Lake) -> None:
-        catalog = Catalog(lake)
+        catalog, known = Catalog(lake), every_table()
         self._spark = spark
         self._lake = lake
         self.infos: dict[str, TableInfo] = {
-            name: catalog.info(name) for name in catalog.names() if name in TABLES and name != RUNS.name
+            name: catalog.info(name) for name in catalog.names() if name in known and name != RUNS.name
         }
         self._frames: dict[str, DataFrame] = {}
 

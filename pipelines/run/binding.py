@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pipelines.added import extension_of, object_at
 from pipelines.errors import RinglakeError
 from pipelines.lake import TableInfo, read_table
 from pipelines.run.accounting import Tally
 from pipelines.run.context import Context
 from pipelines.stage_output import Say, StageOutput
 from pipelines.stages import Stage
+from ringlake.base.extensions import Extension, ExtensionError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -33,12 +35,14 @@ class Besides(Generic[T]):
         fingerprint: Hash of its content; another one reruns the stage.
         num_bytes: How much it is, about, where Spark is to read it: the shuffles are sized by it.
         told: Line for people at the start of the stage; empty: none.
+        extensions: What of other packages it uses; another version or source of one reruns the stage.
     """
 
     value: T
     fingerprint: str
     num_bytes: int = 0
     told: str = ""
+    extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -207,8 +211,33 @@ class Binding(Generic[T]):
 
 
 def binding_of(stage: Stage) -> Binding[Any]:
-    """The binding that a declaration names; its module is loaded now."""
+    """The binding that a declaration names, or that of its work; its module is loaded now.
+
+    Raises:
+        ExtensionError: It is another package's, and does not load or is none.
+    """
     if isinstance(stage.binding, Binding):
         return stage.binding
-    binding: Binding[Any] = import_module(stage.binding).BINDING
+    try:
+        found = Binding.of_tables(_calling(stage)) if stage.work else import_module(stage.binding).BINDING
+    except Exception as error:
+        if not (extensions := extension_of(stage)):
+            raise
+        raise ExtensionError(
+            f"stage {stage.name!r} of {extensions[0].origin}: what does its work cannot be loaded "
+            f"({type(error).__name__}: {error!s:.300}); update or uninstall {extensions[0].distribution}"
+        ) from error
+    binding: Binding[Any] = found
     return binding
+
+
+def _calling(stage: Stage) -> Callable[[Given[None]], Made]:
+    """Calls the work that a declaration names: with its tables in order, its section, and what prints."""
+    work = object_at(stage.work)
+
+    def run(given: Given[None]) -> Made:
+        frames = [given.frame(name) for name in given.tables]
+        sections = list(stage.config(given.config).values())
+        return Made.of(work(*frames, *sections, given.say))
+
+    return run

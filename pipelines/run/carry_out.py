@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.added import every_table
 from pipelines.console.progress import SparkProgress
 from pipelines.errors import RinglakeError
 from pipelines.lake import read_sql, write_table
@@ -67,10 +68,10 @@ def write(given: Given[Any], made: Made) -> dict[str, int]:
     noted = given.provenance.noted(made.noted)
     keep_on_disk(*made.shared)
     try:
-        versions = {}
+        versions, lake, known = {}, given.context.lake, every_table()
         for name, frame in made.tables.items():
             given.spark.sparkContext.setJobDescription(f"{given.stage.name}: write {name}")
-            versions[name] = write_table(given.spark, given.context.lake, name, frame, noted, made.settings)
+            versions[name] = write_table(given.spark, lake, known[name], frame, noted, made.settings)
         if made.after is not None:
             made.after()
         return versions

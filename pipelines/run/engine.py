@@ -19,6 +19,7 @@ from pipelines.run.memory import PeakMemory
 from pipelines.run.prepare import Prepared, prepare
 from pipelines.run.record import Ended, record_of, summary
 from pipelines.run.shuffles import free_shuffles, shuffled_bytes
+from pipelines.session import check_extensions
 from pipelines.sizing import STORED_TO_TEXT
 from pipelines.stages import Stage
 
@@ -90,12 +91,16 @@ def _run(prepared: Prepared) -> RunRecord:
     ended = Ended(datetime.now(UTC))
     if besides.told:
         context.console.say(f"    {besides.told}")
+    if prepared.extensions:
+        context.console.say(f"    with {', '.join(map(str, prepared.extensions))}")
     context.fit(besides.num_bytes + STORED_TO_TEXT * sum(table.bytes for table in given.tables.values()))
     memory = PeakMemory()
     before, not_started = shuffled_bytes(context.started), context.started is None
     forget_interrupts()
     with memory, Heartbeat(context.console, stage.name):
         try:
+            if prepared.extensions:
+                check_extensions(context.spark, prepared.extensions)
             ended.outcome = carry_out(given)
             ended.outcome.tally.check(stage.name)
             ended.left = binding_of(stage).left(context, ended.outcome.details)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conf import RunConfig
+from pipelines.added import every_stage
 from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.lake import Lake, RunRecord
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
-from pipelines.stages import STAGES
 
 _FIRST = "ingest"
 """The stage that makes a lake; every other one wants it to be there."""
@@ -42,13 +42,15 @@ def execute(
 
     Raises:
         RinglakeError: There is no such stage or lake, or a stage failed.
+        ExtensionError: What of another package a stage needs cannot be used.
     """
-    names = [item.name for item in STAGES]
+    stages = every_stage()
+    names = [item.name for item in stages]
     for name in (stage, until):
         if name is not None and name not in names:
             raise InputError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
     context = Context(config, Lake.at(config.lake), console, run_file=run_file, overrides=tuple(overrides))
-    chosen = list(STAGES if until is None else STAGES[: names.index(until) + 1])
+    chosen = list(stages if until is None else stages[: names.index(until) + 1])
     chosen = [item for item in chosen if item.name == stage or (stage is None and item.is_enabled(config))]
     if stage not in (None, _FIRST):
         context.lake.require()

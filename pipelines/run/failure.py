@@ -15,6 +15,7 @@ from pipelines.errors import (
     StageFailedError,
 )
 from pipelines.run.shortage import SparkFacts, shortage
+from ringlake.base.extensions import ExtensionError
 from training.errors import DataError, NotEnoughSlotsError, RankFailedError, TrainingError, WorkerPythonError
 
 MAX_CHARS = 2000
@@ -29,6 +30,9 @@ _PASSES = re.compile(
     r"|ConcurrentAppend|ConcurrentModification|CommitFailed|cancelled"
 )
 """Words of failures that may be gone the next time: lost processes and connections, services not ready."""
+
+_LACKS_EXTENSION = re.compile(r"^ringlake\.base\.extensions\.ExtensionError: ", re.MULTILINE)
+"""A Python worker of Spark without a package that the driver has."""
 
 _CAUSE = re.compile(r"^Caused by: (.*)$", re.MULTILINE)
 
@@ -67,6 +71,9 @@ def as_ringlake_error(
     """
     if isinstance(error, (InputError, EnvironmentProblem, AccountingError, DocumentsLostError)):
         return error
+    if isinstance(error, ExtensionError) or _LACKS_EXTENSION.search(_whole_text(error)):
+        text = str(error) if isinstance(error, ExtensionError) else explain(error)
+        return EnvironmentProblem(f"{stage}: {text}")
     told = shortage(stage, error, _whole_text(error), spark or SparkFacts(), jvm_status)
     if told is not None:
         return EnvironmentProblem(told)

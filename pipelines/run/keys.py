@@ -50,6 +50,6 @@ def run_key(
         inputs: Version of each input table.
         fingerprint: Hash of what it reads besides tables (input files, a model); may be empty.
         code: `stage_code()`.
-        libraries: Version of each library that decides its result.
+        libraries: Version of each library that decides its result, those of extensions among them.
     """
     return digest(stage, config, dict(inputs), fingerprint, code, dict(libraries))

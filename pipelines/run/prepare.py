@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from conf import RunConfig
+from pipelines.added import extension_of
 from pipelines.run.binding import Besides, Given, Provenance, binding_of
 from pipelines.run.context import Context
 from pipelines.run.keys import config_json, digest, run_key
@@ -14,6 +15,7 @@ from pipelines.run.libraries import versions
 from pipelines.run.stage_code import stage_code
 from pipelines.run.version import code_version
 from pipelines.stages import Stage
+from ringlake.base.extensions import Extension
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,13 @@ class Prepared:
         given: What it is given.
         besides: What it reads besides tables, with its fingerprint.
         config: Its sections, see `config_json`.
+        extensions: What of other packages it uses, or is.
     """
 
     given: Given[Any]
     besides: Besides[Any]
     config: str
+    extensions: tuple[Extension, ...] = ()
 
     @property
     def key(self) -> str:
@@ -41,17 +45,25 @@ def prepare(context: Context, stage: Stage) -> Prepared:
 
     Raises:
         InputError: A table that it reads is missing, or what it reads besides cannot be read.
+        ExtensionError: What of another package it needs cannot be used.
     """
     tables = {name: context.catalog.info(name) for name in stage.reads_of(context.config)}
     besides = binding_of(stage).besides(context)
     config = config_json(stage.config(context.config))
     inputs = {name: table.version for name, table in tables.items()}
-    key = stage_key(stage, context.config, inputs, besides.fingerprint)
+    extensions = (*extension_of(stage), *besides.extensions)
+    key = stage_key(stage, context.config, inputs, besides.fingerprint, extensions)
     provenance = Provenance(stage.name, key, inputs, digest(config), code_version())
-    return Prepared(Given(stage, context, tables, besides.value, provenance), besides, config)
+    return Prepared(Given(stage, context, tables, besides.value, provenance), besides, config, extensions)
 
 
-def stage_key(stage: Stage, config: RunConfig, inputs: Mapping[str, int], fingerprint: str) -> str:
+def stage_key(
+    stage: Stage,
+    config: RunConfig,
+    inputs: Mapping[str, int],
+    fingerprint: str,
+    extensions: Sequence[Extension] = (),
+) -> str:
     """The key of a stage with a configuration.
 
     Args:
@@ -59,6 +71,7 @@ def stage_key(stage: Stage, config: RunConfig, inputs: Mapping[str, int], finger
         config: The whole configuration; its own sections count.
         inputs: Version of each table that it reads.
         fingerprint: Hash of what it reads besides.
+        extensions: What of other packages it uses: name, version and sources of each count.
     """
     return run_key(
         stage.name,
@@ -66,5 +79,6 @@ def stage_key(stage: Stage, config: RunConfig, inputs: Mapping[str, int], finger
         inputs,
         fingerprint,
         stage_code(stage),
-        versions(stage.libraries(config)),
+        versions(stage.libraries(config))
+        | {f"{found.group}/{found.name}": f"{found.distribution} {found.code}" for found in extensions},
     )

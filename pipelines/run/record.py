@@ -16,6 +16,9 @@ from pipelines.run.failure import explain
 from pipelines.run.keys import shown_config
 from pipelines.run.prepare import Prepared
 
+EXTENSIONS = "extensions"
+"""Under this key of a run's details the ledger has what of other packages it used."""
+
 
 @dataclass
 class Ended:
@@ -67,7 +70,7 @@ def record_of(prepared: Prepared, ended: Ended) -> RunRecord:
         rows_rejected=tally.rows_rejected,
         rows_quarantined=tally.rows_quarantined,
         rows_duplicate=tally.rows_duplicate,
-        details=_details(ended),
+        details=_details(ended) | _extensions(prepared),
         error=_reason(ended),
     )
 
@@ -89,6 +92,12 @@ def _reason(ended: Ended) -> str | None:
     if ended.failure is None:
         return None
     return str(ended.told) if isinstance(ended.told, EnvironmentProblem) else explain(ended.failure)
+
+
+def _extensions(prepared: Prepared) -> dict[str, Any]:
+    """What of other packages a run used, for its details; nothing where it used none."""
+    used = [extension.described() for extension in prepared.extensions]
+    return {EXTENSIONS: used} if used else {}
 
 
 def _details(ended: Ended) -> dict[str, Any]:

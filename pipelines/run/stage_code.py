@@ -14,12 +14,23 @@ _BINDINGS = "pipelines/bindings/"
 
 def stage_code(stage: Stage) -> str:
     """`RELEASE+src.HASH` of the sources of a stage: see `stage_files`."""
-    return _version(stage.code, binding_of(stage).run.__module__)
+    return _version(*_modules_of(stage))
 
 
 def files_of(stage: Stage) -> frozenset[str]:
     """The files that decide what a stage makes."""
-    return stage_files(stage.code, binding_of(stage).run.__module__)
+    return stage_files(*_modules_of(stage))
+
+
+def _modules_of(stage: Stage) -> tuple[tuple[str, ...], str]:
+    """The modules of ringlake that do the work of a stage, and that of its binding; empty: it has none.
+
+    Of the stage of another package its distribution counts besides, as that of any extension.
+    """
+    if not stage.work:
+        return stage.code, binding_of(stage).run.__module__
+    module = stage.work.partition(":")[0]
+    return stage.code or ((module,) if module.partition(".")[0] in PACKAGES else ()), ""
 
 
 @cache
@@ -30,6 +41,7 @@ def stage_files(code: tuple[str, ...], bound_in: str) -> frozenset[str]:
         code: Modules that do its work: they count with all that they import, and with the pages, styles and
             lists beside them that they, or such a file, name.
         bound_in: Module of its binding: its own file counts, and those of the bindings that it imports.
+            Empty: it has none.
     """
     work = closure(code, installed)
     named: set[str] = set()
@@ -44,7 +56,7 @@ def stage_files(code: tuple[str, ...], bound_in: str) -> frozenset[str]:
             and any(file.rpartition("/")[2].encode() in content for content in contents)
         }
         named |= new
-    return work | named | _bindings(bound_in)
+    return work | named | (_bindings(bound_in) if bound_in else frozenset())
 
 
 def _bindings(module: str) -> frozenset[str]:

@@ -1,38 +1,16 @@
-"""All stages in the order of the data flow, one declaration each.
+"""All stages in the order of the data flow, one declaration each: a module in this folder is one more.
 
 Command line, help, order and lists of the report and of the card, and the list of optional tables follow from
-these; what a stage does is bound to it in `pipelines.bindings`.
+these; what a stage does is bound to it in `pipelines.bindings`. Those of other packages stand among them in
+`pipelines.added`.
 """
 
-from pipelines.stages.card import CARD
-from pipelines.stages.clean import CLEAN
 from pipelines.stages.declaration import Accounts, Count, Flag, Stage
-from pipelines.stages.dedup import DEDUP
-from pipelines.stages.evaluate import EVALUATE
-from pipelines.stages.features import FEATURES
-from pipelines.stages.generate import GENERATE
-from pipelines.stages.ingest import INGEST
-from pipelines.stages.mix import MIX
-from pipelines.stages.pack import PACK
-from pipelines.stages.repeats import REPEATS
-from pipelines.stages.report import REPORT
-from pipelines.stages.tokenize import TOKENIZE
-from pipelines.stages.train import TRAIN
+from ringlake.base.modules import modules_of, named_in
+from ringlake.base.order import in_order
 
-STAGES: tuple[Stage, ...] = (
-    INGEST,
-    CLEAN,
-    REPEATS,
-    DEDUP,
-    TOKENIZE,
-    MIX,
-    PACK,
-    FEATURES,
-    TRAIN,
-    EVALUATE,
-    GENERATE,
-    REPORT,
-    CARD,
+STAGES: tuple[Stage, ...] = in_order(
+    named_in(modules_of(__name__), Stage), lambda stage: stage.name, lambda stage: stage.after
 )
 
 BY_NAME = {stage.name: stage for stage in STAGES}

@@ -4,6 +4,7 @@ from pipelines.stages.declaration import Flag, Stage
 
 CARD = Stage(
     name="card",
+    after="report",
     summary="Write card.md and dataset_card.json.",
     purpose="write the dataset card",
     help="Write the dataset card of the lake: card.md and dataset_card.json.",

@@ -5,6 +5,7 @@ from pipelines.stages.declaration import Accounts, Count, Flag, Stage
 
 CLEAN = Stage(
     name="clean",
+    after="ingest",
     summary="Documents to clean and rejected.",
     purpose="repair, judge and redact the documents",
     help="Repair and judge the documents: tables clean and rejected.\n\n"

@@ -91,16 +91,27 @@ class Stage:
         enabled: Whether a whole run has it; None: every run has. As a command of its own it runs whatever
             this says.
         is_reported: Whether the report tells of it.
+        after: Name of the stage that it follows; empty: it is the first.
+        work: What does its work, as 'module:function': a function from the DataFrames of the tables that it
+            reads, in their order, its section of the configuration and something that prints a line, to a
+            `StageOutput`. Empty: it has a binding.
         binding: Module whose `BINDING` ties it to its tables (`pipelines.run.binding`), or that itself.
-        code: Modules that do its work (`pipelines.run.stage_code`); where they change, it runs again.
+        code: Modules of ringlake that do its work (`pipelines.run.stage_code`); where they change, it runs
+            again. Empty: the module of `work`.
+        section: Its section of the configuration where `RunConfig` has no key of its name, as 'module:Class'.
+        tables: Definitions of its tables where `schemas` has none, as 'module:NAME'.
         libraries: Names of the libraries whose versions decide its result (`pipelines.run.libraries`).
     """
 
     name: str
     summary: str
     purpose: str
-    binding: Any
-    code: tuple[str, ...]
+    after: str = ""
+    work: str = ""
+    binding: Any = None
+    code: tuple[str, ...] = ()
+    section: str = ""
+    tables: tuple[str, ...] = ()
     help: str = ""
     sections: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
@@ -128,5 +139,6 @@ class Stage:
         return self.reads if self.reads_with is None else self.reads_with(config)
 
     def config(self, config: RunConfig) -> dict[str, BaseModel]:
-        """Its sections of the configuration by name."""
-        return {section: getattr(config, section) for section in self.sections or (self.name,)}
+        """Its sections of the configuration by name; a stage whose name is no section has none."""
+        names = self.sections or ((self.name,) if hasattr(config, self.name) else ())
+        return {section: getattr(config, section) for section in names}

@@ -5,6 +5,7 @@ from pipelines.stages.declaration import Accounts, Count, Flag, Stage
 
 DEDUP = Stage(
     name="dedup",
+    after="repeats",
     summary="Clean to corpus and duplicates; split.",
     purpose="find duplicates, split train from validation",
     help="Remove duplicates and split train from validation: tables corpus and duplicates.\n\n"

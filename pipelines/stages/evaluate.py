@@ -6,6 +6,7 @@ _OF_TASKS = ("sequences", "corpus", "refused")
 
 EVALUATE = Stage(
     name="evaluate",
+    after="train",
     summary="Score the model beside two baselines.",
     purpose="score the model and the baselines on the validation split",
     help="Score the model beside a unigram and a bigram baseline: evaluation.json.",

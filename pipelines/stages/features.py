@@ -5,6 +5,7 @@ from pipelines.stages.declaration import Accounts, Count, Flag, Stage
 
 FEATURES = Stage(
     name="features",
+    after="pack",
     summary="Words, TF-IDF and vectors of the corpus.",
     purpose="words, TF-IDF and vectors of the corpus",
     help="Count the words of the corpus without stop words, weigh them, and train vectors of words "

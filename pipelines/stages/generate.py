@@ -4,6 +4,7 @@ from pipelines.stages.declaration import Flag, Stage
 
 GENERATE = Stage(
     name="generate",
+    after="evaluate",
     summary="Continue a prompt with the model.",
     purpose="let the model continue the prompts",
     sections=("generate", "task"),

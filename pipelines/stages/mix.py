@@ -4,6 +4,7 @@ from pipelines.stages.declaration import Accounts, Count, Flag, Stage
 
 MIX = Stage(
     name="mix",
+    after="tokenize",
     summary="Tokens to mixed: how often each document is packed.",
     purpose="choose how often each document is packed",
     help="Choose how often each document is packed, by the groups of the run file: table mixed.\n\n"

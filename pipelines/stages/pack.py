@@ -4,6 +4,7 @@ from pipelines.stages.declaration import Flag, Stage
 
 PACK = Stage(
     name="pack",
+    after="mix",
     summary="Tokens to shuffled sequences.",
     purpose="pack the tokens into shuffled sequences",
     help="Pack tokens into shuffled fixed-length sequences: table sequences.",

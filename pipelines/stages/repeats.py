@@ -5,6 +5,7 @@ from pipelines.stages.declaration import Accounts, Count, Flag, Stage
 
 REPEATS = Stage(
     name="repeats",
+    after="clean",
     summary="Clean to trimmed: drop what many documents share.",
     purpose="drop lines or paragraphs that many documents share",
     help="Drop lines or paragraphs that many documents share: tables trimmed, emptied and repeats.\n\n"
@@ -21,7 +22,6 @@ REPEATS = Stage(
         Flag("repeats.keep"),
     ),
     enabled=lambda config: config.repeats.unit is not None,
-    binding="pipelines.bindings.repeats",
-    code=("pipelines.repeats.stage",),
+    work="pipelines.repeats.stage:repeats",
     libraries=lambda _config: COMPARING,
 )

@@ -4,6 +4,7 @@ from pipelines.stages.declaration import Stage
 
 REPORT = Stage(
     name="report",
+    after="generate",
     summary="Draw report.html.",
     purpose="draw the report",
     help="Draw the self-contained report.html of the lake.",

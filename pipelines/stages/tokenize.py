@@ -5,6 +5,7 @@ from pipelines.stages.declaration import Accounts, Count, Flag, Stage
 
 TOKENIZE = Stage(
     name="tokenize",
+    after="dedup",
     summary="Corpus to tokens; trains the tokenizer.",
     purpose="train the tokenizer, encode the corpus",
     help="Train a byte-level tokenizer on the training split and encode the corpus: table tokens.",

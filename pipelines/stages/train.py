@@ -4,6 +4,7 @@ from pipelines.stages.declaration import Flag, Stage
 
 TRAIN = Stage(
     name="train",
+    after="features",
     summary="Sequences to a model, in a barrier stage.",
     purpose="train the model in a barrier stage of this Spark application",
     help="Train the model in a barrier stage of this Spark application, from the last checkpoint on.",

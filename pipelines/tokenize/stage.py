@@ -15,8 +15,8 @@ from pipelines.tokenize.choice import choose
 from pipelines.tokenize.engine import Encoder
 from pipelines.tokenize.folder import MAX_TOKENIZER_BYTES, highest_id, parse_tokenizer, read_json
 from pipelines.worker import Kernel, in_warm_worker
-from schemas import TOKENS
 from schemas.token_ids import binary_ids, token_bytes
+from schemas.tokens import TOKENS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -35,6 +35,8 @@ def facts(**changes: Any) -> dict[str, Any]:
         "mixture": None,
         "tokenizer": None,
         "tables": {"corpus": {"version": 3, "rows": 5, "bytes": 9}},
+        "extensions": {},
+        "added": {},
         "code_version": "0.1.0+src.abc",
         **changes,
     }

@@ -20,7 +20,8 @@ from pipelines.run.binding import binding_of
 from pipelines.run.context import Context
 from pipelines.stage_output import StageOutput
 from pipelines.stages import BY_NAME
-from schemas import DOCUMENTS, TABLES
+from schemas import TABLES
+from schemas.documents import DOCUMENTS
 from tests.support.corpus import docstrings
 
 JUNK = [

@@ -12,7 +12,8 @@ from conf.dedup import DedupConfig
 from pipelines.clean.forms import CleanedForms
 from pipelines.decontaminate.stage import decontaminate
 from pipelines.dedup.stage import dedup
-from schemas import CONTAMINATED, CORPUS
+from schemas.contaminated import CONTAMINATED
+from schemas.corpus import CORPUS
 from tests.decontaminate.support import write_jsonl
 from tests.dedup.support import clean_frame, doc_id
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.stage_output import StageOutput
-from schemas import CLEAN
+from schemas.clean import CLEAN
 
 _EMPTY: dict[str, Any] = {"lang": "en", "lang_score": 1.0, "measures": {}, "pii": {}, "source": "f"}
 

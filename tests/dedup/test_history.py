@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from conf.dedup import DedupConfig
 from pipelines.dedup.stage import History, dedup
 from pipelines.errors import InputError
-from schemas import SIGNATURES
+from schemas.signatures import SIGNATURES
 from tests.dedup.support import clean_frame, collect, doc_id, random_words
 
 BASE = random_words(random.Random(3), 90)

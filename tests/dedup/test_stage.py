@@ -11,7 +11,8 @@ from pyspark.sql import SparkSession
 
 from conf.dedup import DedupConfig
 from pipelines.dedup.stage import dedup
-from schemas import CORPUS, DUPLICATES
+from schemas.corpus import CORPUS
+from schemas.duplicates import DUPLICATES
 from tests.dedup.support import ON_SPARK, clean_frame, collect, doc_id, jaccard, random_words
 
 Tables = dict[str, list[dict[str, Any]]]

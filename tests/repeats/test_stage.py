@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.errors import ConfigError
 from conf.repeats import RepeatsConfig
 from pipelines.repeats.stage import repeats
-from schemas import CLEAN
+from schemas.clean import CLEAN
 from tests.decontaminate.support import words
 from tests.dedup.support import clean_frame, doc_id
 

@@ -14,7 +14,7 @@ from pipelines.console.console import Console
 from pipelines.lake import Lake
 from pipelines.run.artefacts import GONE
 from pipelines.run.context import Context
-from schemas import SIGNATURES
+from schemas.signatures import SIGNATURES
 
 
 def _add(history: Path, number: int, content: str, rows: int = 3) -> None:

@@ -24,7 +24,7 @@ from pipelines.run.context import Context
 from pipelines.run.prepare import prepare
 from pipelines.run.snapshots import take_snapshot
 from pipelines.stages import BY_NAME
-from schemas import SEQUENCES
+from schemas.sequences import SEQUENCES
 from tests.support.token_ids import stored
 from tests.training.tables import random_tokens
 from tests.training.test_resume import Crash, crash_at

@@ -18,7 +18,7 @@ from pipelines.tokenize.folder import END_OF_DOCUMENT, TokenizerInfo
 from pipelines.tokenize.sample import sample
 from pipelines.tokenize.stage import tokenize
 from pipelines.tokenize.train import train_tokenizer
-from schemas import TOKENS
+from schemas.tokens import TOKENS
 from tests.support.corpus import docstrings
 from tests.support.token_ids import numbers
 

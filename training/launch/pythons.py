@@ -67,6 +67,7 @@ def find_unfit_python(
     *,
     own: Sequence[str] = OWN_PACKAGES,
     modules: Sequence[str] = RANK_MODULES,
+    distributions: Sequence[str] = (),
     barrier: bool = False,
 ) -> str | None:
     """What is wrong with the Python of the tasks, and the remedy; None if it is as the driver's.
@@ -79,18 +80,19 @@ def find_unfit_python(
         num_tasks: Number of tasks that look.
         own: Packages of ringlake whose sources must be equal.
         modules: Other modules that must be there, if the driver has them.
+        distributions: Distributions that must be there in the driver's version.
         barrier: Whether the tasks are to run at the same time, as ranks do: on each slot one.
 
     Raises:
         Exception: Spark's, if the job failed for another reason.
     """
     context = spark.sparkContext
-    key = (str(context.applicationId), str(context.pythonExec), *own, *modules)
+    key = (str(context.applicationId), str(context.pythonExec), *own, *modules, "", *distributions)
     looked = _looked.setdefault(key, _Looked())
     hosts = _hosts(context)
     if looked.covers(hosts, num_tasks):
         return None
-    look = make_probe(tuple(own), tuple(modules), _COMPARED)
+    look = make_probe(tuple(own), tuple(modules), (*_COMPARED, *distributions))
 
     def action(context: Any) -> list[Facts]:
         rows = context.parallelize(range(num_tasks), num_tasks)
@@ -105,7 +107,7 @@ def find_unfit_python(
         raise
     driver = next(look(()))
     if job.error is None:
-        complaint = compare(driver, job.result)
+        complaint = compare(driver, job.result, distributions)
     else:
         reason = why_not_started(str(job.error))
         if reason is None:
@@ -203,11 +205,12 @@ def make_probe(
     return probe
 
 
-def compare(driver: Facts, tasks: Sequence[Facts]) -> str | None:
+def compare(driver: Facts, tasks: Sequence[Facts], needed: Sequence[str] = ()) -> str | None:
     """The first difference that matters between the driver's Python and that of a task; None: there is none.
 
-    Local parts of versions do not count: a driver without GPUs may have torch 2.6.0+cpu. Nor does a driver
-    without torch; then the tasks are compared with each other.
+    A distribution that is needed is missed where it is not there; of others versions are compared, without
+    their local parts: a driver without GPUs may have torch 2.6.0+cpu. Nor does a driver without torch count;
+    then the tasks are compared with each other.
     """
     for task in tasks:
         where = f"{task['executable']} (Python {task['python']}), which runs Spark's tasks on {task['host']},"
@@ -217,6 +220,10 @@ def compare(driver: Facts, tasks: Sequence[Facts]) -> str | None:
         if _minor(task["python"]) != _minor(driver["python"]):
             return f"{where} is another version than the driver's, {driver['python']}"
         for name, version in task["versions"].items():
+            if version is None and name in needed:
+                return (
+                    f"{where} has no distribution {name}, of which the driver has {driver['versions'][name]}"
+                )
             for other, whose in ((driver, "the driver"), (tasks[0], f"host {tasks[0]['host']}")):
                 expected = other["versions"][name]
                 if version and expected and _public(version) != _public(expected):

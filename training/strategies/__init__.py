@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf.strategy import (
+    AddedConfig,
     DdpConfig,
     LocalSgdConfig,
     ParameterServerConfig,
@@ -12,6 +13,7 @@ from conf.strategy import (
     SingleConfig,
     StrategyConfig,
 )
+from training.added import kind_of, section_of
 from training.errors import TrainingError
 from training.launch.ranks import current_rank
 from training.strategies.base import Strategy
@@ -31,20 +33,23 @@ def make_strategy(config: StrategyConfig | None = None) -> Strategy:
 
     Raises:
         TrainingError: The strategy does not fit the number of processes.
+        ConfigError, ExtensionError: A strategy of another package is not there, or cannot be used.
     """
     config = config or StrategyConfig()
     alone = current_rank().world_size == 1
     section = config.chosen
     match section:
+        case AddedConfig():
+            options = section_of(config)
+            if options.for_one_rank and not alone:
+                raise _too_many(config.name)
+            return kind_of(config).make(options)
         case ParameterServerConfig():
             from training.strategies.parameter_server import ParameterServer
 
             return ParameterServer(section)
         case SingleConfig() if not alone:
-            raise TrainingError(
-                f"train.strategy.name = 'single' is for one rank, but there are "
-                f"{current_rank().world_size}; set train.num_ranks=1, or another strategy"
-            )
+            raise _too_many(config.name)
         case LocalSgdConfig():
             from training.strategies.local_sgd import LocalSgd
 
@@ -60,6 +65,13 @@ def make_strategy(config: StrategyConfig | None = None) -> Strategy:
 
             return Ddp()
     return _ring(config.ring)
+
+
+def _too_many(name: str) -> TrainingError:
+    return TrainingError(
+        f"train.strategy.name = {name!r} is for one rank, but there are {current_rank().world_size}; set "
+        f"train.num_ranks=1, or another strategy"
+    )
 
 
 def is_server(config: StrategyConfig) -> bool:
