@@ -37,6 +37,14 @@ PIECES = st.sampled_from(
         b"WARC/1.1\r\nWARC-Type: conversion\r\nContent-Length: 1\r\n\r\n",
         b"\r\n\r\n",
         b"PAR1",
+        b'{"messages":[{"role":"assistant","content":"a"}]}',
+        b'{"data":[{"paragraphs":[{"context":"a","qas":[',
+        b'{"id":"1","question":"b","answers":[{"text":"a","answer_start":0}]}',
+        b"]}]}]}",
+        b'msgid "a"\n',
+        b'msgstr "b"\n',
+        b"#, fuzzy\n",
+        b"\xde\x12\x04\x95" + bytes(4),
     ]
 )
 CONTENT = st.one_of(st.binary(max_size=300), st.lists(st.one_of(PIECES, st.binary(max_size=5))).map(b"".join))
@@ -44,8 +52,15 @@ NAMES = st.sampled_from(
     [
         *("a.jsonl", "a.txt", "a.jsonl.gz", "a.txt.zst", "a.txt.bz2", "a.py", "a.md", "METADATA"),
         *("a.csv", "a.tsv", "a.html", "a.parquet", "a.warc", "a.wet", "a.warc.gz", "a.csv.gz"),
+        *("chat.jsonl", "squad.json", "a.mo", "a.po"),
     ]
 )
+FORMATS = {
+    **dict.fromkeys(("a.py", "a.md", "METADATA"), "python-docs"),
+    **dict.fromkeys(("a.mo", "a.po"), "catalogues"),
+    "chat.jsonl": "chat",
+    "squad.json": "squad",
+}
 
 
 @any_folder
@@ -55,20 +70,20 @@ NAMES = st.sampled_from(
 def test_any_bytes_are_read_or_quarantined(
     tmp_path: Path, name: str, content: bytes, unit: str, max_bytes: int
 ) -> None:
-    python = name in ("a.py", "a.md", "METADATA")
+    format = FORMATS.get(name, "auto")
     found = read_bytes(
         tmp_path,
         name,
         content,
         text_unit=unit,
         max_document_bytes=max_bytes,
-        format="python-docs" if python else "auto",
+        format=format,
     )
     assert found.summary.kept == len(found.documents)
     assert found.summary.quarantined == len(found.quarantined)
     assert found.summary.records == len(found.documents) + len(found.quarantined)
     # A record of a type without text is passed over, and counted as such.
-    assert python or found.summary.records > 0 or found.summary.skipped.total() > 0
+    assert format == "python-docs" or found.summary.records > 0 or found.summary.skipped.total() > 0
     for document in found.documents:
         assert len(document.text.encode()) <= max_bytes
         assert 0 <= document.offset < max(1, len(content))

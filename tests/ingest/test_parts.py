@@ -41,6 +41,7 @@ PIECES = st.sampled_from(
         b'{"text": "a", "text": "b"}\n',
         b'{"text": "' + b"long" * 20 + b'"}\r\n',
         b'{"text":',
+        b'{"prompt": "a", "response": "b"}\n',
     ]
 )
 CONTENT = st.lists(PIECES, max_size=40).map(b"".join)
@@ -98,7 +99,10 @@ def _numbered(row: object, lines: int) -> object:
 
 @any_folder
 @given(
-    st.sampled_from(["a.jsonl", "a.txt", "a.tsv"]), CONTENT, st.lists(st.integers(0, 400)), st.integers(1, 60)
+    st.sampled_from(["a.jsonl", "a.txt", "a.tsv", "chat"]),
+    CONTENT,
+    st.lists(st.integers(0, 400)),
+    st.integers(1, 60),
 )
 @example("a.txt", b"\xff\xfea\n\x00b\n\x00", [2, 4], 60)
 @example("a.tsv", b"a\t1\nb\t2\n\nc\n", [2, 4, 6, 8], 60)
@@ -110,7 +114,12 @@ def test_any_cuts_give_the_rows_of_the_whole(
     path = tmp_path / name
     path.write_bytes(content)
     config = IngestConfig(
-        inputs=(str(path),), max_document_bytes=max_bytes, header=False, columns=("text", "id")
+        inputs=(str(path),),
+        max_document_bytes=max_bytes,
+        header=False,
+        columns=("text", "id"),
+        label_field="text",
+        format="chat" if name == "chat" else "auto",
     )
     (file,) = discover(config)
     check_equal(in_parts(path, config, cuts), file, config)

@@ -23,8 +23,8 @@ def test_sentence_pairs_with_literal_quotes_lose_nothing(shared_data: Path) -> N
 
 def test_labelled_lines_lose_nothing(shared_data: Path) -> None:
     path = shared_data / "sentiment" / "sentence_polarity.tsv.gz"
-    found = read(path, header=False, columns=("label", "text"), metadata_fields=("label",))
-    labels = [d.metadata["label"] for d in found.documents]
+    found = read(path, header=False, columns=("label", "text"), label_field="label")
+    labels = [d.label for d in found.documents]
     assert (labels.count("pos"), labels.count("neg"), found.quarantined) == (4273, 4264, [])
 
 
