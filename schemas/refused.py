@@ -16,6 +16,6 @@ REFUSED = Table(
         Column("reason", pa.string(), "Short code, e.g. 'too_long', 'no_target', 'unknown_label'."),
         Column("detail", pa.string(), "One sentence with the value met and the limit it broke."),
     ),
-    key=("doc_id",),
     after="tokens",
+    key=("doc_id",),
 )
