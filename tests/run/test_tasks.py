@@ -1,0 +1,210 @@
+"""Whole jobs of the tasks, small: rows add up, bad ones have their reason, models open and answer."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+import ringlake
+from tests.support.tables import rows
+
+DIGITS = dict(zip(["one", "two", "three", "four", "five", "six", "seven"], "一二三四五六七", strict=True))
+SIZES = {
+    "train.threads_per_rank": 1,
+    "train.num_ranks": 2,
+    "train.canonical_shards": 2,
+    "train.warmup_steps": 4,
+}
+MARIAN = {
+    "d_model": 64,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_ffn_dim": 128,
+    "decoder_ffn_dim": 128,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "dropout": 0.0,
+}
+BERT = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+}
+LLAMA = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+}
+
+
+def job(folder: Path, task: str, documents: list[dict[str, Any]], **more: Any) -> Path:
+    """The lake of a job on some rows, from ingest to report."""
+    source = folder / "rows.jsonl"
+    source.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in documents), "utf-8")
+    lake = folder / "lake"
+    settings = {
+        "lake": str(lake),
+        "task.name": task,
+        "task.max_tokens": 40,
+        "ingest.inputs": [str(source)],
+        "clean.profile": "pii-only",
+        "dedup.method": "exact",
+        "dedup.validation_fraction": 0.15,
+        "tokenize.vocab_size": 320,
+        "pack.sequence_length": 128,
+        "train.global_batch_size": 4,
+        "train.micro_batch_size": 4,
+        "train.validate_every": 20,
+        **SIZES,
+        **more,
+    }
+    runs = {run.stage: run for run in ringlake.run(settings=settings, until="report")}
+    assert runs["tokenize"].rows_in == runs["dedup"].rows_out
+    assert runs["tokenize"].rows_in == runs["tokenize"].rows_out + runs["tokenize"].rows_rejected
+    assert runs["pack"].rows_out == runs["tokenize"].rows_out
+    return lake
+
+
+def evaluation(lake: Path, task: str) -> dict[str, Any]:
+    """What evaluation.json says."""
+    found: dict[str, Any] = json.loads((lake / "evaluation.json").read_text("utf-8"))
+    assert found["task"] == task
+    assert found["examples"] > 10
+    assert found["not_answered"] == {}
+    return found
+
+
+def reasons(lake: Path) -> dict[str, str]:
+    """Reason by source_id."""
+    return {row["source_id"]: row["reason"] for row in rows(lake, "refused")}
+
+
+def test_translation(spark: SparkSession, tmp_path: Path) -> None:
+    draw = random.Random(1)
+    words = [each for size in (1, 2, 3) for each in product(DIGITS, repeat=size)]
+    draw.shuffle(words)
+    documents = [
+        {"id": number, "text": " ".join(each), "zh": "".join(map(DIGITS.get, each))}  # type: ignore[arg-type]
+        for number, each in enumerate(words)
+    ]
+    documents += [
+        {"id": "latin", "text": "nine", "zh": "nine"},
+        {"id": "long", "text": "seven " * 60, "zh": "七" * 60},
+    ]
+    lake = job(
+        tmp_path,
+        "translation",
+        documents,
+        **{
+            "ingest.target_field": "zh",
+            "task.target_script": "CJK",
+            "model.config": MARIAN,
+            "train.steps": 400,
+            "train.warmup_steps": 40,
+            "train.learning_rate": 3e-3,
+            "train.validate_every": 100,
+            "evaluate.beams": 2,
+            "evaluate.examples": 60,
+        },
+    )
+    assert reasons(lake) == {"latin": "wrong_script", "long": "too_long"}
+    found = evaluation(lake, "translation")
+    assert found["metrics"]["chrf"] > found["baselines"]["the text itself"]["chrf"] + 30
+    assert "tok:zh" in found["signature"]
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    model = AutoModelForSeq2SeqLM.from_pretrained(lake / "model")
+    tokenizer = AutoTokenizer.from_pretrained(lake / "model")
+    ids = model.generate(**tokenizer("three", return_tensors="pt"), max_new_tokens=8)
+    assert tokenizer.decode(ids[0], skip_special_tokens=True) == "三"
+    page = (lake / "report.html").read_text("utf-8")
+    assert "the text itself" in page
+    assert "Worst outputs" in page
+
+
+def test_classification(spark: SparkSession, tmp_path: Path) -> None:
+    draw = random.Random(2)
+    pools = {"good": ["fine", "lovely", "great"], "bad": ["awful", "dull", "poor"]}
+    fillers = ["the", "film", "was", "and", "its", "plot", "of", "a", "cast", "seems"]
+    documents: list[dict[str, Any]] = []
+    for number in range(400):
+        label = draw.choice(list(pools))
+        text = draw.choices(fillers, k=draw.randrange(2, 12)) + draw.choices(pools[label], k=2)
+        draw.shuffle(text)
+        documents.append({"id": number, "text": " ".join([*text, str(number)]), "kind": label})
+    documents.append({"id": "long", "text": "the plot " * 60, "kind": "good"})
+    lake = job(
+        tmp_path,
+        "classification",
+        documents,
+        **{
+            "ingest.label_field": "kind",
+            "model.config": BERT,
+            "train.steps": 60,
+            "train.warmup_steps": 4,
+            "train.learning_rate": 1e-2,
+            "train.class_weights": "balanced",
+        },
+    )
+    assert reasons(lake) == {"long": "too_long"}
+    found = evaluation(lake, "classification")
+    assert found["metrics"]["accuracy"] > 0.9
+    assert set(found["metrics"]) == {"accuracy", "macro_f1", "ece"}
+    assert sum(map(sum, found["confusion"])) == found["examples"]
+    assert found["baselines"]["majority label"]["accuracy"] < 0.75
+    from transformers import pipeline
+
+    classify = pipeline("text-classification", model=str(lake / "model"))
+    assert [one["label"] for one in classify(["the plot was lovely great", "awful dull cast"])] == [
+        "good",
+        "bad",
+    ]
+
+
+def test_instruct(spark: SparkSession, tmp_path: Path) -> None:
+    draw = random.Random(3)
+    documents = []
+    for number in range(500):
+        word = draw.choice(list(DIGITS))
+        messages = [
+            {"role": "user", "content": f"Say {word}, request {number}."},
+            {"role": "assistant", "content": f"It is {word}."},
+        ]
+        documents.append({"id": number, "messages": messages})
+    lake = job(
+        tmp_path,
+        "instruct",
+        documents,
+        **{
+            "ingest.format": "chat",
+            "model.config": LLAMA,
+            "train.steps": 80,
+            "train.warmup_steps": 4,
+            "train.learning_rate": 1e-2,
+        },
+    )
+    found = json.loads((lake / "evaluation.json").read_text("utf-8"))
+    # What is to be said can be told from the question, up to its first use of a word.
+    assert found["metrics"]["bits_per_byte"] < 1
+    settings = json.loads((lake / "model" / "tokenizer_config.json").read_text("utf-8"))
+    assert "add_generation_prompt" in settings["chat_template"]
+
+
+@pytest.mark.parametrize("changes", [{"pack.sequence_length": 40}])
+def test_a_sequence_that_does_not_hold_an_example_is_told(
+    spark: SparkSession, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    documents = [{"id": n, "text": f"one {n}", "zh": "一"} for n in range(50)]
+    with pytest.raises(ringlake.RinglakeError, match=r"pack\.sequence_length = 40 does not hold"):
+        job(tmp_path, "translation", documents, **{"ingest.target_field": "zh", **changes})
