@@ -23,6 +23,7 @@ BENCHMARKS = (
     "extract",
     "tokenize_pack",
     "ingest",
+    "inference",
     "hostile",
     "peers",
 )

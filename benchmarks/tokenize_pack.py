@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     machine = describe()
-    texts = _docstrings()
+    texts = docstrings()
     size = sum(len(text.encode()) for text in texts)
     with tempfile.TemporaryDirectory(prefix="ringlake-tokenize-") as place:
         rounds, content = _stages(Path(place), texts, options)
@@ -220,7 +220,8 @@ def tree_seconds() -> float:
     return total
 
 
-def _docstrings() -> list[str]:
+def docstrings() -> list[str]:
+    """The docstrings of this Python and of what is installed in it, each once."""
     import ast
     import sysconfig
 

@@ -5,6 +5,7 @@
     ringlake.run("my-run.yaml", settings={"lake": "mylake"})       # the whole job, or one stage of it
     lake = ringlake.open_lake("mylake")
     lake.table("rejected").to_pandas(where="rule LIKE 'gopher%'")  # or to_arrow, to_batches, to_spark
+    ringlake.predict(df, "mylake/model", verb="generate")          # a DataFrame with what a model says
     ringlake.Sequences("mylake", batch_size=8)                     # a torch dataset, exact and resumable
     ringlake.HorovodRunner(np=4).run(train)                        # ranks in a barrier stage
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from conf import ConfigError
     from pipelines.errors import RinglakeError
     from ringlake.jobs import StageRun, run
-    from ringlake.lakes import Lake, Table, open_lake
+    from ringlake.lakes import Lake, Table, open_lake, predict
     from ringlake.sequences import Sequences
     from training.errors import RankFailedError, TrainingError
     from training.failures import RankFailure
@@ -66,6 +67,7 @@ _PLACES = {
     "launch_local": "training.launch",
     "log_to_driver": "training.launch",
     "open_lake": "ringlake.lakes",
+    "predict": "ringlake.lakes",
     "run": "ringlake.jobs",
 }
 """Module of each public name."""
@@ -91,6 +93,7 @@ __all__ = [
     "launch_local",
     "log_to_driver",
     "open_lake",
+    "predict",
     "run",
 ]
 

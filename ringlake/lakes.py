@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -127,8 +127,71 @@ class Lake:
         """Every run of a stage that ended, the newest last, with its accounts."""
         return tuple(StageRun.of(record) for record in Ledger(self._place).records())
 
+    def predict(
+        self,
+        frame: DataFrame,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        verb: str = "generate",
+        id_column: str = "id",
+        **options: Any,
+    ) -> DataFrame:
+        """The rows of a DataFrame with what a model says of them; see `ringlake.predict`.
+
+        Args:
+            frame: The rows.
+            model: Model folder, a path or URL; None: the model of this lake.
+            verb: What the model is asked for.
+            id_column: Column that names a row.
+            **options: How it is used.
+
+        Example:
+            lake.predict(df, verb="generate", max_new_tokens=20, temperature=0)
+        """
+        place = self._place.model.location if model is None else model
+        return predict(frame, place, verb=verb, id_column=id_column, **options)
+
     def __repr__(self) -> str:
         return f"Lake({self.location!r})"
+
+
+def predict(
+    frame: DataFrame,
+    model: str | os.PathLike[str],
+    *,
+    verb: str,
+    id_column: str = "id",
+    **options: Any,
+) -> DataFrame:
+    """The rows of a DataFrame with what a model says of them, computed by Spark's tasks when it is used.
+
+    The columns `prediction` (text; of `embed` a list of numbers) and `score` are added, and `reason` and
+    `detail`, which are null unless the row has no prediction. The model is opened once in each Python
+    worker, on the GPU that Spark gave the task if it gave one. Every use of the result computes it again:
+    write it, or persist it. The session is the DataFrame's own; its workers must reach the model's path.
+
+    Args:
+        frame: Has an id and `text` (translate, classify, embed), `question` and `context` (answer), `prompt`
+            or `messages` (generate).
+        model: Model folder, a path or URL, or a lake, whose model it then is.
+        verb: 'generate', 'translate', 'classify', 'answer' or 'embed'.
+        id_column: Column that names a row.
+        **options: How it is used: for `generate` the keys of its section, for `translate` beams,
+            max_new_tokens, source_language and target_language, for `answer` no_answer and
+            max_answer_tokens; for all batch_tokens and precision.
+
+    Raises:
+        RinglakeError: There is no such model, verb, option or column, or the model is of another kind.
+
+    Example:
+        labels = ringlake.predict(df, "models/sentiment", verb="classify")
+    """
+    import os
+
+    from pipelines.predict.frame import predict_frame
+    from pipelines.predict.request import request
+
+    return predict_frame(frame, request(verb, os.fspath(model), options, id_column))
 
 
 def open_lake(location: str | os.PathLike[str]) -> Lake:

@@ -110,7 +110,7 @@ class Catalog:
             (
                 int(commit["version"]),
                 str(commit.get("operation", "unknown")),
-                _parse(commit.get("userMetadata")),
+                parse_metadata(commit.get("userMetadata")),
             )
             for commit in self._open(name).history()
         ]
@@ -160,7 +160,8 @@ class Catalog:
         return next((metadata for number, _, metadata in self.commits(name) if number == version), {})
 
 
-def _parse(text: str | None) -> dict[str, Any]:
+def parse_metadata(text: str | None) -> dict[str, Any]:
+    """What a commit's writer noted, a JSON object; empty if that is none."""
     try:
         value = json.loads(text or "{}")
     except ValueError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.urls import without_secrets
@@ -26,18 +27,26 @@ class ExternalTable:
         version: The version that is read.
         table_id: What its log calls it, another one where a table was deleted and made again.
         num_bytes: Size of the active files of that version.
+        num_rows: Rows of that version; None where its log does not count them.
+        columns: Names of its columns.
     """
 
     location: str
     version: int
     table_id: str
     num_bytes: int
+    num_rows: int | None = None
+    columns: tuple[str, ...] = ()
 
 
-def find_external(given: str) -> ExternalTable:
+def find_external(given: str, key: str = "ingest.inputs") -> ExternalTable:
     """The table that `FOLDER` or `FOLDER@VERSION` names; without a version its current one.
 
     A folder whose name ends like a version is that folder if a table is there.
+
+    Args:
+        given: What the user wrote.
+        key: Where the user wrote it, for messages.
 
     Raises:
         InputError: There is no such table or version, or its place cannot be reached.
@@ -52,14 +61,21 @@ def find_external(given: str) -> ExternalTable:
         table = DeltaTable(location, version=version)
         actions = pa.table(table.get_add_actions(flatten=True))
         sizes = actions.column("size_bytes").to_pylist()
-        return ExternalTable(location, table.version(), str(table.metadata().id), sum(sizes))
+        return ExternalTable(
+            location,
+            table.version(),
+            str(table.metadata().id),
+            sum(sizes),
+            _rows(table, actions),
+            tuple(field.name for field in table.schema().fields),
+        )
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - the log's reader and each file system raise their own
         said = without_secrets(str(error)).partition("\n")[0] or type(error).__name__
         # The cause is left out: its message may hold the URL as it was given.
         raise InputError(
-            f"ingest.inputs: {without_secrets(given)!r} is no Delta table that can be read: {said}"
+            f"{key}: {without_secrets(given)!r} is no Delta table that can be read: {said}"
         ) from None
 
 
@@ -67,3 +83,22 @@ def read_external(spark: SparkSession, location: str, version: int) -> DataFrame
     """The rows of a table at a version, those that deletion vectors delete left out."""
     place = location if "://" in location else f"file://{location}"
     return spark.read.format("delta").option("versionAsOf", version).load(place)
+
+
+def stream_external(table: ExternalTable, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of a table batch by batch, without Spark; a few batches are in memory at a time."""
+    found = DeltaTable(table.location, version=table.version)
+    wanted = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
+    sql = f"SELECT {wanted} FROM t"  # noqa: S608 - column names are quoted
+    for batch in QueryBuilder().register("t", found).execute(sql):
+        yield pa.record_batch(batch)
+
+
+def _rows(table: DeltaTable, actions: pa.Table) -> int | None:
+    """Rows by the log; None where a file's are not counted, or deletion vectors take some away."""
+    counts = actions.column("num_records").to_pylist() if "num_records" in actions.column_names else [None]
+    if not actions.num_rows:
+        return 0
+    if None in counts or table.deletion_vectors().read_all().num_rows:
+        return None
+    return sum(counts)

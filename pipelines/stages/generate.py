@@ -11,7 +11,11 @@ GENERATE = Stage(
     flags=(
         Flag("generate.max_new_tokens"),
         Flag("generate.temperature"),
+        Flag("generate.top_k"),
         Flag("generate.top_p"),
+        Flag("generate.repetition_penalty"),
+        Flag("generate.beams"),
+        Flag("generate.stop"),
         Flag("generate.seed"),
     ),
     binding="pipelines.bindings.generate",

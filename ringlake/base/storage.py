@@ -172,9 +172,24 @@ class Folder:
 
     def replace(self, name: str, content: bytes) -> None:
         """Write a file so that a reader, or a crash, sees the old content or the new one, never a part."""
+        with self.replacing(name) as handle:
+            handle.write(content)
+
+    @contextlib.contextmanager
+    def replacing(self, name: str) -> Iterator[Any]:
+        """A file to write to, which takes the place of another once the context ends without an error."""
         temporary = f".{name}.{os.getpid()}.tmp"
-        self.write(temporary, content)
         filesystem, path = self._place
+        try:
+            with self.open(temporary, "wb") as handle:
+                yield handle
+                handle.flush()
+                if self.is_local:
+                    os.fsync(handle.fileno())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self.delete(temporary)
+            raise
         if isinstance(filesystem, LocalFileSystem):
             Path(path, temporary).replace(Path(path, name))
             _sync_directory(Path(path))
