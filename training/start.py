@@ -19,7 +19,7 @@ from training.checkpoints.identity import check_newest
 from training.data.footers import Spread
 from training.data.layout import read_layout
 from training.data.snapshot import Snapshot
-from training.errors import RankFailedError
+from training.errors import DataError, RankFailedError
 from training.facts import check_task
 from training.job import EvaluateJob, TrainJob
 from training.launch import Elastic, LaunchOptions, launch
@@ -132,6 +132,11 @@ def train_model(
     task = task or TaskConfig()
     check_task(task, train.task, f"the sequences of {train.table} version {train.version}")
     check_same(train, validation, "both must be made with the same tokenizer and length")
+    if config.layer_decay < 1 and config.strategy.chosen.num_servers:
+        raise DataError(
+            f"train.layer_decay = {config.layer_decay}: parameter servers have one rate for all layers; take 1, "
+            f"or strategy ring"
+        )
     check_tokenizer(tokenizer_dir, train, "tokenize again, or put that tokenizer back")
     check_pretrained(model, tokenizer_dir, train)
     num_ranks = choose_ranks(spark, config, say)

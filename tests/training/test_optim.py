@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.tiny import make_config
-from training.optim import FlatGradients, learning_rate, make_optimizer
+from training.errors import DataError
+from training.optim import (
+    SCALE,
+    FlatGradients,
+    freeze,
+    layer_scales,
+    learning_rate,
+    make_optimizer,
+    named_parameters,
+)
 
 
 def test_the_rate_warms_up_linearly_and_ends_in_the_minimum() -> None:
@@ -137,3 +146,27 @@ def test_clipping_is_torchs_on_all_parameters_together() -> None:
     before = gradients.buffer.clone()
     gradients.clip(1e6)
     assert torch.equal(gradients.buffer, before)
+
+
+def test_layers_below_learn_more_slowly() -> None:
+    names = [
+        "bert.embeddings.w",
+        "bert.encoder.layer.0.w",
+        "bert.encoder.layer.1.w",
+        "bert.pooler.w",
+        "head.b",
+    ]
+    assert list(layer_scales(names, 0.5).values()) == [0.125, 0.25, 0.5, 1.0, 1.0]
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    groups = make_optimizer(model, make_config(layer_decay=0.5)).param_groups
+    assert sorted({group[SCALE] for group in groups if group["params"]}) == [0.25, 0.5]
+
+
+def test_what_is_frozen_stays_and_a_name_that_fits_nothing_is_told() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    freeze(model, ["0."])
+    assert list(named_parameters(model)) == ["1.weight", "1.bias"]
+    with pytest.raises(DataError, match="no parameter's name begins with 'bert'"):
+        freeze(model, ["bert"])
+    with pytest.raises(DataError, match="leaves no parameter that learns"):
+        freeze(model, ["1."])
