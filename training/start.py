@@ -134,7 +134,7 @@ def train_model(
     check_same(train, validation, "both must be made with the same tokenizer and length")
     if config.layer_decay < 1 and config.strategy.chosen.num_servers:
         raise DataError(
-            f"train.layer_decay = {config.layer_decay}: parameter servers have one rate for all layers; take 1, "
+            f"train.layer_decay = {config.layer_decay}: parameter servers have one rate for all; take 1, "
             f"or strategy ring"
         )
     check_tokenizer(tokenizer_dir, train, "tokenize again, or put that tokenizer back")
