@@ -28,6 +28,7 @@ claim()
 if TYPE_CHECKING:
     from conf import ConfigError
     from pipelines.errors import RinglakeError
+    from ringlake.base.extensions import ExtensionError
     from ringlake.jobs import StageRun, run
     from ringlake.lakes import Lake, Table, open_lake, predict
     from ringlake.sequences import Sequences
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "ConfigError": "conf",
     "Elastic": "training.launch",
+    "ExtensionError": "ringlake.base.extensions",
     "HorovodRunner": "training.launch",
     "Lake": "ringlake.lakes",
     "LaunchOptions": "training.launch",
@@ -75,6 +77,7 @@ _PLACES = {
 __all__ = [
     "ConfigError",
     "Elastic",
+    "ExtensionError",
     "HorovodRunner",
     "Lake",
     "LaunchOptions",

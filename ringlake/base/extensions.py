@@ -8,9 +8,7 @@ of these only the files `entry_points.txt` are read, since to parse all of them 
 
 from __future__ import annotations
 
-import difflib
 import os
-import socket
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -205,6 +203,9 @@ def unknown(key: str, value: str, known: Sequence[str], added: Sequence[str]) ->
         known: Ringlake's own names.
         added: Those that installed extensions add.
     """
+    # Here and not above, as below: the list of commands needs neither.
+    import difflib
+
     close = difflib.get_close_matches(value, [*known, *added], n=3)
     hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
     more = f"; of installed extensions: {', '.join(sorted(added))}" if added else ""
@@ -224,6 +225,8 @@ def require(needed: Iterable[Extension]) -> None:
         here = [found for found in installed(extension.group) if found == extension]
         if here:
             continue
+        import socket
+
         other = [found for found in installed(extension.group) if found.name == extension.name]
         has = f"has it of {other[0].origin}" if other else f"has no {extension.distribution}"
         raise ExtensionError(

@@ -12,11 +12,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from conf import ConfigError, RunConfig, load
+from conf import ConfigError, RunConfig
 from conf.keys import key
 from pipelines.cli import stages
 from pipelines.cli.main import app
 from pipelines.cli.values import metavar, read
+from pipelines.settings import load
 from pipelines.stages import STAGES, Flag
 from tests.support.cli import ringlake
 
@@ -123,7 +124,7 @@ def test_words_after_the_prompt_are_the_model(monkeypatch: pytest.MonkeyPatch) -
         ("train --steps 3.5", ["train.steps = '3.5'", "integer"]),
         ("train --steps null", ["train.steps = 'null'", "integer"]),
         ("train --learning-rate nan", ["train.learning_rate = nan", "finite"]),
-        ("ingest --format pdf", ["ingest.format = 'pdf'", "'auto', 'jsonl'", "'delta'"]),
+        ("ingest --format pdf", ["ingest.format = 'pdf'", "known are auto, jsonl", "delta"]),
         ("repeats --unit word", ["repeats.unit = 'word'", "'line' or 'paragraph'"]),
         ("generate --lake l --top-p 2", ["generate.top_p = 2.0", "less than or equal to 1"]),
     ],

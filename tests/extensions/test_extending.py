@@ -73,6 +73,7 @@ tell()
 _SUMS = """
 import json, torch
 from conf.strategy import StrategyConfig
+from training.added import identity_of
 from training.launch import launch_local
 from training.strategies import make_strategy
 
@@ -84,7 +85,8 @@ def rank():
     strategy.close()
     return type(strategy).__name__, gradients.tolist(), numbers.tolist(), strategy.sent_bytes
 
-print(json.dumps([launch_local(rank, 2), launch_local(rank, 1)[0][0]]))
+identity = identity_of(StrategyConfig(name="double_sum"))
+print(json.dumps([launch_local(rank, 2), launch_local(rank, 1)[0][0], identity]))
 """
 
 
@@ -259,13 +261,15 @@ def test_a_package_that_is_gone_is_told_by_the_names_that_need_it(lake: Path, in
 
 
 def test_the_strategy_sums_in_float64_on_two_ranks(installed: Installed) -> None:
-    two, alone = json.loads(installed.python(_SUMS).splitlines()[0])
+    two, alone, identity = json.loads(installed.python(_SUMS).splitlines()[0])
     for name, gradients, numbers, sent in two:
         assert name == "DoubleSum"
         assert gradients == [1.5] * 40
         assert numbers == [2.0, 2.0]
         assert sent == 2 * (40 + 2) * 8  # what both ranks of a ring send of float64 values
     assert alone == "Single"
+    # A checkpoint of another version or source of the strategy is another training's.
+    assert identity["train.strategy.double_sum"].startswith("double-sum 2.1+src.")
 
 
 @pytest.fixture
