@@ -34,7 +34,11 @@ _OTHER_NAMES = {"human": "user", "gpt": "assistant"}
 
 
 class _Unusable(Exception):
-    """A chat cannot be kept: reason and detail."""
+    """A chat cannot be kept."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
 
 
 def read_chat(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
@@ -53,7 +57,7 @@ def chat_document(record: Mapping[str, Any], place: Place, config: IngestConfig)
     try:
         turns = [(role, *_settled(content)) for role, content in _turns(record)]
     except _Unusable as unusable:
-        return fault_at(place, *unusable.args)
+        return fault_at(place, unusable.reason, unusable.detail)
     text = write_chat((role, content) for role, content, _ in turns)
     found = to_document({**record, config.text_field: text}, place, config)
     if isinstance(found, Fault):

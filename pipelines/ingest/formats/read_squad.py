@@ -31,7 +31,11 @@ context, and a file can hold a million of them. SQuAD's paragraphs have about 5 
 
 
 class _Unusable(Exception):
-    """A question or a paragraph cannot be kept: reason and detail."""
+    """A question or a paragraph cannot be kept."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
 
 
 @dataclass
@@ -106,8 +110,8 @@ def _article(article: Any, number: int) -> tuple[str, Any]:
     if not isinstance(article, dict):
         return f"article {number}", None
     title = article.get("title")
-    known = isinstance(title, str) and not is_blank(title)
-    return repair(title)[0] if known else f"article {number}", article.get("paragraphs")
+    named = repair(title)[0] if isinstance(title, str) and not is_blank(title) else f"article {number}"
+    return named, article.get("paragraphs")
 
 
 def _paragraph(
@@ -123,7 +127,7 @@ def _paragraph(
             try:
                 kept.append(_question(question, paragraph, known))
             except _Unusable as unusable:
-                yield Fault(known.number, *unusable.args, _shown(question))
+                yield Fault(known.number, unusable.reason, unusable.detail, _shown(question))
         if not kept:
             detail = f"none of the {len(questions):,} questions of {source_id!r:.80} can be learned"
             raise _Unusable("no_questions", detail)
@@ -131,7 +135,8 @@ def _paragraph(
         _check_size("label", label, config)
     except _Unusable as unusable:
         shown = given.get("context") if isinstance(given, dict) else None
-        yield Fault(known.number, *unusable.args, excerpt(shown if isinstance(shown, str) else ""))
+        said = excerpt(shown if isinstance(shown, str) else "")
+        yield Fault(known.number, unusable.reason, unusable.detail, said)
         return
     yield Document(
         known.number,
@@ -192,11 +197,11 @@ def _answer(given: Any, paragraph: _Paragraph) -> dict[str, Any]:
     paragraph.searches += 1
     found = only_place(paragraph.context, text) if paragraph.searches <= MAX_SEARCHES else None
     if found is None:
-        place = str(start) if isinstance(start, int) else json_type(start)
+        given_place = str(start) if isinstance(start, int) else json_type(start)
         why = "it does not occur exactly once elsewhere"
         if paragraph.searches > MAX_SEARCHES:
             why = f"{MAX_SEARCHES:,} answers of this paragraph were looked for elsewhere already"
-        detail = f"the answer is not at the character {place:.20} of the context, and {why}"
+        detail = f"the answer is not at the character {given_place:.20} of the context, and {why}"
         raise _Unusable("answer_not_in_context", detail)
     return {"text": text, "start": found}
 
