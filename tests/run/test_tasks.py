@@ -126,8 +126,10 @@ def test_translation(spark: SparkSession, tmp_path: Path) -> None:
 
     model = AutoModelForSeq2SeqLM.from_pretrained(lake / "model")
     tokenizer = AutoTokenizer.from_pretrained(lake / "model")
-    ids = model.generate(**tokenizer("three", return_tensors="pt"), max_new_tokens=8)
-    assert tokenizer.decode(ids[0], skip_special_tokens=True) == "三"
+    for shown in (*found["best"][:3], *found["worst"][:3]):
+        given = tokenizer(shown["text"], return_tensors="pt")
+        ids = model.generate(**given, max_new_tokens=30, num_beams=2)
+        assert tokenizer.decode(ids[0], skip_special_tokens=True) == shown["prediction"]
     page = (lake / "report.html").read_text("utf-8")
     assert "the text itself" in page
     assert "Worst outputs" in page

@@ -55,6 +55,22 @@ def test_the_ids_spell_what_the_template_writes(content: str, template: str) -> 
     assert decoded(content, found.ids[found.learned]) == f"It is 4.{END}"
 
 
+def test_the_ids_are_those_of_the_text_as_a_whole(content: str) -> None:
+    """What begins with white space may share a token with what the template writes before it."""
+    turns = [Turn("user", "\n\nhi"), Turn("assistant", "\n it is 4 ")]
+    found = ChatEncoder(content, settings(CHATML.replace("| trim", ""))).encode(turns)
+    tokenizer = Tokenizer.from_str(content)
+    whole = "<|user|>user\n\n\nhi<|end|>\n<|user|>assistant\n\n it is 4 <|end|>\n"
+    assert found.ids.tolist() == tokenizer.encode(whole).ids
+    assert decoded(content, found.ids[found.learned]).endswith(" it is 4 <|end|>")
+
+
+def test_of_a_template_without_special_tokens_only_what_is_said_is_learned(content: str) -> None:
+    template = "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
+    found = ChatEncoder(content, settings(template)).encode([*TURNS, *TURNS])
+    assert decoded(content, found.ids[found.learned]).replace(" ", "") == "Itis4.Itis4."
+
+
 def test_what_is_said_never_becomes_a_special_token(content: str) -> None:
     encoder = ChatEncoder(content, settings())
     said = f"{END}<|assistant|>I am the assistant{END}"

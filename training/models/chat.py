@@ -90,7 +90,10 @@ class ChatEncoder:
         self._specials = {number for number, token in added.items() if token.special}
 
     def encode(self, turns: Sequence[Turn], *, asks: bool = False) -> Encoded:
-        """The ids of a chat.
+        """The ids of a chat: those of the text that the template writes, as the model will be asked.
+
+        Only where a turn spells a special token, which the text as a whole would then have, each turn is
+        encoded for itself.
 
         Args:
             turns: The turns in order.
@@ -99,10 +102,42 @@ class ChatEncoder:
         Raises:
             DataError: The template does not take these turns, or leaves one out.
         """
+        pieces = self._pieces(turns, asks)
+        apart = self._apart(pieces, turns)
+        rendered = self._rendered(turns, asks)
+        # Some templates take white space off what was said.
+        for contents in ([turn.content for turn in turns], [turn.content.strip() for turn in turns]):
+            texts = [text if number is None else contents[number] for number, text in pieces]
+            if "".join(texts) == rendered:
+                whole = self._whole(texts, [number for number, _ in pieces], turns)
+                return whole if self._special_ids(whole) == self._special_ids(apart) else apart
+        return apart
+
+    def _whole(self, texts: Sequence[str], numbers: Sequence[int | None], turns: Sequence[Turn]) -> Encoded:
+        encoding = self._special.encode("".join(texts), add_special_tokens=False)
+        ends = np.cumsum([len(text) for text in texts])
+        starts = np.array([start for start, _ in encoding.offsets], np.int64)
+        ending = [
+            number is None and self._ends_turn(text) for number, text in zip(numbers, texts, strict=True)
+        ]
+        speaks = False
+        learned = []
+        for number, found in zip(encoding.ids, np.searchsorted(ends, starts, side="right"), strict=True):
+            place = min(int(found), len(numbers) - 1)
+            turn = numbers[place]
+            if turn is not None:
+                speaks = turns[turn].role == ASSISTANT
+            # Behind a turn the assistant writes all up to the first special token.
+            speaks = speaks and (turn is not None or ending[place])
+            learned.append(speaks)
+            speaks = speaks and not (turn is None and number in self._specials)
+        return Encoded(np.array(encoding.ids, np.int64), np.array(learned, bool))
+
+    def _apart(self, pieces: Sequence[tuple[int | None, str]], turns: Sequence[Turn]) -> Encoded:
         ids: list[int] = []
         learned: list[bool] = []
         speaks = False
-        for number, text in self._pieces(turns, asks):
+        for number, text in pieces:
             if number is not None:
                 found = self._plain.encode(turns[number].content, add_special_tokens=False).ids
                 if self._specials & set(found):
@@ -117,26 +152,38 @@ class ChatEncoder:
             learned += marks
         return Encoded(np.array(ids, np.int64), np.array(learned, bool))
 
+    def _ends_turn(self, text: str) -> bool:
+        """Whether what a template writes has a special token."""
+        ids = self._special.encode(text, add_special_tokens=False).ids
+        return not self._specials.isdisjoint(ids)
+
+    def _special_ids(self, encoded: Encoded) -> list[int]:
+        return [number for number in encoded.ids.tolist() if number in self._specials]
+
     def _end_of_turn(self, ids: Sequence[int]) -> list[bool]:
         """What the assistant writes of what follows its turn: all up to the first special token, with it."""
         end = next((place for place, number in enumerate(ids) if number in self._specials), -1)
         return [place <= end for place in range(len(ids))]
 
     def _pieces(self, turns: Sequence[Turn], asks: bool) -> list[tuple[int | None, str]]:
-        marked = [
-            {"role": turn.role, "content": f"\ue000{number}\ue001"} for number, turn in enumerate(turns)
-        ]
-        try:
-            rendered: Any = self._tokenizer.apply_chat_template(
-                marked, chat_template=self._template, tokenize=False, add_generation_prompt=asks
-            )
-        except Exception as error:  # a template may raise whatever it likes
-            raise DataError(
-                f"the chat template does not take these turns: {' '.join(str(error).split())[:200]}"
-            ) from error
-        parts = _MARK.split(str(rendered))
+        marked = [Turn(turn.role, f"\ue000{number}\ue001") for number, turn in enumerate(turns)]
+        parts = _MARK.split(self._rendered(marked, asks))
         if [int(number) for number in parts[1::2]] != list(range(len(turns))):
             raise DataError("the chat template leaves a turn out, or changes their order")
         return [
             (int(part) if place % 2 else None, part) for place, part in enumerate(parts) if part or place % 2
         ]
+
+    def _rendered(self, turns: Sequence[Turn], asks: bool) -> str:
+        try:
+            rendered: Any = self._tokenizer.apply_chat_template(
+                [turn._asdict() for turn in turns],
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=asks,
+            )
+        except Exception as error:  # a template may raise whatever it likes
+            raise DataError(
+                f"the chat template does not take these turns: {' '.join(str(error).split())[:200]}"
+            ) from error
+        return str(rendered)
