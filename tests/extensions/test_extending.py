@@ -232,9 +232,10 @@ def test_ledger_report_and_card_name_what_was_used(lake: Path) -> None:
     report = (lake / "report.html").read_text(encoding="utf-8")
     assert "clean used polite.capitals.max of polite-rules 1.0." in report
     assert "come out of hosts" in report
-    card = (lake / "card.md").read_text(encoding="utf-8")
-    assert "polite-rules 1.0" in card
-    assert "hosts" in card
+    assert "Stages of other packages" in (lake / "card.md").read_text(encoding="utf-8")
+    card = json.loads((lake / "dataset_card.json").read_text(encoding="utf-8"))
+    assert card["extensions"]["clean"] == "polite.capitals.max of polite-rules 1.0"
+    assert card["added"] == {"hosts": {"in": 4, "out": 1, "rejected": 3, "unit": "documents"}}
 
 
 def test_a_changed_extension_runs_its_stage_again_and_no_other(
