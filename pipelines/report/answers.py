@@ -14,6 +14,10 @@ MOST_LABELS = 20
 """Labels whose confusion is shown: more columns do not fit a page."""
 
 
+_SHOWN = {"bleu": "BLEU", "chrf": "chrF", "ece": "ECE", "macro_f1": "macro F1"}
+"""Metrics that are written in another way than their names in evaluation.json."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of the table of scores: the model or a baseline, with a value a metric or None."""
@@ -69,6 +73,7 @@ def answers(lake: Lake) -> Answers | None:
     if not isinstance(metrics, dict) or value.get("task") in (None, "language-model"):
         return None
     names = tuple(map(str, metrics))
+    shown = tuple(_SHOWN.get(name, name.replace("_", " ")) for name in names)
     baselines = value.get("baselines") or {}
     labels = tuple(map(str, value.get("labels") or ()))
     confusion = tuple(tuple(int(count) for count in row) for row in value.get("confusion") or ())
@@ -76,7 +81,7 @@ def answers(lake: Lake) -> Answers | None:
         task=str(value["task"]),
         examples=finite(value.get("examples", value.get("sequences")), int) or 0,
         not_answered=tuple(sorted((value.get("not_answered") or {}).items())),
-        metrics=names,
+        metrics=shown,
         rows=(_row("model", metrics, names), *(_row(name, of, names) for name, of in baselines.items())),
         signature=str(value.get("signature") or ""),
         labels=labels if len(labels) <= MOST_LABELS else (),
