@@ -7,8 +7,8 @@ python -m benchmarks inference --only pipeline,process
 Each measurement is a process of its own, bound to one or two cores, with as many threads of torch. It opens
 the model, then predicts all rows in rounds; the first round, which fills caches and on Spark starts the
 workers and opens the model in them, is told apart. The pipeline has the batch size that is the fastest of 1,
-8 and 32 on a part of the rows. Rows a second of processor time stand beside those of the clock: a busy machine
-changes them less. Spark writes Delta tables; the others keep what they predict.
+8 and 32 on a part of the rows. Rows a second of processor time stand beside those of the clock: a busy
+machine changes them less. Spark writes Delta tables; the others keep what they predict.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ def _model(folder: Path, texts: list[str]) -> None:
         num_attention_heads=4,
         intermediate_size=1024,
         max_position_embeddings=LONGEST,
-        num_labels=4,
+        id2label={number: f"label {number}" for number in range(4)},
     )
     torch.manual_seed(0)
     BertForSequenceClassification(config).save_pretrained(folder)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import Full, Queue
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -79,21 +81,56 @@ def check_target(location: str, *, force: bool) -> None:
         )
 
 
-def write_predictions(location: str, rows: pa.RecordBatchReader, noted: Mapping[str, Any]) -> None:
+def write_predictions(
+    location: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], noted: Mapping[str, Any]
+) -> None:
     """Replaces a table by rows that stream in, without Spark, in one commit.
+
+    They are computed in the thread of the caller: within the writer's own, no other table can be read.
 
     Args:
         location: Path or URL of the table.
-        rows: The rows.
+        schema: Schema of the rows.
+        batches: The rows.
         noted: Stored with the commit, JSON values.
     """
-    write_deltalake(
-        folder_of(location).location,
-        rows,
-        mode="overwrite",
-        schema_mode="overwrite",
-        commit_properties=CommitProperties(custom_metadata={NOTED: json.dumps(noted, sort_keys=True)}),
-    )
+    box: Queue[Any] = Queue(maxsize=2)
+
+    def handed_over() -> Iterator[pa.RecordBatch]:
+        while isinstance(item := box.get(), pa.RecordBatch):
+            yield item
+        if item is not None:
+            raise item
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(
+            write_deltalake,
+            folder_of(location).location,
+            pa.RecordBatchReader.from_batches(schema, handed_over()),
+            mode="overwrite",
+            schema_mode="overwrite",
+            commit_properties=CommitProperties(custom_metadata={NOTED: json.dumps(noted, sort_keys=True)}),
+        )
+        try:
+            for batch in batches:
+                _hand_over(box, batch, writing)
+            _hand_over(box, None, writing)
+        except BaseException as error:
+            if not writing.done():
+                _hand_over(box, error, writing)
+            raise
+        writing.result()
+
+
+def _hand_over(box: Queue[Any], item: Any, writing: Future[None]) -> None:
+    """Puts an item into the box; should writing have failed meanwhile, its error is raised."""
+    while True:
+        try:
+            box.put(item, timeout=0.5)
+            return
+        except Full:
+            if writing.done():
+                writing.result()
 
 
 def commit_part(location: str, frame: DataFrame, attempt: str, number: int, noted: Mapping[str, Any]) -> None:

@@ -126,7 +126,7 @@ def _asked(request: Request, source: str, table: ExternalTable | None) -> Iterat
     """The rows of an input."""
     if table is not None:
         columns = request.columns_in(table.columns, source)
-        for batch in stream_external(table, dict.fromkeys([request.id_column, *columns])):
+        for batch in stream_external(table, list(dict.fromkeys([request.id_column, *columns]))):
             for row in batch.to_pylist():
                 yield Asked(row[request.id_column], row)
         return
@@ -205,7 +205,7 @@ def _write_table(
         )
         for group, found in outcomes
     )
-    write_predictions(target, pa.RecordBatchReader.from_batches(schema, batches), noted)
+    write_predictions(target, schema, batches, noted)
 
 
 def _id_type(request: Request, table: ExternalTable) -> pa.DataType:

@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 from transformers.models.auto import modeling_auto
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from ringlake.base.hashing import file_hash
 from ringlake.base.storage import folder_of
 from training.errors import DataError
 from training.inference.options import Options, Verb
-from training.models.build import Kind, load_model
+from training.models.build import load_model
+from training.tasks.task import Kind
 
 KINDS: dict[Verb, Kind] = {
     "generate": "causal",
@@ -87,7 +88,7 @@ def check_model(verb: Verb, model_dir: str) -> dict[str, Any]:
         raise DataError(f"{model_dir}: config.json must hold a JSON object")
     _check_weights(model_dir, folder.names())
     name = config.get("model_type")
-    if name not in CONFIG_MAPPING_NAMES:
+    if name not in CONFIG_MAPPING:
         own = "needs code of its own, which is not run" if config.get("auto_map") else "is not known here"
         raise DataError(f"{model_dir}: model_type = {name!r} {own}; use a model that transformers has")
     _check_kind(verb, model_dir, config)
