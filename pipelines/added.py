@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from conf import RunConfig
     from schemas import Table
 
-COMMANDS = frozenset({"run", "status", "show", "setup", "bundle", "version", "extensions"})
+COMMANDS = frozenset(
+    {"run", "status", "show", "setup", "bundle", "version", "extensions"}
+    | {"answer", "classify", "embed", "translate"}
+)
 """Commands that are no stages: no stage may have their names."""
 
 DOOR: Door[Stage] = Door("stages", "stage", (Stage,), lambda: COMMANDS | BY_NAME.keys())
