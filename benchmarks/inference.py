@@ -14,10 +14,12 @@ machine changes them less. Spark writes Delta tables; the others keep what they 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +28,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.machine import describe
-from benchmarks.tokenize_pack import docstrings, tree_seconds
+from benchmarks.tokenize_pack import tree_seconds
 
 MEASURES = {
     "pipeline": (1, "transformers pipeline, 1 core"),
@@ -191,8 +193,18 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 def _docstrings(num_rows: int) -> list[str]:
-    found = [each[:TEXT_CHARACTERS] for each in docstrings()]
-    return (found * (1 + num_rows // max(1, len(found))))[:num_rows]
+    """The beginnings of docstrings of the standard library, again and again if they are too few."""
+    found: dict[str, None] = {}
+    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                text = ast.get_docstring(node)
+                if text and len(text) > 60:
+                    found[text[:TEXT_CHARACTERS]] = None
+        if len(found) >= num_rows:
+            break
+    texts = list(found)
+    return (texts * (1 + num_rows // len(texts)))[:num_rows]
 
 
 def _model(folder: Path, texts: list[str]) -> None:
