@@ -1,4 +1,4 @@
-"""Evaluate: the model and two baselines on the same tokens."""
+"""Evaluate: the loss of the validation split beside two baselines, or the answers of a task."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from conf.task import LANGUAGE_MODEL
 from pipelines.bindings.model import leaves, own_model, trained
 from pipelines.bindings.scores import described, finite, perplexity, ratio
 from pipelines.bindings.task_scores import SCORED, score_task
@@ -15,6 +16,8 @@ from pipelines.lake import read_table
 from pipelines.lake.paths import write_json
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Binding, Given, Made
+from training.data.snapshot import Snapshot
+from training.outcome import Score
 from training.start import evaluate_model
 
 
@@ -22,7 +25,7 @@ def _evaluate(given: Given[None]) -> Made:
     name = given.config.task.name
     if name in SCORED:
         return _answers(given, name)
-    return _instruct(given) if name == "instruct" else _language_model(given)
+    return _on_sequences(given, name)
 
 
 def _answers(given: Given[None], name: str) -> Made:
@@ -42,8 +45,8 @@ def _shown(metrics: Mapping[str, float | None]) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in metrics.items() if value is not None)
 
 
-def _instruct(given: Given[None]) -> Made:
-    """The loss of what the assistant says in validation chats."""
+def _on_sequences(given: Given[None], name: str) -> Made:
+    """The loss of the whole validation split; of a language model beside two baselines."""
     context = given.context
     validation = context.snapshot("validation")
     score = evaluate_model(
@@ -54,41 +57,41 @@ def _instruct(given: Given[None]) -> Made:
         own_model(context).location,
         given.say,
     )
-    metrics = {
-        "bits_per_byte": finite(score.bits_per_byte),
+    figures = {
         "loss": finite(score.loss),
         "perplexity": perplexity(score.loss),
+        "bits_per_byte": finite(score.bits_per_byte),
     }
-    result = {
-        "task": "instruct",
+    result: dict[str, Any] = {
+        "task": name,
+        "metrics": figures,
         "sequences_version": validation.version,
         "sequences": score.num_sequences,
         "targets": score.num_targets,
         "bytes": score.num_bytes,
-        "metrics": metrics,
-        "baselines": {},
+        "model": figures,
     }
+    if name == LANGUAGE_MODEL:
+        result |= _baselines(given, validation, score)
+        told = described(result)
+    else:
+        told = _shown(figures)
     write_json(context.lake.evaluation, result)
-    given.say(f"    {_shown(metrics)}")
+    given.say(f"    {told}")
     tally = Tally(rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences")
     return Made(tally=tally, details=result)
 
 
-def _language_model(given: Given[None]) -> Made:
-    context = given.context
-    validation = context.snapshot("validation")
-    score = evaluate_model(
-        context.spark,
-        context.config.evaluate,
-        context.config.train,
-        validation,
-        own_model(context).location,
-        given.say,
-    )
+def _baselines(given: Given[None], validation: Snapshot, score: Score) -> dict[str, Any]:
+    """What models that only count say of the same tokens.
+
+    Raises:
+        AccountingError: They were scored on other targets.
+    """
     given.say("    scoring the unigram and bigram baselines on the same tokens")
-    sequences = read_table(context.spark, context.lake, "sequences", validation.version)
-    compared: dict[str, dict[str, float | None]] = {}
-    nats = {"model": score.nats}
+    sequences = read_table(given.spark, given.context.lake, "sequences", validation.version)
+    compared: dict[str, Any] = {}
+    nats: dict[str, float] = {}
     for baseline in baselines(sequences, validation.vocab_size):
         if baseline.targets != score.num_targets:
             raise AccountingError(
@@ -100,27 +103,9 @@ def _language_model(given: Given[None]) -> Made:
             "loss": ratio(baseline.nats, baseline.targets),
             "bits_per_byte": ratio(baseline.nats / math.log(2), score.num_bytes),
         }
-    result: dict[str, Any] = {
-        "task": "language-model",
-        "metrics": {"bits_per_byte": finite(score.bits_per_byte)},
-        "sequences_version": validation.version,
-        "sequences": score.num_sequences,
-        "targets": score.num_targets,
-        "bytes": score.num_bytes,
-        "model": {
-            "loss": finite(score.loss),
-            "perplexity": perplexity(score.loss),
-            "bits_per_byte": finite(score.bits_per_byte),
-        },
-        **compared,
-    }
     # Of one text: its bytes and targets are the same for both.
-    share = ratio(nats["model"], nats["bigram"])
-    result["below_bigram"] = None if share is None else 1 - share
-    write_json(context.lake.evaluation, result)
-    given.say(f"    {described(result)}")
-    tally = Tally(rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences")
-    return Made(tally=tally, details=result)
+    share = ratio(score.nats, nats["bigram"])
+    return {**compared, "below_bigram": None if share is None else 1 - share}
 
 
 BINDING = Binding(_evaluate, trained, leaves(lambda lake: [lake.evaluation]))
