@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import time
 import uuid
 from collections import Counter
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf import RunConfig
@@ -38,6 +41,9 @@ STAGE = "predict"
 """What the ledger calls a run of any verb: `generate` is a stage of its own there."""
 
 _LEAST_TASK_ROWS = 500
+
+_LOG = Path(tempfile.gettempdir()) / f"ringlake-spark-{os.getpid()}.log"
+"""Spark's log of a local run whose output lies in no lake."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,10 @@ def predict_on_cluster(
     began, clock, memory = datetime.now(UTC), time.monotonic(), PeakMemory()
     with _held(lake), memory:
         console.say(f"starting Spark on {config.spark.master}")
-        spark = open_session(config.spark, f"predict {request.verb}")
-        facts = facts_of(spark, None)
+        log = _LOG if lake is None else lake.spark_log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        spark = open_session(config.spark, f"predict {request.verb}", log)
+        facts = facts_of(spark, log)
         try:
             job = _job(spark, request, source, target, key, parts, part_rows)
             done = _carry_out(spark, job, console)

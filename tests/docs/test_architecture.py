@@ -29,7 +29,7 @@ def test_the_page_names_all_files_that_commit_tables() -> None:
         for path in (ROOT / "pipelines").rglob("*.py")
         if _used(path) & {"write_table", "write_deltalake"}
     }
-    assert len(writers) == 4
+    assert len(writers) == 3
     assert all(f"`{file}`" in PAGE for file in writers)
 
 

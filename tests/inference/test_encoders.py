@@ -47,7 +47,7 @@ def test_a_label_is_the_likeliest_and_its_score_its_probability(models: dict[str
     for text, each in zip(TEXTS, found, strict=True):
         share = torch.softmax(model(**tokenizer(text, return_tensors="pt")).logits[0], -1)
         assert each.value == ["bad", "good", "odd"][int(share.argmax())]
-        assert each.score == pytest.approx(float(share.max()), abs=1e-5)
+        assert each.score == pytest.approx(share.max().item(), abs=1e-5)
     assert len({each.score for each in found}) == len(TEXTS)
 
 
