@@ -63,10 +63,12 @@ def task_settings(task: TaskConfig) -> dict[str, Any]:
     return {"name": task.name}
 
 
-def settings_identity(model: ModelConfig, config: TrainConfig, task: TaskConfig) -> dict[str, Any]:
+def settings_identity(
+    model: ModelConfig, config: TrainConfig, task: TaskConfig | None = None
+) -> dict[str, Any]:
     """The settings that decide the values that training computes, as JSON values."""
     settings = {
-        **{f"task.{name}": value for name, value in task_settings(task).items()},
+        **{f"task.{name}": value for name, value in task_settings(task or TaskConfig()).items()},
         **{f"train.{name}": value for name, value in deciding_settings(config).items()},
         **{f"model.{name}": value for name, value in model.model_dump(mode="json").items()},
     }

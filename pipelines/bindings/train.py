@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from conf.model import ModelConfig
@@ -48,7 +48,7 @@ class Start:
     model: ModelConfig
     content: Mapping[str, str]
     mixed: Sequence[Snapshot]
-    task: TaskConfig
+    task: TaskConfig = field(default_factory=TaskConfig)
 
 
 def starting_point(context: Context) -> Besides[Start]:
