@@ -10,8 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf import ConfigError, load
+from conf import ConfigError
 from conf.strategy import StrategyConfig
+from pipelines.settings import load
 from training.optim import FlatGradients
 from training.strategies import staging
 from training.strategies.group import choose_backend
