@@ -18,7 +18,10 @@ EVALUATE = Stage(
     code=(
         "training.start",
         "training.inference.opening",
-        "pipelines.bindings.task_scores",
         "pipelines.evaluate.baselines",
+        "pipelines.evaluate.classic",
+        "pipelines.evaluate.classification",
+        "pipelines.evaluate.translation",
+        "pipelines.features.words",
     ),
 )

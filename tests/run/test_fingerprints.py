@@ -51,7 +51,12 @@ NAMED: dict[str, tuple[str, str, Callable[[Path], Path], str]] = {
     "evaluation set": ("dedup", "decontaminate.sets=[{}]", one_file("a question of the set"), ""),
     "addresses": ("clean", "clean.url_blocklist=[{}]", one_file("example.org"), ""),
     "words": ("clean", "clean.word_blocklist={{en: [{}]}}", one_file("word"), ""),
-    "boilerplate": ("clean", "clean.boilerplate=[{}]", one_file("Read more"), ""),
+    "boilerplate": (
+        "clean",
+        "clean={{boilerplate: [{}], rules: [boilerplate.lines, documentation]}}",
+        one_file("Read more"),
+        "",
+    ),
     "input": ("ingest", "ingest={{format: text, inputs: [{}]}}", one_file("a text"), ""),
 }
 

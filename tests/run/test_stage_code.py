@@ -92,7 +92,7 @@ def test_the_digest_is_of_names_and_contents() -> None:
         ("pipelines/report/charts.py", {"report"}),
         ("pipelines/card/build.py", {"card"}),
         ("pipelines/ingest/formats/read_csv.py", {"ingest"}),
-        ("pipelines/text/code_points.py", {"clean", "dedup"}),
+        ("pipelines/text/code_points.py", {"ingest", "clean", "dedup"}),
         ("pipelines/clean/privacy/iban.py", {"clean", "dedup"}),
         ("pipelines/repeats/units.py", {"repeats"}),
         ("pipelines/dedup/minhash.py", {"dedup"}),

@@ -17,7 +17,6 @@ from pipelines.files.record import repair as storable
 from pipelines.ingest.formats.fields import Place, fault_at, json_type, to_document
 from pipelines.ingest.formats.read_jsonl import read_objects
 from pipelines.text.blank import is_blank
-from pipelines.text.repair import repair
 from ringlake.base.chat import ROLES, looks_like_role, write_chat
 
 _LISTS = ("messages", "conversations")
@@ -148,6 +147,9 @@ def _settled(content: str) -> tuple[str, bool]:
     Storage demands that NULs and lone surrogates go. Of a line such as "[user]\r" or "\x1b[1m[user]" repair
     leaves a role, which nothing would have marked as content: such a line is repaired here, and no other.
     """
+    # Its kernels take half a second and 180 MB of address space, in every worker of every ingest.
+    from pipelines.text.repair import repair
+
     content, changed = storable(content)
     if "[" not in content:
         return content, changed
