@@ -132,7 +132,7 @@ def train_model(
     task = task or TaskConfig()
     check_task(task, train.task, f"the sequences of {train.table} version {train.version}")
     check_same(train, validation, "both must be made with the same tokenizer and length")
-    if config.layer_decay < 1 and config.strategy.chosen.num_servers:
+    if config.layer_decay < 1 and section_of(config.strategy).num_servers:
         raise DataError(
             f"train.layer_decay = {config.layer_decay}: parameter servers have one rate for all; take 1, "
             f"or strategy ring"

@@ -9,7 +9,6 @@ import numpy as np
 
 from pipelines.tokenize.examples import ExampleMaker, Refusal, Row, Words
 from ringlake.base.chat import ROLES, read_chat
-from schemas.token_ids import BEGINS, LEARNED
 from training.errors import DataError
 from training.models.chat import ASSISTANT, ChatEncoder, Turn
 
@@ -44,11 +43,4 @@ class Chats(ExampleMaker):
             found = self._encoder.encode(turns)
         except DataError as error:
             return Refusal("template", str(error))
-        if len(found.ids) > self.max_tokens:
-            return Refusal(
-                "too_long", f"{len(found.ids):,} tokens are more than task.max_tokens = {self.max_tokens:,}"
-            )
-        words = found.ids.astype(np.uint32)
-        words[found.learned] |= np.uint32(LEARNED)
-        words[0] |= np.uint32(BEGINS)
-        return words
+        return self.marked(found.ids.astype(np.uint32), found.learned)

@@ -92,10 +92,17 @@ class ExampleMaker(ABC):
 
     def joined(self, given: Words, learned: Words) -> Words | Refusal:
         """An example of both parts; a refusal if it is too long."""
-        size = len(given) + len(learned)
-        if size > self.max_tokens:
-            return Refusal("too_long", f"{size:,} tokens are more than task.max_tokens = {self.max_tokens:,}")
-        words = np.concatenate([given, learned | np.uint32(LEARNED)])
+        return self.marked(
+            np.concatenate([given, learned]), np.arange(len(given) + len(learned)) >= len(given)
+        )
+
+    def marked(self, ids: Words, learned: npt.NDArray[np.bool_]) -> Words | Refusal:
+        """An example of ids of which some are to be learned; a refusal if it is too long."""
+        if len(ids) > self.max_tokens:
+            return Refusal(
+                "too_long", f"{len(ids):,} tokens are more than task.max_tokens = {self.max_tokens:,}"
+            )
+        words = ids | np.where(learned, np.uint32(LEARNED), np.uint32(0))
         words[0] |= np.uint32(BEGINS)
         return words
 

@@ -103,22 +103,26 @@ class ChatEncoder:
             DataError: The template does not take these turns, or leaves one out.
         """
         pieces = self._pieces(turns, asks)
-        apart = self._apart(pieces, turns)
         rendered = self._rendered(turns, asks)
         # Some templates take white space off what was said.
         for contents in ([turn.content for turn in turns], [turn.content.strip() for turn in turns]):
             texts = [text if number is None else contents[number] for number, text in pieces]
             if "".join(texts) == rendered:
                 whole = self._whole(texts, [number for number, _ in pieces], turns)
-                return whole if self._special_ids(whole) == self._special_ids(apart) else apart
-        return apart
+                written = [text for number, text in pieces if number is None]
+                if self._special_ids(whole.ids.tolist()) == [
+                    special for text in written for special in self._special_ids(self._template_ids(text))
+                ]:
+                    return whole
+        return self._apart(pieces, turns)
 
     def _whole(self, texts: Sequence[str], numbers: Sequence[int | None], turns: Sequence[Turn]) -> Encoded:
         encoding = self._special.encode("".join(texts), add_special_tokens=False)
         ends = np.cumsum([len(text) for text in texts])
         starts = np.array([start for start, _ in encoding.offsets], np.int64)
         ending = [
-            number is None and self._ends_turn(text) for number, text in zip(numbers, texts, strict=True)
+            number is None and bool(self._special_ids(self._template_ids(text)))
+            for number, text in zip(numbers, texts, strict=True)
         ]
         speaks = False
         learned = []
@@ -145,20 +149,20 @@ class ChatEncoder:
                 speaks = turns[number].role == ASSISTANT
                 marks = [speaks] * len(found)
             else:
-                found = self._special.encode(text, add_special_tokens=False).ids
+                found = self._template_ids(text)
                 marks = self._end_of_turn(found) if speaks else [False] * len(found)
                 speaks = False
             ids += found
             learned += marks
         return Encoded(np.array(ids, np.int64), np.array(learned, bool))
 
-    def _ends_turn(self, text: str) -> bool:
-        """Whether what a template writes has a special token."""
-        ids = self._special.encode(text, add_special_tokens=False).ids
-        return not self._specials.isdisjoint(ids)
+    def _template_ids(self, text: str) -> list[int]:
+        """Ids of what a template writes, special tokens among them."""
+        ids: list[int] = self._special.encode(text, add_special_tokens=False).ids
+        return ids
 
-    def _special_ids(self, encoded: Encoded) -> list[int]:
-        return [number for number in encoded.ids.tolist() if number in self._specials]
+    def _special_ids(self, ids: Sequence[int]) -> list[int]:
+        return [number for number in ids if number in self._specials]
 
     def _end_of_turn(self, ids: Sequence[int]) -> list[bool]:
         """What the assistant writes of what follows its turn: all up to the first special token, with it."""

@@ -45,3 +45,15 @@ def sum_nats(
     return functional.cross_entropy(
         logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
     )
+
+
+def count_bytes(targets: torch.Tensor, byte_lengths: torch.Tensor | None) -> int:
+    """UTF-8 bytes that targets stand for, those that are IGNORED left out.
+
+    Args:
+        targets: Token ids, int64 of any shape.
+        byte_lengths: Bytes of each token, (vocab_size,); None: they are not known, the result is 0.
+    """
+    if byte_lengths is None:
+        return 0
+    return int(byte_lengths.to(targets.device)[targets[targets != IGNORED]].sum())

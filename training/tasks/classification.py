@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from training.data.reader import Batch
 from training.errors import DataError
-from training.tasks.micro_batch import Example, MicroBatch, grouped, padded
+from training.tasks.micro_batch import Example, MicroBatch, given_tensors, grouped
 from training.tasks.task import Task, Tensors
 
 SMALL_BERT = {
@@ -89,20 +89,15 @@ class Classification(Task):
         return [self._together(group) for group in grouped(batch, size, alone=alone)]
 
     def _together(self, group: list[Example]) -> MicroBatch:
-        given = padded([example.given for example in group], self._pad_id)
-        lengths = torch.tensor([len(example.given) for example in group])
         labels = [int(example.learned[0]) for example in group]
         if max(labels) >= len(self._labels):
             raise DataError(
                 f"sequence_id {group[0].sequence_id} has label number {max(labels)}, but there are "
                 f"{len(self._labels)} labels; tokenize and pack again"
             )
-        tensors = {
-            "input_ids": given,
-            "attention_mask": (torch.arange(given.shape[1])[None, :] < lengths[:, None]).long(),
-            "labels": torch.tensor(labels),
-        }
-        return MicroBatch(tensors, len(group), int(lengths.sum()), given.numel(), group[0].sequence_id)
+        tensors = given_tensors(group, self._pad_id) | {"labels": torch.tensor(labels)}
+        tokens = sum(len(example.given) for example in group)
+        return MicroBatch(tensors, len(group), tokens, tensors["input_ids"].numel(), group[0].sequence_id)
 
     def loss(self, model: Any, tensors: Tensors) -> torch.Tensor:
         """Sum over the texts, smoothed and weighted by label."""

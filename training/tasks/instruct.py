@@ -13,7 +13,7 @@ from schemas.token_ids import BEGINS, ID_BITS, LEARNED
 from training.data.reader import Batch
 from training.errors import DataError
 from training.models.document_mask import document_inputs, keep_apart
-from training.models.loss import IGNORED
+from training.models.loss import IGNORED, count_bytes
 from training.tasks.language_model import LanguageModel
 from training.tasks.micro_batch import MicroBatch
 from training.tasks.task import Tensors
@@ -71,4 +71,4 @@ class Instruct(LanguageModel):
 
     def num_bytes(self, tensors: Tensors) -> int:
         """Bytes of what the assistant says."""
-        return self._bytes_of(tensors["labels"])
+        return count_bytes(tensors["labels"], self._byte_lengths)

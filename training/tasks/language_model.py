@@ -11,7 +11,7 @@ import torch
 
 from training.data.reader import Batch
 from training.models.document_mask import keep_apart, let_cross
-from training.models.loss import IGNORED, shift_targets, sum_nats
+from training.models.loss import count_bytes, shift_targets, sum_nats
 from training.tasks.micro_batch import MicroBatch
 from training.tasks.task import Task, Tensors
 
@@ -94,13 +94,8 @@ class LanguageModel(Task):
 
     def num_bytes(self, tensors: Tensors) -> int:
         """Bytes of the targets."""
-        return self._bytes_of(shift_targets(tensors["input_ids"], tensors["num_tokens"]))
-
-    def _bytes_of(self, targets: torch.Tensor) -> int:
-        if self._byte_lengths is None:
-            return 0
-        lengths = self._byte_lengths.to(targets.device)
-        return int(lengths[targets[targets != IGNORED]].sum())
+        targets = shift_targets(tensors["input_ids"], tensors["num_tokens"])
+        return count_bytes(targets, self._byte_lengths)
 
     def trial(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
         """Logits of every position."""

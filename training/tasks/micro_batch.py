@@ -124,6 +124,16 @@ def by_length(examples: Sequence[Example], cells: int) -> Iterator[list[Example]
         yield group
 
 
+def given_tensors(group: Sequence[Example], filler: int) -> dict[str, torch.Tensor]:
+    """What an encoder gets of some examples: padded `input_ids`, `attention_mask` over what is real."""
+    ids = padded([example.given for example in group], filler)
+    lengths = torch.tensor([len(example.given) for example in group])
+    return {
+        "input_ids": ids,
+        "attention_mask": (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long(),
+    }
+
+
 def padded(rows: Sequence[Ids], filler: int) -> torch.Tensor:
     """Rows of ids as one int64 matrix (rows, longest), filled up at the right."""
     width = max(map(len, rows))

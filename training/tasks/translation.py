@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from training.data.reader import Batch
 from training.errors import DataError
-from training.models.loss import IGNORED
-from training.tasks.micro_batch import Example, MicroBatch, grouped, padded
+from training.models.loss import IGNORED, count_bytes
+from training.tasks.micro_batch import Example, MicroBatch, given_tensors, grouped, padded
 from training.tasks.task import Task, Tensors
 
 SMALL_MARIAN = {
@@ -86,17 +86,12 @@ class Translation(Task):
         return [self._together(group) for group in grouped(batch, size, alone=alone)]
 
     def _together(self, group: list[Example]) -> MicroBatch:
-        given = padded([example.given for example in group], self._end_id)
-        learned = padded([example.learned for example in group], IGNORED)
-        lengths = torch.tensor([len(example.given) for example in group])
-        tensors = {
-            "input_ids": given,
-            "attention_mask": (torch.arange(given.shape[1])[None, :] < lengths[:, None]).long(),
-            "labels": learned,
-        }
+        labels = padded([example.learned for example in group], IGNORED)
+        tensors = given_tensors(group, self._end_id) | {"labels": labels}
         tokens = sum(example.size for example in group)
-        targets = int((learned != IGNORED).sum())
-        return MicroBatch(tensors, targets, tokens, given.numel() + learned.numel(), group[0].sequence_id)
+        targets = sum(len(example.learned) for example in group)
+        cells = tensors["input_ids"].numel() + labels.numel()
+        return MicroBatch(tensors, targets, tokens, cells, group[0].sequence_id)
 
     def loss(self, model: Any, tensors: Tensors) -> torch.Tensor:
         """Sum over the tokens of the targets, smoothed."""
@@ -126,10 +121,7 @@ class Translation(Task):
 
     def num_bytes(self, tensors: Tensors) -> int:
         """Bytes of the targets."""
-        if self._byte_lengths is None:
-            return 0
-        labels = tensors["labels"]
-        return int(self._byte_lengths.to(labels.device)[labels[labels != IGNORED]].sum())
+        return count_bytes(tensors["labels"], self._byte_lengths)
 
     def trial(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
         """Logits of every position of the decoder, for a source that is the same in all rows."""

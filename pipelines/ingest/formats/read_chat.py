@@ -147,12 +147,12 @@ def _settled(content: str) -> tuple[str, bool]:
     Storage demands that NULs and lone surrogates go. Of a line such as "[user]\r" or "\x1b[1m[user]" repair
     leaves a role, which nothing would have marked as content: such a line is repaired here, and no other.
     """
-    # Its kernels take half a second and 180 MB of address space, in every worker of every ingest.
-    from pipelines.text.repair import repair
-
     content, changed = storable(content)
     if "[" not in content:
         return content, changed
+    # Its kernels take half a second and 180 MB of address space, in every worker of every ingest.
+    from pipelines.text.repair import repair
+
     lines = content.split("\n")
     for number, line in enumerate(lines):
         if "[" not in line or (line.isascii() and line.isprintable() and not line.endswith(" ")):
