@@ -131,6 +131,8 @@ class EvaluateJob:
         vocab_size: Entries of the tokenizer.
         batch_size: Sequences a rank computes at once.
         task: The task that the sequences are of.
+        tokenizer_dir: Folder of the sequences' tokenizer; empty: the model's own.
+        apart: Whether the documents of a sequence are kept apart; None: as the model says.
     """
 
     model_dir: str
@@ -138,3 +140,5 @@ class EvaluateJob:
     vocab_size: int
     batch_size: int
     task: str = LANGUAGE_MODEL
+    tokenizer_dir: str = ""
+    apart: bool | None = None

@@ -26,6 +26,7 @@ from training.logs.progress import loss_text
 from training.models.build import build_model, check_uses_all, count_parameters, speed_up
 from training.models.export import check_export, export_model
 from training.models.flops import flops_per_token
+from training.models.lora import add_adapters, export_adapters, has_adapters, merge_adapters
 from training.models.precision import LossScale
 from training.models.tokens import TokenizerFile
 from training.optim import freeze, make_optimizer
@@ -91,7 +92,10 @@ class _Trainer:
             seed=job.config.seed,
         )
         self._task.prepare(self._model)
+        if job.config.lora.rank:
+            add_adapters(self._model, job.config.lora, self._task, job.config.seed)
         freeze(self._model, job.config.frozen)
+        self._parameters = count_parameters(self._model)
         check_uses_all(self._model, section_of(job.config.strategy))
         draws = try_out(self._model, job.train.sequence_length, self._task)
         if draws and self._leads:
@@ -291,6 +295,10 @@ class _Trainer:
         if step != totals.step:
             copy_weights(self._load_best(step), self._model)
             _say(f"train: the model has the weights of step {step}, which validated best (train.export)")
+        if has_adapters(self._model):
+            if self._config.lora.adapters:
+                export_adapters(self._model, Folder(job.model_dir))
+            self._model = merge_adapters(self._model)
         export_model(
             self._model, Folder(job.tokenizer_dir), Folder(job.model_dir), self._card(step), self._task
         )
@@ -311,7 +319,7 @@ class _Trainer:
             best_validation_loss=steering.best_loss,
             best_step=steering.best_step,
             stopped_early=steering.stopped,
-            parameters=count_parameters(self._model),
+            parameters=self._parameters,
             flops_per_token=self._flops,
             resumed_from=self._start,
             num_ranks=self._strategy.world_size,
@@ -320,7 +328,7 @@ class _Trainer:
     def _card(self, step: int) -> dict[str, Any]:
         totals, steering = self._state.totals, self._state.steering
         return {
-            "parameters": f"{count_parameters(self._model):,}",
+            "parameters": f"{self._parameters:,}",
             "steps": totals.step,
             "weights of step": step,
             "sequences": totals.sequences,

@@ -137,6 +137,11 @@ def train_model(
             f"train.layer_decay = {config.layer_decay}: parameter servers have one rate for all; take 1, "
             f"or strategy ring"
         )
+    if config.lora.rank and model.pretrained is None:
+        raise DataError(
+            f"train.lora.rank = {config.lora.rank} adapts a model that has learned something; name one in "
+            f"model.pretrained, or set it to 0"
+        )
     check_tokenizer(tokenizer_dir, train, "tokenize again, or put that tokenizer back")
     check_pretrained(model, tokenizer_dir, train)
     num_ranks = choose_ranks(spark, config, say)
@@ -209,6 +214,8 @@ def evaluate_model(
     validation: Snapshot,
     model_dir: str | Path,
     say: Say,
+    *,
+    before: str = "",
 ) -> Score:
     """Score a model folder on the whole validation split.
 
@@ -219,6 +226,8 @@ def evaluate_model(
         validation: Validation sequences.
         model_dir: The model folder.
         say: Takes a line of progress.
+        before: Folder of the sequences' tokenizer, for a model as it was before it was trained on them, whose
+            own tokenizer may be written in another way; empty: the model was trained on them.
 
     Raises:
         DataError: Sequences or model do not fit.
@@ -231,7 +240,11 @@ def evaluate_model(
             f"there is nothing to score; raise dedup.validation_fraction"
         )
         return Score(0.0, 0, 0, 0)
-    check_tokenizer(model_dir, validation, "evaluate a model that was trained on these tokens, or train anew")
+    if before:
+        check_pretrained(ModelConfig(pretrained=str(model_dir)), before, validation)
+    else:
+        remedy = "evaluate a model that was trained on these tokens, or train anew"
+        check_tokenizer(model_dir, validation, remedy)
     num_ranks = choose_ranks(spark, train, say)
     job = EvaluateJob(
         model_dir=str(model_dir),
@@ -239,6 +252,8 @@ def evaluate_model(
         vocab_size=validation.vocab_size,
         batch_size=config.batch_size,
         task=str(validation.task.get("name", LANGUAGE_MODEL)),
+        tokenizer_dir=before,
+        apart=train.document_mask if before else None,
     )
     elastic = _elastic(train, None)
     score: Score = _run(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]

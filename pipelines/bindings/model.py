@@ -24,7 +24,8 @@ def trained(context: Context) -> Besides[None]:
 def own_model(context: Context) -> Folder:
     """The lake's model; InputError unless it is the one of the newest training run in the ledger."""
     model, record = context.lake.model, context.last("train")
-    if not is_left(record.details.get(NOTED), {"model": model_identity(model)}):
+    noted = (record.details.get(NOTED) or {}).get("model")
+    if not is_left({"model": noted}, {"model": model_identity(model)}):
         raise InputError(
             f"{model.location} is not the model of the newest training run in the ledger (that training was "
             f"killed before it was recorded, or the folder was changed); train again with the same run file, "

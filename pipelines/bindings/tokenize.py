@@ -22,6 +22,7 @@ from pipelines.tokenize.audit import difference_in, special_in
 from pipelines.tokenize.choice import without_gigatoken
 from pipelines.tokenize.existing import files_hash
 from pipelines.tokenize.folder import CONFIG, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, read_json
+from pipelines.tokenize.frame import PLAIN, Form
 from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
 from pipelines.tokenize.tasks import TASKS, Examples, examples_of
 from pipelines.tokenize.train import train_tokenizer
@@ -61,16 +62,17 @@ class _Encoding:
 
 def _tokenize(given: Given[str | None]) -> Made:
     corpus, config, task = given.frame("corpus"), given.config.tokenize, TASKS.get(given.config.task.name)
-    texts, frame, template = corpus, None, None
+    texts, form = corpus, PLAIN
     if task is not None:
-        texts, frame, template = task.texts(corpus), task.frame, given.besides
+        texts, template = task.texts(corpus), given.besides
         if config.tokenizer is None and task.template:
             own = (*config.special_tokens, *task.special_tokens)
             config = config.model_copy(update={"special_tokens": own})
             template = template or task.template
+        form = Form(task.frame, template, task.longest(given.config.task))
     draft = given.hold(scratch_folder("ringlake-tokenizer-"))
     began = time.monotonic()
-    info = train_tokenizer(texts, config, draft / "new", given.say, frame, template)
+    info = train_tokenizer(texts, config, draft / "new", given.say, form)
     seconds = round(time.monotonic() - began, 3)
     folder = tokenizer_folder(given.context.lake, info.sha256)
     if tokenizer_files(folder) != tokenizer_files(Folder(str(info.folder))):

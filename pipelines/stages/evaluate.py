@@ -21,6 +21,7 @@ EVALUATE = Stage(
         "pipelines.evaluate.baselines",
         "pipelines.evaluate.classic",
         "pipelines.evaluate.classification",
+        "pipelines.evaluate.question_answering",
         "pipelines.evaluate.translation",
         "pipelines.features.words",
     ),

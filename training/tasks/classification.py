@@ -33,6 +33,7 @@ class Classification(Task):
 
     kind = "classification"
     is_causal = False
+    has_own_head = True
     what = "text classifier"
     pipeline = "text-classification"
 

@@ -39,6 +39,7 @@ class Task(ABC):
         pipeline: The name of transformers' pipeline for such models.
         padding_side: Where texts are padded for such models.
         needs_whole_rows: Whether a model is given whole sequences, not their examples one by one.
+        has_own_head: Whether a pre-trained model gets a head of its own for it, which is made anew.
     """
 
     kind: ClassVar[Kind]
@@ -47,6 +48,7 @@ class Task(ABC):
     pipeline: ClassVar[str]
     padding_side: ClassVar[Literal["left", "right"]] = "right"
     needs_whole_rows: ClassVar[bool] = False
+    has_own_head: ClassVar[bool] = False
 
     def architecture(self, name: str | None, given: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
         """The architecture and its settings, those of a small model of this task where a name is missing."""
