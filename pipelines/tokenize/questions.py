@@ -160,8 +160,7 @@ class Questions(ExampleMaker):
 
     def _frame(self) -> tuple[Words, Words, Words]:
         """What the tokenizer puts before a question, between it and the context, and behind the context."""
-        one, other = (self._tokenizer.encode(text, add_special_tokens=False) for text in ("a", "b"))
-        whole = self._tokenizer.post_process(one, other, add_special_tokens=True)
+        whole = self._tokenizer.encode("a", "b", add_special_tokens=True)
         ids = np.array(whole.ids, np.uint32)
         sides = np.array([-1 if side is None else side for side in whole.sequence_ids])
         first, second = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)

@@ -118,12 +118,12 @@ def test_a_bad_question_is_refused_and_the_others_stay(
 
 
 def test_answers_longer_than_what_windows_share_are_refused(content: str) -> None:
-    found = make(content, CONTEXT, label(("Who?", CONTEXT[10:80])), 50, 4)
+    found = make(content, CONTEXT, label(("Who?", CONTEXT[10:80])), 30, 4)
     assert [one.reason for one in found.refused] == ["answer_too_long"] * 2
 
 
 def test_long_contexts_and_many_questions_are_bounded(content: str) -> None:
-    found = make(content, "fox " * 100_000, label(("Who?", "fox")))
+    found = make(content, "fox dog " * 100_000, label(("Who?", "fox")))
     assert [(one.reason, one.part) for one in found.refused] == [("too_long", 1), ("too_long", 0)]
     assert "windows" in found.refused[0].detail
     many = make(content, CONTEXT, label(*[("Who?", "fox")] * 30), most=10)
