@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from conf.section import Section
+from conf.section import Extended, Section
+from ringlake.base.tasks import LANGUAGE_MODEL, TASKS
 
-LANGUAGE_MODEL = "language-model"
+if TYPE_CHECKING:
+    TaskName = str
+else:
+    TaskName = Literal[tuple(TASKS)]
 
-TaskName = Literal["language-model", "instruct", "translation", "classification", "question-answering"]
+_MEANINGS = "; ".join(f"{kind.name} {kind.summary}" for kind in TASKS.values())
 
 
 class TaskConfig(Section):
     """What the model is for, and how a document becomes an example of it."""
 
-    name: TaskName = Field(
-        "language-model",
-        description="language-model continues any text; instruct answers in chats (ingest.format chat); "
-        "translation turns text into target; classification gives a text its label; question-answering finds "
-        "the answer to a question in a context (ingest.format squad).",
+    name: TaskName | Extended = Field(
+        LANGUAGE_MODEL,
+        description=f"{_MEANINGS}. Other names are those of installed extensions.",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Keys of a task of another package, which says what it takes."
     )
     max_tokens: int = Field(
         255,
@@ -53,3 +58,18 @@ class TaskConfig(Section):
         None,
         description="File with a chat template (Jinja) to use instead of the tokenizer's own (instruct).",
     )
+
+    @model_validator(mode="after")
+    def _options_have_a_taker(self) -> TaskConfig:
+        if self.options and self.name in TASKS:
+            raise ValueError(
+                f"options = {self.options} are for a task of another package, and name = {self.name!r} is "
+                f"ringlake's own, whose keys are in the section task itself"
+            )
+        return self
+
+    @property
+    def noted_options(self) -> dict[str, Any]:
+        """The options as JSON values, as they are noted with what is made of them."""
+        found: dict[str, Any] = self.model_dump(mode="json")["options"]
+        return found

@@ -9,11 +9,11 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from pipelines.stages import BY_NAME, STAGES, Stage
 from ringlake.base.extensions import Door, Extension, ExtensionError
+from ringlake.base.modules import object_at
 from ringlake.base.order import in_order
 
 if TYPE_CHECKING:
@@ -60,17 +60,6 @@ def tables_of(stage: Stage) -> tuple[Table, ...]:
 def run_model(stages: Iterable[Stage]) -> type[RunConfig]:
     """The model of a run file with a key for the section of each of these stages."""
     return _run_model(tuple((stage.name, stage.section) for stage in stages if stage.section))
-
-
-def object_at(place: str) -> Any:
-    """What a declaration names as 'module:NAME'.
-
-    Raises:
-        ImportError: There is no such module.
-        AttributeError: It has no such name.
-    """
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
 
 
 @lru_cache(maxsize=8)

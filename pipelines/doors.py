@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.added import every_stage, object_at
+from pipelines.added import every_stage
 from ringlake.base.extensions import Door, Extension, ExtensionError, groups, installed
+from ringlake.base.modules import object_at
 
 PLACES = (
     "pipelines.clean.rules:DOOR",

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import ValidationError
-
 from conf.errors import ConfigError
+from conf.options import read_options
 from conf.strategy import StrategyConfig, StrategyName, StrategySection
 from ringlake.base.extensions import Door, Extension, unknown
 
@@ -69,16 +68,7 @@ def section_of(config: StrategyConfig) -> StrategySection:
     if config.name in get_args(StrategyName):
         return config.chosen
     kind = kind_of(config)
-    try:
-        section = kind.options.model_validate(config.options)
-    except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, ('train.strategy.options', *item['loc'])))} = {item.get('input')!r}: "
-            f"{item['msg']}"
-            for item in error.errors()
-        )
-        allowed = ", ".join(kind.options.model_fields) or "none"
-        raise ConfigError(f"{told}; the options of {config.name!r}: {allowed}") from None
+    section = read_options(kind.options, config.options, "train.strategy.options", config.name)
     if section.num_servers:
         raise ConfigError(
             f"train.strategy.name = {config.name!r} asks for {section.num_servers} servers, which only "

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ringlake.base.storage import Folder
+from ringlake.base.tasks import LANGUAGE_MODEL
 from training.data.layout import Layout
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
@@ -20,9 +21,9 @@ from training.models.precision import autocast
 from training.models.tokens import TokenizerFile
 from training.outcome import Score
 from training.strategies import Strategy, make_strategy
-from training.tasks.instruct import Instruct
+from training.tasks.basis import TaskBasis
 from training.tasks.language_model import LanguageModel
-from training.tasks.make import byte_lengths_of
+from training.tasks.make import make_task
 from training.tasks.task import Task
 
 PROGRESS_BATCHES = 10
@@ -81,19 +82,13 @@ def score(
 def evaluate_rank(job: EvaluateJob) -> Score:
     """Score a model folder on a whole split; the launcher runs it on every rank at the same time."""
     strategy = make_strategy()
-    model = load_model(job.model_dir)
     tokenizer = TokenizerFile(Folder(job.tokenizer_dir or job.model_dir))
-    apart = keeps_apart(model) if job.apart is None else job.apart
-    document_end = tokenizer.end_of_document_id() if apart else None
-    if apart and document_end is None:
-        raise DataError(
-            f"the model {job.model_dir!r} was trained with train.document_mask, but its tokenizer names no "
-            f"token that ends a document; put back the tokenizer that it was trained with"
-        )
-    lengths = byte_lengths_of(tokenizer)
-    task: Task = LanguageModel(document_end, apart=document_end is not None, byte_lengths=lengths)
-    if job.task == "instruct" and document_end is not None:
-        task = Instruct(document_end, lengths)
+    if job.task == LANGUAGE_MODEL:
+        model = load_model(job.model_dir)
+        task: Task = _language_model(job, model, tokenizer)
+    else:
+        task = make_task(job.task, job.config, job.facts, tokenizer)
+        model = load_model(job.model_dir, kind=task.kind)
     return score(
         model,
         job.layout,
@@ -104,3 +99,16 @@ def evaluate_rank(job: EvaluateJob) -> Score:
         task,
         shows_progress=True,
     )
+
+
+def _language_model(job: EvaluateJob, model: Any, tokenizer: TokenizerFile) -> LanguageModel:
+    """The task of a language model, which itself says whether it keeps documents apart."""
+    apart = keeps_apart(model) if job.apart is None else job.apart
+    document_end = tokenizer.end_of_document_id() if apart else None
+    if apart and document_end is None:
+        raise DataError(
+            f"the model {job.model_dir!r} was trained with train.document_mask, but its tokenizer names no "
+            f"token that ends a document; put back the tokenizer that it was trained with"
+        )
+    lengths = TaskBasis(job.task, job.config, job.facts, tokenizer).byte_lengths
+    return LanguageModel(document_end, apart=document_end is not None, byte_lengths=lengths)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conf.task import LANGUAGE_MODEL, TaskConfig
+from ringlake.base.tasks import LANGUAGE_MODEL
 from training.errors import DataError
+
+if TYPE_CHECKING:
+    from conf.task import TaskConfig
+
+NAME, OPTIONS, SEVERAL = "name", "options", "several"
+"""Keys of what is noted of every task: its name, its options if there are any, and that a document may have
+several examples."""
 
 
 def check_task(config: TaskConfig, facts: Mapping[str, Any], where: str) -> None:
@@ -17,9 +24,21 @@ def check_task(config: TaskConfig, facts: Mapping[str, Any], where: str) -> None
         facts: What tokenizing noted of the sequences.
         where: What they are, for the message.
     """
-    found = facts.get("name", LANGUAGE_MODEL)
+    if told := other_task(config, facts):
+        raise DataError(f"{where} {told}; tokenize and pack again with this run file")
+
+
+def other_task(config: TaskConfig, facts: Mapping[str, Any]) -> str:
+    """How the task that tokens were made for differs from that of a run file; empty: it does not.
+
+    Args:
+        config: The section `task`.
+        facts: What tokenizing noted of the tokens.
+    """
+    found = facts.get(NAME, LANGUAGE_MODEL)
     if found != config.name:
-        raise DataError(
-            f"{where} were made for the task {found!r}, but task.name = {config.name!r}; tokenize and pack "
-            f"again with this run file"
-        )
+        return f"were made for the task {found!r}, but task.name = {config.name!r}"
+    options = facts.get(OPTIONS) or {}
+    if options != config.noted_options:
+        return f"were made with task.options = {options}, but here they are {config.noted_options}"
+    return ""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conf.model import ModelConfig
-from conf.task import LANGUAGE_MODEL, TaskConfig
+from conf.task import TaskConfig
 from conf.train import TrainConfig
 from conf.urls import values_without_secrets
+from ringlake.base.tasks import LANGUAGE_MODEL, extensions_of
 from training.added import identity_of
 from training.checkpoints.identity import CODE
 from training.data.batches import Plan
@@ -55,12 +56,15 @@ def deciding_settings(config: TrainConfig) -> dict[str, Any]:
 
 
 def task_settings(task: TaskConfig) -> dict[str, Any]:
-    """The keys of the task section that decide what training computes besides the sequences; none for a
-    language model.
+    """What of the task decides what training computes besides the sequences; nothing for a language model.
+
+    Of a task of another package that is also its code.
     """
     if task.name == LANGUAGE_MODEL:
         return {}
-    return {"name": task.name}
+    options = {"options": task.noted_options} if task.options else {}
+    codes = [f"{found.distribution} {found.code}" for found in extensions_of(task.name)]
+    return {"name": task.name, **options, **({"code": codes[0]} if codes else {})}
 
 
 def settings_identity(
@@ -131,6 +135,8 @@ class EvaluateJob:
         vocab_size: Entries of the tokenizer.
         batch_size: Sequences a rank computes at once.
         task: The task that the sequences are of.
+        facts: What tokenizing noted of the examples of that task, see `Snapshot.task`.
+        config: The train section.
         tokenizer_dir: Folder of the sequences' tokenizer; empty: the model's own.
         apart: Whether the documents of a sequence are kept apart; None: as the model says.
     """
@@ -140,5 +146,7 @@ class EvaluateJob:
     vocab_size: int
     batch_size: int
     task: str = LANGUAGE_MODEL
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    config: TrainConfig = field(default_factory=TrainConfig)
     tokenizer_dir: str = ""
     apart: bool | None = None

@@ -11,16 +11,17 @@ from typing import Any
 from conf.evaluate import EvaluateConfig
 from conf.model import ModelConfig
 from conf.strategy import StrategySection
-from conf.task import LANGUAGE_MODEL, TaskConfig
+from conf.task import TaskConfig
 from conf.train import TrainConfig
 from ringlake.base.storage import Folder
+from ringlake.base.tasks import LANGUAGE_MODEL
 from training.added import section_of
 from training.checkpoints.identity import check_newest
 from training.data.footers import Spread
 from training.data.layout import read_layout
 from training.data.snapshot import Snapshot
 from training.errors import DataError, RankFailedError
-from training.facts import check_task
+from training.facts import NAME, check_task
 from training.job import EvaluateJob, TrainJob
 from training.launch import Elastic, LaunchOptions, launch
 from training.launch.slots import count_slots
@@ -251,7 +252,9 @@ def evaluate_model(
         layout=read_layout(validation, over_tasks(spark)),
         vocab_size=validation.vocab_size,
         batch_size=config.batch_size,
-        task=str(validation.task.get("name", LANGUAGE_MODEL)),
+        task=str(validation.task.get(NAME, LANGUAGE_MODEL)),
+        facts=validation.task,
+        config=train,
         tokenizer_dir=before,
         apart=train.document_mask if before else None,
     )

@@ -5,39 +5,38 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from conf.task import LANGUAGE_MODEL
 from conf.urls import without_secrets
 from pipelines.bindings.model import leaves, own_model, trained
 from pipelines.bindings.scores import described, finite, perplexity, ratio
-from pipelines.bindings.task_scores import SCORED, score_task
+from pipelines.bindings.task_scores import score_task
 from pipelines.bindings.tokenizers import tokenizer_folder
 from pipelines.errors import AccountingError
 from pipelines.evaluate.baselines import baselines
 from pipelines.lake import read_table
 from pipelines.lake.paths import write_json
 from pipelines.run.accounting import Tally
-from pipelines.run.binding import Binding, Given, Made
+from pipelines.run.binding import Besides, Binding, Given, Made
 from pipelines.run.context import Context
 from ringlake.base.storage import folder_of
+from ringlake.base.tasks import LANGUAGE_MODEL, TaskKind, extensions_of, kind_of
 from training.data.snapshot import Snapshot
 from training.outcome import Score
 from training.start import evaluate_model
 
 
 def _evaluate(given: Given[None]) -> Made:
-    name = given.config.task.name
-    if name in SCORED:
-        return _answers(given, name)
-    return _on_sequences(given, name)
+    kind = kind_of(given.config.task.name)
+    return _answers(given, kind) if kind.scores else _on_sequences(given, kind.name)
 
 
-def _answers(given: Given[None], name: str) -> Made:
+def _answers(given: Given[None], kind: TaskKind) -> Made:
     """What the model says of validation examples, compared with what is right."""
     context = given.context
-    scores = score_task(given, own_model(context).location)
-    result = {"task": name, "sequences_version": context.snapshot("validation").version, **scores}
+    scores = score_task(given, kind, own_model(context).location)
+    result = {"task": kind.name, "sequences_version": context.snapshot("validation").version, **scores}
     write_json(context.lake.evaluation, result)
     given.say(f"    {_shown(result['metrics'])}")
     missing = sum(result["not_answered"].values())
@@ -142,4 +141,9 @@ def _baselines(given: Given[None], validation: Snapshot, score: Score) -> dict[s
     return {**compared, "below_bigram": None if share is None else 1 - share}
 
 
-BINDING = Binding(_evaluate, trained, leaves(lambda lake: [lake.evaluation]))
+def _trained(context: Context) -> Besides[None]:
+    """The model that is scored, and what of another package its task is."""
+    return replace(trained(context), extensions=extensions_of(context.config.task.name))
+
+
+BINDING = Binding(_evaluate, _trained, leaves(lambda lake: [lake.evaluation]))

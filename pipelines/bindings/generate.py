@@ -6,14 +6,12 @@ from pipelines.bindings.model import leaves, own_model, trained
 from pipelines.lake.paths import write_json
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Binding, Given, Made
-
-_WRITING = frozenset({"language-model", "instruct"})
-"""Tasks whose models continue a text."""
+from ringlake.base.tasks import kind_of
 
 
 def _generate(given: Given[None]) -> Made:
     task = given.config.task.name
-    if task not in _WRITING:
+    if kind_of(task).verb != "generate":
         given.say(f"    a model of the task {task} does not continue prompts; there are no samples")
         write_json(given.context.lake.samples, [])
         return Made(tally=Tally(0, 0), details={"samples": 0})

@@ -18,6 +18,7 @@ from pipelines.pack.examples import examples_apart
 from pipelines.pack.stage import pack, packed_totals, write_settings
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Binding, Finished, Given, Made, Written
+from training.facts import SEVERAL, other_task
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -40,7 +41,7 @@ def _pack(given: Given[None]) -> Made:
     if facts := source.metadata.get("task"):
         config = whole_examples(config, given.config.task, facts)
         made["task"] = facts
-        if facts.get("several"):
+        if facts.get(SEVERAL):
             tokens = examples_apart(tokens)
     output = pack(tokens, config, made["eod_id"], made["vocab_size"], made["token_bytes"])
     # Of a large corpus files and row groups are larger than configured.
@@ -93,11 +94,8 @@ def whole_examples(config: PackConfig, task: TaskConfig, facts: Mapping[str, Any
     Raises:
         InputError: A sequence does not hold the longest example, or they are of another task.
     """
-    if facts["name"] != task.name:
-        raise InputError(
-            f"pack: the tokens were made for the task {facts['name']!r}, but task.name = {task.name!r}; "
-            f"tokenize again with this run file"
-        )
+    if told := other_task(task, facts):
+        raise InputError(f"pack: the tokens {told}; tokenize again with this run file")
     if config.sequence_length <= task.max_tokens:
         raise InputError(
             f"pack.sequence_length = {config.sequence_length} does not hold an example of task.max_tokens = "

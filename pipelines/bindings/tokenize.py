@@ -24,10 +24,11 @@ from pipelines.tokenize.existing import files_hash
 from pipelines.tokenize.folder import CONFIG, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, read_json
 from pipelines.tokenize.frame import PLAIN, Form
 from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
-from pipelines.tokenize.tasks import TASKS, Examples, examples_of
+from pipelines.tokenize.tasks import Examples, examples_of, facts_of, make_examples
 from pipelines.tokenize.train import train_tokenizer
 from ringlake.base.scratch import scratch_folder
 from ringlake.base.storage import Folder
+from ringlake.base.tasks import extensions_of
 from schemas.token_ids import WORD_BYTES, token_bytes
 
 _WORKER_DIED = "Python worker exited unexpectedly"
@@ -40,7 +41,11 @@ def _adopted(context: Context) -> Besides[str | None]:
     if context.config.task.chat_template is not None:
         template = read_json(Path(context.config.task.chat_template), MAX_CONFIG_BYTES)
     found = files_hash(context.config.tokenize.tokenizer)
-    return Besides(template, found if template is None else digest(found, template))
+    return Besides(
+        template,
+        found if template is None else digest(found, template),
+        extensions=extensions_of(context.config.task.name),
+    )
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class _Encoding:
 
 
 def _tokenize(given: Given[str | None]) -> Made:
-    corpus, config, task = given.frame("corpus"), given.config.tokenize, TASKS.get(given.config.task.name)
+    corpus, config, task = given.frame("corpus"), given.config.tokenize, examples_of(given.config.task.name)
     texts, form = corpus, PLAIN
     if task is not None:
         texts, template = task.texts(corpus), given.besides
@@ -91,10 +96,10 @@ def _tokenize(given: Given[str | None]) -> Made:
 def _make_examples(given: Given[str | None], encoding: _Encoding, task: Examples) -> Made:
     """Examples of the task of the run file in place of texts."""
     config = given.config.task
-    facts = {"name": config.name, **task.facts(encoding.corpus, config)}
+    facts = facts_of(task, encoding.corpus, config)
     content = read_json(encoding.tokenizer_json, MAX_TOKENIZER_BYTES)
     settings = json.loads(read_json(encoding.tokenizer_json.with_name(CONFIG), MAX_CONFIG_BYTES))
-    output = examples_of(encoding.corpus, config, content, facts, settings)
+    output = make_examples(task, encoding.corpus, config, content, facts, settings)
     noted = {**encoding.made, "token_bytes": WORD_BYTES, "task": facts}
     details = {**output.details, **noted, "training_seconds": encoding.training_seconds}
     return Made.of(replace(output, details=details), noted=noted, settings=WRITE_SETTINGS)

@@ -21,7 +21,8 @@ from pipelines.run.binding import Besides, Binding, Given, Made
 from pipelines.run.context import Context
 from pipelines.run.keys import digest
 from ringlake.base.storage import Folder
-from training.added import extensions_of
+from ringlake.base.tasks import extensions_of
+from training.added import extensions_of as strategy_of
 from training.checkpoints.identity import CODE
 from training.data.snapshot import Snapshot
 from training.errors import DataError
@@ -64,7 +65,7 @@ def starting_point(context: Context) -> Besides[Start]:
     return Besides(
         Start(model, content, mixed, context.config.task),
         digest(tables, content) if tables or content else "",
-        extensions=extensions_of(context.config.train.strategy),
+        extensions=(*strategy_of(context.config.train.strategy), *extensions_of(context.config.task.name)),
     )
 
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from pyspark.sql import functions as F
+
+from pipelines.evaluate.classic import classic_labels
+from pipelines.evaluate.scores import Asked, Scored, TaskScores, Told
 
 BINS = 15
 """Bins of confidence of the expected calibration error, as in Guo et al., "On Calibration of Modern Neural
@@ -75,3 +79,39 @@ def calibration_error(confidence: npt.NDArray[np.float64], right: npt.NDArray[np
         inside = bins == number
         error += float(inside.mean()) * abs(float(confidence[inside].mean() - right[inside].mean()))
     return error
+
+
+def _score(asked: Asked) -> Scored:
+    """The labels told beside the most frequent one, and beside what a regression on words tells."""
+    told, corpus = asked.told, asked.corpus
+    wanted = [one.row["label"] for one in told]
+    scores = score_labels(wanted, [one.value for one in told], [one.score for one in told])
+    train = corpus.where("split = 'train' and label is not null")
+    most = train.groupBy("label").count().orderBy(F.desc("count"), "label").first()
+    assert most is not None
+    majority = score_labels(wanted, [most["label"]] * len(told))
+    asked.say("    evaluate: words, TF-IDF and logistic regression on the same texts")
+    words = asked.words().join(corpus.select("doc_id", "label", "split"), "doc_id")
+    classic = classic_labels(
+        words.where("split = 'train' and label is not null"), words.where("split = 'validation'")
+    )
+    simple = score_labels(wanted, [classic[one.row["doc_id"]] for one in told])
+    return Scored(
+        metrics={"accuracy": scores.accuracy, "macro_f1": scores.macro_f1, "ece": scores.ece},
+        baselines={
+            "majority label": {"accuracy": majority.accuracy, "macro_f1": majority.macro_f1},
+            "TF-IDF, logistic regression": {"accuracy": simple.accuracy, "macro_f1": simple.macro_f1},
+        },
+        goodness=[_sureness(one) for one in told],
+        wanted=wanted,
+        more={"labels": list(scores.labels), "confusion": [list(row) for row in scores.confusion]},
+    )
+
+
+def _sureness(one: Told) -> float:
+    """How good an answer is: the confidence in a right label, minus that in a wrong one."""
+    sure = one.score or 0.0
+    return sure if one.value == one.row["label"] else -sure
+
+
+SCORES = TaskScores(_score)

@@ -13,6 +13,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.evaluate.scores import Asked, Example, Scored, TaskScores
+from ringlake.base.squad import read_questions
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
@@ -89,3 +96,37 @@ def _f1(told: Sequence[str], wanted: Sequence[str]) -> float:
         return float(list(told) == list(wanted))
     shared = sum((Counter(told) & Counter(wanted)).values())
     return 2 * shared / (len(told) + len(wanted))
+
+
+def _questions(row: Row) -> list[Example]:
+    """Each question with the context; what cleaning took out of the context is no right answer any more."""
+    return [
+        {
+            "text": f"{one.question}\n\n{row['text']}",
+            "question": one.question,
+            "context": row["text"],
+            "answers": [answer.text for answer in one.answers if answer.text in row["text"]],
+        }
+        for one in read_questions(row["label"])
+    ]
+
+
+def _score(asked: Asked) -> Scored:
+    """The answers beside the likeliest sentences and, where some have none, beside no answer at all."""
+    right = [one.row["answers"] for one in asked.told]
+    scores = score_answers([one.value for one in asked.told], right)
+    sentences = [likeliest_sentence(one.row["question"], one.row["context"]) for one in asked.told]
+    guesses = {"the sentence with most of its words": score_answers(sentences, right)}
+    if not all(right):
+        guesses["no answer"] = score_answers([""] * len(right), right)
+    return Scored(
+        metrics={"exact_match": scores.exact_match, "f1": scores.f1},
+        baselines={
+            name: {"exact_match": guess.exact_match, "f1": guess.f1} for name, guess in guesses.items()
+        },
+        goodness=scores.by_question,
+        wanted=[" / ".join(dict.fromkeys(texts)) for texts in right],
+    )
+
+
+SCORES = TaskScores(_score, _questions)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import EnvironmentProblem
+from pipelines.evaluate.scores import Asked, Scored, TaskScores
 from pipelines.text.script import CJK, script_of
 
 
@@ -61,3 +62,20 @@ def score_translations(told: Sequence[str], wanted: Sequence[Sequence[str]]) -> 
             float(chrf.sentence_score(one, list(refs)).score) for one, refs in zip(told, wanted, strict=True)
         ),
     )
+
+
+def _score(asked: Asked) -> Scored:
+    """The translations, and the texts themselves as what one could have had without a model."""
+    wanted = [one.row["target"] for one in asked.told]
+    scores = score_translations([one.value for one in asked.told], [[text] for text in wanted])
+    copied = score_translations([one.row["text"] for one in asked.told], [[text] for text in wanted])
+    return Scored(
+        metrics={"bleu": scores.bleu, "chrf": scores.chrf},
+        baselines={"the text itself": {"bleu": copied.bleu, "chrf": copied.chrf}},
+        goodness=scores.by_sentence,
+        wanted=wanted,
+        more={"signature": scores.signature},
+    )
+
+
+SCORES = TaskScores(_score)

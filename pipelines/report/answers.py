@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.lake import Lake
 from pipelines.lake.paths import read_json
 from pipelines.report.points import finite
+from ringlake.base.tasks import LANGUAGE_MODEL
 
 MOST_LABELS = 20
 """Labels whose confusion is shown: more columns do not fit a page."""
@@ -70,7 +71,7 @@ def answers(lake: Lake) -> Answers | None:
         return None
     value = read_json(lake.evaluation)
     metrics = value.get("metrics")
-    if not isinstance(metrics, dict) or value.get("task") in (None, "language-model"):
+    if not isinstance(metrics, dict) or value.get("task") in (None, LANGUAGE_MODEL):
         return None
     names = tuple(map(str, metrics))
     shown = tuple(_SHOWN.get(name, name.replace("_", " ")) for name in names)

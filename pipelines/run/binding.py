@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pipelines.added import extension_of, object_at
+from pipelines.added import extension_of
 from pipelines.errors import RinglakeError
 from pipelines.lake import TableInfo, read_table
 from pipelines.run.accounting import Tally
@@ -16,6 +16,7 @@ from pipelines.run.context import Context
 from pipelines.stage_output import Say, StageOutput
 from pipelines.stages import Stage
 from ringlake.base.extensions import Extension, ExtensionError
+from ringlake.base.modules import object_at
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

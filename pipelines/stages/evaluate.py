@@ -1,6 +1,7 @@
 """The model's scores."""
 
 from pipelines.stages.declaration import Stage
+from ringlake.base.tasks import TASKS, kind_of, modules
 
 _OF_TASKS = ("sequences", "corpus", "refused")
 
@@ -12,17 +13,16 @@ EVALUATE = Stage(
     help="Score the model beside a unigram and a bigram baseline: evaluation.json.",
     sections=("evaluate", "task"),
     reads=("sequences",),
-    reads_with=lambda config: ("sequences",) if config.task.name == "language-model" else _OF_TASKS,
+    reads_with=lambda config: _OF_TASKS if kind_of(config.task.name).scores else ("sequences",),
     may_read=_OF_TASKS[1:],
     binding="pipelines.bindings.evaluate",
     code=(
         "training.start",
         "training.inference.opening",
         "pipelines.evaluate.baselines",
-        "pipelines.evaluate.classic",
-        "pipelines.evaluate.classification",
-        "pipelines.evaluate.question_answering",
-        "pipelines.evaluate.translation",
         "pipelines.features.words",
+        *modules("training"),
+        *modules("scores"),
+        *(f"training.inference.{kind.verb}" for kind in TASKS.values() if kind.scores),
     ),
 )

@@ -2,6 +2,7 @@
 
 from pipelines.run.libraries import TOKENIZING
 from pipelines.stages.declaration import Accounts, Count, Flag, Stage
+from ringlake.base.tasks import modules
 
 TOKENIZE = Stage(
     name="tokenize",
@@ -21,6 +22,7 @@ TOKENIZE = Stage(
         "pipelines.tokenize.train",
         "pipelines.tokenize.choice",
         "pipelines.tokenize.tasks",
+        *modules("examples"),
     ),
     libraries=lambda _config: TOKENIZING,
 )

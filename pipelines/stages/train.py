@@ -1,6 +1,7 @@
 """A model of the sequences."""
 
 from pipelines.stages.declaration import Flag, Stage
+from ringlake.base.tasks import modules
 
 TRAIN = Stage(
     name="train",
@@ -18,5 +19,5 @@ TRAIN = Stage(
         Flag("model.pretrained"),
     ),
     binding="pipelines.bindings.train",
-    code=("training.start",),
+    code=("training.start", *modules("training")),
 )

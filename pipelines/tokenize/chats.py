@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from pipelines.tokenize.examples import ExampleMaker, Refusal, Row, Words
+from pipelines.tokenize.tasks import Examples
 from ringlake.base.chat import ROLES, read_chat
 from training.errors import DataError
-from training.models.chat import ASSISTANT, ChatEncoder, Turn
+from training.models.chat import ASSISTANT, DEFAULT_TEMPLATE, ROLE_TOKENS, ChatEncoder, Turn
 
 
 class Chats(ExampleMaker):
@@ -44,3 +45,12 @@ class Chats(ExampleMaker):
         except DataError as error:
             return Refusal("template", str(error))
         return self.marked(found.ids.astype(np.uint32), found.learned)
+
+
+EXAMPLES = Examples(
+    Chats,
+    None,
+    arguments=lambda _config, _facts, settings: {"settings": dict(settings)},
+    special_tokens=ROLE_TOKENS,
+    template=DEFAULT_TEMPLATE,
+)

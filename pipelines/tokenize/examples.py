@@ -17,7 +17,7 @@ from pipelines.tokenize.engine import plain_tokenizer
 from pipelines.tokenize.special import SpecialTokenError, specials_of
 from pipelines.worker import Kernel, in_warm_worker
 from schemas.refused import REFUSED
-from schemas.token_ids import BEGINS, LEARNED, binary_ids
+from schemas.token_ids import BEGINS, ID_BITS, LEARNED, binary_ids
 from schemas.tokens import TOKENS
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 TABLES = (TOKENS, REFUSED)
 Words = npt.NDArray[np.uint32]
+
+MOST_EXAMPLES = 2**16
+"""Most examples of a document: packing tells them apart by their number."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,11 @@ class ExampleMaker(ABC):
 
     Attributes:
         rows_at_once: Documents that are encoded in one call.
+        several: Whether a document may have several examples.
     """
 
     rows_at_once: ClassVar[int] = 1000
+    several: ClassVar[bool] = False
 
     def __init__(self, content: str, max_tokens: int) -> None:
         self.max_tokens = max_tokens
@@ -119,7 +124,13 @@ class ExampleMaker(ABC):
         )
 
     def marked(self, ids: Words, learned: npt.NDArray[np.bool_]) -> Words | Refusal:
-        """An example of ids of which some are to be learned; a refusal if it is too long."""
+        """An example of ids of which some are to be learned; a refusal if it is too long.
+
+        Raises:
+            ValueError: There is none, or one is larger than an id may be.
+        """
+        if not len(ids) or int(ids.max()) > ID_BITS:
+            raise ValueError(f"an example needs ids from 0 to {ID_BITS:,}, but these are {ids.tolist()[:20]}")
         if len(ids) > self.max_tokens:
             return Refusal(
                 "too_long", f"{len(ids):,} tokens are more than task.max_tokens = {self.max_tokens:,}"
@@ -160,14 +171,17 @@ def _sorted_out(batch: pa.RecordBatch, maker: ExampleMaker) -> Iterator[pa.Recor
     columns = (batch.column(name).to_pylist() for name in ("text", "target", "label"))
     kept: list[tuple[int, Words]] = []
     refused: list[tuple[int, Refusal]] = []
-    for number, made in enumerate(maker.make([Row(*values) for values in zip(*columns, strict=True)])):
+    outcomes = maker.make([Row(*values) for values in zip(*columns, strict=True)])
+    if len(outcomes) != batch.num_rows:
+        raise ValueError(f"{_name(maker)} made {len(outcomes)} outcomes of {batch.num_rows} documents")
+    for number, made in enumerate(outcomes):
         if isinstance(made, Refusal):
             refused.append((number, made))
         elif isinstance(made, Several):
             refused += [(number, one) for one in made.refused]
-            kept += [(number, np.concatenate(made.words))] if made.words else []
+            kept += [(number, np.concatenate(_checked(made.words, maker)))] if made.words else []
         else:
-            kept.append((number, made))
+            kept += [(number, words) for words in _checked([made], maker)]
     if kept:
         rows = batch.take(pa.array([number for number, _ in kept]))
         lengths = np.array([len(words) for _, words in kept], np.int64)
@@ -179,3 +193,25 @@ def _sorted_out(batch: pa.RecordBatch, maker: ExampleMaker) -> Iterator[pa.Recor
         same = [rows[name] for name in ("doc_id", "source", "source_id", "split")]
         told = [pa.array([getattr(one, name) for _, one in refused]) for name in ("reason", "detail", "part")]
         yield from tagged_batches(TABLES, REFUSED, [*same, *told])
+
+
+def _checked(examples: list[Words], maker: ExampleMaker) -> list[Words]:
+    """The examples of a document; ValueError if packing and training would take them for something else."""
+    if len(examples) > (MOST_EXAMPLES if maker.several else 1):
+        most = f"{MOST_EXAMPLES:,}" if maker.several else "1, unless its class says several = True"
+        raise ValueError(
+            f"{_name(maker)} made {len(examples):,} examples of a document; the most there may be: {most}"
+        )
+    for words in examples:
+        if not 0 < len(words) <= maker.max_tokens or not words[0] & BEGINS:
+            raise ValueError(
+                f"{_name(maker)} made an example of {len(words):,} tokens that is longer than "
+                f"task.max_tokens = {maker.max_tokens:,}, or does not begin as one; make examples by its "
+                f"methods joined or marked"
+            )
+    return examples
+
+
+def _name(maker: ExampleMaker) -> str:
+    """What to call a maker in a message."""
+    return f"{type(maker).__module__}.{type(maker).__qualname__}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pyspark.sql import functions as F
@@ -11,9 +11,12 @@ from pyspark.sql import functions as F
 from pipelines.errors import InputError
 from pipelines.text.blank import is_blank
 from pipelines.tokenize.examples import ExampleMaker, Refusal, Row, Words
+from pipelines.tokenize.tasks import Examples
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from conf.task import TaskConfig
 
 MAX_LABELS = 10_000
 """Most labels. The head of a model has a row of weights for each, and a column of free text has one a row."""
@@ -73,3 +76,18 @@ def labels_of(corpus: DataFrame) -> dict[str, int]:
             f"field that has them: ingest.label_field"
         )
     return {row["label"]: row["n"] for row in sorted(counted, key=lambda row: str(row["label"]))}
+
+
+def _facts(corpus: DataFrame, _config: TaskConfig) -> dict[str, Any]:
+    """The labels by number, with their texts."""
+    counts = labels_of(corpus)
+    return {"labels": list(counts), "label_counts": list(counts.values())}
+
+
+EXAMPLES = Examples(
+    Labelled,
+    "END $A END",
+    _facts,
+    lambda _config, facts, _settings: {"labels": facts["labels"]},
+    longest=lambda config: config.max_tokens - 1,
+)

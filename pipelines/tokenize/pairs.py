@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
 
 from pipelines.text.blank import is_blank
 from pipelines.text.script import script_of
 from pipelines.tokenize.examples import ExampleMaker, Refusal, Row, Words
+from pipelines.tokenize.tasks import Examples
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 
 class Pairs(ExampleMaker):
@@ -43,3 +50,16 @@ class Pairs(ExampleMaker):
                 f"most letters of the target are {found or 'of no script'}, not {self._script}",
             )
         return None
+
+
+def _both_sides(corpus: DataFrame) -> DataFrame:
+    """One tokenizer for both: each row has text and target in turn."""
+    return corpus.withColumn("text", F.concat_ws("\n", "text", "target"))
+
+
+EXAMPLES = Examples(
+    Pairs,
+    "$A END",
+    arguments=lambda config, _facts, _settings: {"script": config.target_script},
+    texts=_both_sides,
+)

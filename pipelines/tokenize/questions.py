@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from conf.task import TaskConfig
 from pipelines.text.blank import is_blank
 from pipelines.tokenize.examples import ExampleMaker, Outcome, Refusal, Row, Several, Words
+from pipelines.tokenize.tasks import Examples
 from ringlake.base.squad import Answer, Question, place_answer, read_questions
 
 PLACES = 2
@@ -70,6 +71,7 @@ class Questions(ExampleMaker):
         max_windows: Most windows of all questions of a document, and most questions.
     """
 
+    several = True
     rows_at_once = 50  # A document can have task.max_windows examples.
 
     def __init__(self, content: str, max_tokens: int, stride: int, max_windows: int) -> None:
@@ -188,8 +190,24 @@ def _tokens_of(context: _Text, answers: Sequence[Answer]) -> tuple[int, int] | R
     )
 
 
-def facts_of_questions(corpus: DataFrame, _config: TaskConfig) -> dict[str, Any]:
-    """Whether questions of the training split may have no answer; that a document has several examples."""
+def _facts(corpus: DataFrame, _config: TaskConfig) -> dict[str, Any]:
+    """Whether questions of the training split may have no answer."""
     train = corpus.where("split = 'train'")
     empty = train.where(F.col("label").rlike(r'"answers"\s*:\s*\[\s*\]')).limit(1).count()
-    return {"no_answer": bool(empty), "several": True}
+    return {"no_answer": bool(empty)}
+
+
+def _questions_too(corpus: DataFrame) -> DataFrame:
+    """Each context with its questions; what stands around them in the label is read by nobody."""
+    asked = F.concat_ws("\n", F.from_json("label", "array<struct<question: string>>")["question"])
+    return corpus.withColumn("text", F.concat_ws("\n", "text", asked))
+
+
+EXAMPLES = Examples(
+    Questions,
+    "END $A END",
+    _facts,
+    lambda config, _facts, _settings: {"stride": config.stride, "max_windows": config.max_windows},
+    texts=_questions_too,
+    longest=lambda config: config.max_tokens - PLACES,
+)

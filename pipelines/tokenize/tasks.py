@@ -1,4 +1,4 @@
-"""What tokenizing does for each task: the texts its tokenizer is trained on, the frame, the examples."""
+"""What tokenizing does for a task: the texts its tokenizer is trained on, the frame, the examples."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import functions as F
-
-from conf.task import TaskConfig
 from pipelines.stage_output import StageOutput
-from pipelines.tokenize.chats import Chats
 from pipelines.tokenize.examples import ExampleMaker, encode_examples
-from pipelines.tokenize.labelled import Labelled, labels_of
-from pipelines.tokenize.pairs import Pairs
-from pipelines.tokenize.questions import PLACES, Questions, facts_of_questions
-from training.models.chat import DEFAULT_TEMPLATE, ROLE_TOKENS
+from ringlake.base.tasks import kind_of, part_of
+from training.facts import NAME, OPTIONS, SEVERAL
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from conf.task import TaskConfig
 
 
 @dataclass(frozen=True)
@@ -50,55 +46,37 @@ class Examples:
     template: str = ""
 
 
-def _both_sides(corpus: DataFrame) -> DataFrame:
-    """One tokenizer for both: each row has text and target in turn."""
-    return corpus.withColumn("text", F.concat_ws("\n", "text", "target"))
+def examples_of(name: str) -> Examples | None:
+    """How documents become examples of the task of a name; None: they do not, as of a language model.
+
+    Raises:
+        ExtensionError: That of another package cannot be used.
+    """
+    kind = kind_of(name)
+    if not kind.examples:
+        return None
+    found: Examples = part_of(kind, "examples", Examples)
+    return found
 
 
-def _questions_too(corpus: DataFrame) -> DataFrame:
-    """Each context with its questions; what stands around them in the label is read by nobody."""
-    asked = F.concat_ws("\n", F.from_json("label", "array<struct<question: string>>")["question"])
-    return corpus.withColumn("text", F.concat_ws("\n", "text", asked))
+def facts_of(task: Examples, corpus: DataFrame, config: TaskConfig) -> dict[str, Any]:
+    """What is noted of the examples with the commit of `tokens`, for all that reads them.
+
+    Args:
+        task: How they are made.
+        corpus: Table `corpus`.
+        config: The section `task`.
+    """
+    noted: dict[str, Any] = {NAME: config.name}
+    if config.options:
+        noted[OPTIONS] = config.noted_options
+    if task.maker.several:
+        noted[SEVERAL] = True
+    return {**noted, **task.facts(corpus, config), **noted}
 
 
-def _labels(corpus: DataFrame, _config: TaskConfig) -> dict[str, Any]:
-    counts = labels_of(corpus)
-    return {"labels": list(counts), "label_counts": list(counts.values())}
-
-
-TASKS: dict[str, Examples] = {
-    "translation": Examples(
-        Pairs,
-        "$A END",
-        arguments=lambda config, _facts, _settings: {"script": config.target_script},
-        texts=_both_sides,
-    ),
-    "classification": Examples(
-        Labelled,
-        "END $A END",
-        _labels,
-        lambda _config, facts, _settings: {"labels": facts["labels"]},
-        longest=lambda config: config.max_tokens - 1,
-    ),
-    "question-answering": Examples(
-        Questions,
-        "END $A END",
-        facts_of_questions,
-        lambda config, _facts, _settings: {"stride": config.stride, "max_windows": config.max_windows},
-        texts=_questions_too,
-        longest=lambda config: config.max_tokens - PLACES,
-    ),
-    "instruct": Examples(
-        Chats,
-        None,
-        arguments=lambda _config, _facts, settings: {"settings": dict(settings)},
-        special_tokens=ROLE_TOKENS,
-        template=DEFAULT_TEMPLATE,
-    ),
-}
-
-
-def examples_of(
+def make_examples(
+    task: Examples,
     corpus: DataFrame,
     config: TaskConfig,
     content: str,
@@ -108,13 +86,13 @@ def examples_of(
     """The tables `tokens` and `refused` of a corpus for a task.
 
     Args:
+        task: How examples are made.
         corpus: Table `corpus`.
         config: The section `task`.
         content: Content of the framed tokenizer.json.
-        facts: What `Examples.facts` gave.
+        facts: What `facts_of` gave.
         settings: Content of its tokenizer_config.json.
     """
-    task = TASKS[config.name]
     arguments = {"content": content, "max_tokens": config.max_tokens} | task.arguments(
         config, facts, settings
     )

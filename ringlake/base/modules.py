@@ -1,4 +1,4 @@
-"""The modules of a package, for lists that grow with a file and without an edit."""
+"""Modules by name: those of a package, for lists that grow with a file and without an edit, and places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -32,3 +32,14 @@ def named_in(modules: tuple[ModuleType, ...], kind: type[T]) -> Iterator[T]:
             if name.isupper() and isinstance(value, kind) and id(value) not in seen:
                 seen.add(id(value))
                 yield value
+
+
+def object_at(place: str) -> Any:
+    """What a declaration names as 'module:NAME', loaded now.
+
+    Raises:
+        ImportError: There is no such module.
+        AttributeError: It has no such name.
+    """
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

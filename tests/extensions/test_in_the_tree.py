@@ -1,4 +1,4 @@
-"""What a rule and a stage of ringlake's own take: the files that the guide names, and no line elsewhere."""
+"""What a rule, a stage and a task of ringlake's own take: the files that the guide names, no other line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.support.cli import environment
 
@@ -58,22 +59,99 @@ print(json.dumps({
 """
 
 
-def test_a_stage_is_four_files_and_a_rule_is_one_beside_the_guide(tmp_path: Path) -> None:
+def copied(folder: Path, files: dict[str, str]) -> None:
+    """A copy of the tree with more files."""
     ignored = shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
     for package in ("conf", "pipelines", "ringlake", "schemas", "training"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
+        shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def told(folder: Path, program: str) -> Any:
+    """What a program in a copy of the tree prints as JSON."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=tmp_path, env=environment(PYTHONPATH=str(tmp_path)), capture_output=True, text=True, check=False,
+        [sys.executable, "-c", program],
+        cwd=folder, env=environment(PYTHONPATH=str(folder)), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_a_stage_is_four_files_and_a_rule_is_one_beside_the_guide(tmp_path: Path) -> None:
+    copied(tmp_path, FILES)
+    found = told(tmp_path, PROGRAM)
     assert found["stages"] == ["ingest", "clean", "topics", "repeats"]
     assert found["tables"] == ["clean", "rejected", "topics", "trimmed"]
     assert (found["number"], found["rules"]) == (3, ["kind.words.min"])
     assert "pipelines/topics/stage.py" in found["code"]
     # Another source of the rule is another result of the stage.
     assert found["clean"]
+
+
+TASK = """        TaskKind(
+            name="echo",
+            summary="says it again",
+            examples="pipelines.tokenize.echo:EXAMPLES",
+            training="training.tasks.echo:make",
+            scores="pipelines.evaluate.echo:SCORES",
+            verb="translate",
+        ),
+"""
+
+SIDES = {
+    "pipelines/tokenize/echo.py": """
+from pipelines.tokenize.examples import ExampleMaker
+from pipelines.tokenize.tasks import Examples
+class Echoes(ExampleMaker):
+    def make(self, rows):
+        raise NotImplementedError
+EXAMPLES = Examples(Echoes, "$A END")
+""",
+    "training/tasks/echo.py": """
+from training.tasks.translation import Translation
+def make(basis):
+    return Translation(3)
+""",
+    "pipelines/evaluate/echo.py": """
+from pipelines.evaluate.scores import Scored, TaskScores
+SCORES = TaskScores(lambda asked: Scored({}))
+""",
+}
+
+OF_TASK = """
+import json
+from conf.keys import key
+from conf.train import TrainConfig
+from pipelines.run.loaded import PARTS
+from pipelines.run.stage_code import files_of
+from pipelines.settings import load
+from pipelines.stages import BY_NAME
+from pipelines.tokenize.tasks import examples_of
+from training.tasks.make import make_task
+config = load(None, ["task.name=echo"])
+print(json.dumps({
+    "name": config.task.name, "meaning": key("task.name").meaning, "choices": key("task.name").choices,
+    "maker": examples_of("echo").maker.__name__, "loaded": examples_of("echo") in PARTS,
+    "task": type(make_task("echo", TrainConfig(), {}, None)).__name__,
+    "reads": BY_NAME["evaluate"].reads_of(config),
+    "code": {name: [file for file in files_of(BY_NAME[name]) if file.endswith("/echo.py")]
+             for name in ("tokenize", "train", "evaluate")},
+}))
+"""
+
+
+def test_a_task_is_three_files_and_its_declaration(tmp_path: Path) -> None:
+    declared = (ROOT / "ringlake/base/tasks.py").read_text("utf-8")
+    place = declared.index("        TaskKind(")
+    copied(tmp_path, {**SIDES, "ringlake/base/tasks.py": declared[:place] + TASK + declared[place:]})
+    found = told(tmp_path, OF_TASK)
+    assert found["name"] == "echo"
+    assert "echo says it again; language-model continues any text" in found["meaning"]
+    assert "echo" in found["choices"]
+    assert (found["maker"], found["loaded"], found["task"]) == ("Echoes", True, "Translation")
+    assert found["reads"] == ["sequences", "corpus", "refused"]
+    assert found["code"]["tokenize"] == ["pipelines/tokenize/echo.py"]
+    assert found["code"]["train"] == ["training/tasks/echo.py"]
+    assert sorted(found["code"]["evaluate"]) == ["pipelines/evaluate/echo.py", "training/tasks/echo.py"]

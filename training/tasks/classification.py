@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from training.data.reader import Batch
 from training.errors import DataError
+from training.tasks.basis import TaskBasis
 from training.tasks.micro_batch import Example, MicroBatch, given_tensors, grouped
 from training.tasks.task import Task, Tensors
 
@@ -121,3 +122,13 @@ class Classification(Task):
         """Logits of the labels."""
         found: torch.Tensor = model(input_ids=rows, attention_mask=torch.ones_like(rows)).logits
         return found
+
+
+def make(basis: TaskBasis) -> Classification:
+    """The task of a training, with the labels that tokenizing noted."""
+    labels, counts = basis.facts["labels"], basis.facts["label_counts"]
+    weights = None
+    if basis.config.class_weights == "balanced":
+        total = sum(counts)
+        weights = [total / (len(labels) * count) for count in counts]
+    return Classification(labels, basis.pad_id, basis.config.label_smoothing, weights)

@@ -14,6 +14,7 @@ from training.data.reader import Batch
 from training.errors import DataError
 from training.models.document_mask import document_inputs, keep_apart
 from training.models.loss import IGNORED, count_bytes
+from training.tasks.basis import TaskBasis
 from training.tasks.language_model import LanguageModel
 from training.tasks.micro_batch import MicroBatch
 from training.tasks.task import Tensors
@@ -72,3 +73,8 @@ class Instruct(LanguageModel):
     def num_bytes(self, tensors: Tensors) -> int:
         """Bytes of what the assistant says."""
         return count_bytes(tensors["labels"], self._byte_lengths)
+
+
+def make(basis: TaskBasis) -> Instruct:
+    """The task of a training."""
+    return Instruct(basis.end_id, basis.byte_lengths)

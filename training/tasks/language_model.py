@@ -12,6 +12,7 @@ import torch
 from training.data.reader import Batch
 from training.models.document_mask import keep_apart, let_cross
 from training.models.loss import count_bytes, shift_targets, sum_nats
+from training.tasks.basis import TaskBasis
 from training.tasks.micro_batch import MicroBatch
 from training.tasks.task import Task, Tensors
 
@@ -101,3 +102,9 @@ class LanguageModel(Task):
         """Logits of every position."""
         found: torch.Tensor = model(input_ids=rows, use_cache=False).logits
         return found
+
+
+def make(basis: TaskBasis) -> LanguageModel:
+    """The task of a training."""
+    end_id = basis.tokenizer.end_of_document_id()
+    return LanguageModel(end_id, apart=basis.config.document_mask, byte_lengths=basis.byte_lengths)

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from training.data.reader import Batch
 from training.errors import DataError
+from training.tasks.basis import TaskBasis
 from training.tasks.classification import SMALL_BERT
 from training.tasks.micro_batch import Example, MicroBatch, given_tensors, grouped
 from training.tasks.task import Task, Tensors
@@ -108,3 +109,10 @@ class QuestionAnswering(Task):
         """Logits of the beginnings."""
         found: torch.Tensor = model(input_ids=rows, attention_mask=torch.ones_like(rows)).start_logits
         return found
+
+
+def make(basis: TaskBasis) -> QuestionAnswering:
+    """The task of a training; that a question may have no answer is what tokenizing noted."""
+    return QuestionAnswering(
+        basis.pad_id, no_answer=bool(basis.facts["no_answer"]), smoothing=basis.config.label_smoothing
+    )

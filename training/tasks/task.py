@@ -11,13 +11,17 @@ import torch
 from training.data.reader import Batch
 from training.tasks.micro_batch import MicroBatch
 
-Kind = Literal["causal", "seq2seq", "classification", "question-answering", "base"]
+Kind = Literal[
+    "causal", "seq2seq", "masked", "classification", "token-classification", "question-answering", "base"
+]
 """Which head of transformers a model has: the auto class that opens it."""
 
 AUTO_CLASS: dict[Kind, str] = {
     "causal": "AutoModelForCausalLM",
     "seq2seq": "AutoModelForSeq2SeqLM",
+    "masked": "AutoModelForMaskedLM",
     "classification": "AutoModelForSequenceClassification",
+    "token-classification": "AutoModelForTokenClassification",
     "question-answering": "AutoModelForQuestionAnswering",
     "base": "AutoModel",
 }

@@ -13,6 +13,7 @@ from torch.nn import functional
 from training.data.reader import Batch
 from training.errors import DataError
 from training.models.loss import IGNORED, count_bytes
+from training.tasks.basis import TaskBasis
 from training.tasks.micro_batch import Example, MicroBatch, given_tensors, grouped, padded
 from training.tasks.task import Task, Tensors
 
@@ -128,3 +129,8 @@ class Translation(Task):
         source = rows[:1, :1].expand(len(rows), 4)
         found: torch.Tensor = model(input_ids=source, decoder_input_ids=rows, use_cache=False).logits
         return found
+
+
+def make(basis: TaskBasis) -> Translation:
+    """The task of a training."""
+    return Translation(basis.end_id, basis.config.label_smoothing, basis.byte_lengths)
