@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.added import every_stage
+from pipelines.tasks import check_kind
 from ringlake.base.extensions import Door, Extension, ExtensionError, groups, installed
 from ringlake.base.modules import object_at
+from ringlake.base.tasks import TaskKind
 
 PLACES = (
     "pipelines.clean.rules:DOOR",
     "pipelines.ingest.readers:DOOR",
     "training.added:DOOR",
+    "ringlake.base.tasks:DOOR",
     "pipelines.added:DOOR",
 )
 """The door of each kind, as 'module:NAME': they are loaded where all of them are asked."""
@@ -41,9 +44,11 @@ def look_around() -> Mapping[Extension, str]:
 def _told_of(door: Door[Any], extension: Extension) -> str:
     try:
         door.find(extension.name)
-        door.load(extension)
+        found = door.load(extension)
         if door.group == "stages":
             every_stage()
+        elif isinstance(found, TaskKind):
+            check_kind(found)
     except ExtensionError as error:
         return str(error)
     return ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from conf.errors import ConfigError
 from pipelines.added import every_stage, run_model
+from pipelines.tasks import check_task
 from ringlake.base.extensions import installed, unknown
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
     """The configuration of a run file, with the sections of all stages; see `conf.load`.
 
-    The names of a format and of a strategy that are not ringlake's are compared with what is installed, and
-    the options of such a strategy with what it takes. That loads neither readers nor ringlake's strategies.
+    The names of a format, a strategy and a task that are not ringlake's are compared with what is installed,
+    and the options of such a strategy or task with what it takes. That loads neither readers nor ringlake's
+    strategies and tasks.
 
     Raises:
         ConfigError: See `conf.load`; or no extension has such a name or option.
-        ExtensionError: A stage or the strategy of another package cannot be used.
+        ExtensionError: A stage, or the strategy or task of another package, cannot be used.
     """
     # Making the sections takes pydantic a quarter of a second, which no list of commands need wait for.
     from conf.ingest import Format
@@ -32,6 +34,7 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunCo
     config = load_run_file(path, overrides, run_model(every_stage()))
     _check_format(config.ingest.format, get_args(Format))
     check_strategy(config.train)
+    check_task(config.task)
     return config
 
 

@@ -1,4 +1,4 @@
-"""What packages that extend ringlake lean on: a rule, a reader, a strategy or a stage of their own.
+"""What packages that extend ringlake lean on: a rule, a reader, a strategy, a task or a stage of their own.
 
     from ringlake.extend import Rule
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from conf.ingest import IngestConfig
     from conf.section import Section
     from conf.strategy import StrategySection
+    from conf.task import TaskConfig
     from pipelines.clean.rules.rule import Rule, Step
     from pipelines.clean.stats import BatchStats
+    from pipelines.evaluate.scores import Asked, Scored, TaskScores, Told
     from pipelines.files.lines import read_lines
     from pipelines.files.record import Document, Fault, FileFault, Skipped, repair
     from pipelines.ingest.readers import Reader
@@ -32,23 +34,37 @@ if TYPE_CHECKING:
     from pipelines.run.binding import Besides, Binding, Finished, Given, Made, Written
     from pipelines.stage_output import StageOutput
     from pipelines.stages.declaration import Accounts, Count, Flag, Stage
+    from pipelines.tokenize.examples import ExampleMaker, Refusal, Row, Several
+    from pipelines.tokenize.tasks import Examples
     from pipelines.worker import in_warm_worker
     from ringlake.base.extensions import ExtensionError
+    from ringlake.base.tasks import TaskKind
     from schemas.table import Column, Table
     from training.added import StrategyKind
+    from training.data.reader import Batch
+    from training.errors import DataError
     from training.launch.ranks import current_rank
     from training.strategies.base import Strategy, ring_bytes
     from training.strategies.group import GroupStrategy
     from training.strategies.single import Single
+    from training.tasks.basis import TaskBasis
+    from training.tasks.micro_batch import Example, MicroBatch, given_tensors, grouped, padded
+    from training.tasks.task import Task, Tensors
 
 _PLACES = {
     "Accounts": "pipelines.stages.declaration",
+    "Asked": "pipelines.evaluate.scores",
+    "Batch": "training.data.reader",
     "BatchStats": "pipelines.clean.stats",
     "Besides": "pipelines.run.binding",
     "Binding": "pipelines.run.binding",
     "Column": "schemas.table",
     "Count": "pipelines.stages.declaration",
+    "DataError": "training.errors",
     "Document": "pipelines.files.record",
+    "Example": "training.tasks.micro_batch",
+    "ExampleMaker": "pipelines.tokenize.examples",
+    "Examples": "pipelines.tokenize.tasks",
     "ExtensionError": "ringlake.base.extensions",
     "Fault": "pipelines.files.record",
     "FileFault": "pipelines.files.record",
@@ -58,9 +74,14 @@ _PLACES = {
     "GroupStrategy": "training.strategies.group",
     "IngestConfig": "conf.ingest",
     "Made": "pipelines.run.binding",
+    "MicroBatch": "training.tasks.micro_batch",
     "Reader": "pipelines.ingest.readers",
+    "Refusal": "pipelines.tokenize.examples",
+    "Row": "pipelines.tokenize.examples",
     "Rule": "pipelines.clean.rules.rule",
+    "Scored": "pipelines.evaluate.scores",
     "Section": "conf.section",
+    "Several": "pipelines.tokenize.examples",
     "Single": "training.strategies.single",
     "Skipped": "pipelines.files.record",
     "Stage": "pipelines.stages.declaration",
@@ -71,9 +92,19 @@ _PLACES = {
     "StrategySection": "conf.strategy",
     "Table": "schemas.table",
     "Tally": "pipelines.run.accounting",
+    "Task": "training.tasks.task",
+    "TaskBasis": "training.tasks.basis",
+    "TaskConfig": "conf.task",
+    "TaskKind": "ringlake.base.tasks",
+    "TaskScores": "pipelines.evaluate.scores",
+    "Tensors": "training.tasks.task",
+    "Told": "pipelines.evaluate.scores",
     "Written": "pipelines.run.binding",
     "current_rank": "training.launch.ranks",
+    "given_tensors": "training.tasks.micro_batch",
+    "grouped": "training.tasks.micro_batch",
     "in_warm_worker": "pipelines.worker",
+    "padded": "training.tasks.micro_batch",
     "read_lines": "pipelines.files.lines",
     "repair": "pipelines.files.record",
     "ring_bytes": "training.strategies.base",
@@ -82,12 +113,18 @@ _PLACES = {
 
 __all__ = [
     "Accounts",
+    "Asked",
+    "Batch",
     "BatchStats",
     "Besides",
     "Binding",
     "Column",
     "Count",
+    "DataError",
     "Document",
+    "Example",
+    "ExampleMaker",
+    "Examples",
     "ExtensionError",
     "Fault",
     "FileFault",
@@ -97,9 +134,14 @@ __all__ = [
     "GroupStrategy",
     "IngestConfig",
     "Made",
+    "MicroBatch",
     "Reader",
+    "Refusal",
+    "Row",
     "Rule",
+    "Scored",
     "Section",
+    "Several",
     "Single",
     "Skipped",
     "Stage",
@@ -110,9 +152,19 @@ __all__ = [
     "StrategySection",
     "Table",
     "Tally",
+    "Task",
+    "TaskBasis",
+    "TaskConfig",
+    "TaskKind",
+    "TaskScores",
+    "Tensors",
+    "Told",
     "Written",
     "current_rank",
+    "given_tensors",
+    "grouped",
     "in_warm_worker",
+    "padded",
     "read_lines",
     "repair",
     "ring_bytes",

@@ -19,7 +19,7 @@ def _extensions(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     traceback: TraceOption = False,
 ) -> None:
-    """List the rules, formats, strategies and stages that other packages add, each with its distribution.
+    """List the rules, formats, strategies, tasks and stages that other packages add, each with its package.
 
     All of them are loaded; with a fault among them the exit code is 4.
     """

@@ -41,7 +41,7 @@ class Extension:
     """One thing that another package adds, as its metadata has it.
 
     Attributes:
-        group: What it is: 'rules', 'formats', 'strategies', 'stages'.
+        group: What it is: 'rules', 'formats', 'strategies', 'tasks', 'stages'.
         name: What users call it.
         distribution: Name of the distribution that brings it.
         version: Version of that.

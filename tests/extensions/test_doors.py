@@ -10,15 +10,22 @@ from typing import Any
 
 import pytest
 
+from conf.errors import ConfigError
+from conf.task import TaskConfig
+from conf.train import TrainConfig
 from pipelines import added, doors
 from pipelines.clean.rules import DOOR, Rule
 from pipelines.cli.main import app
 from pipelines.errors import EnvironmentProblem
 from pipelines.run.failure import as_ringlake_error
+from pipelines.settings import load
 from pipelines.stages import STAGES
 from ringlake.base.extensions import Door, Extension, ExtensionError, installed, require, unknown
+from ringlake.base.tasks import kind_of
 from tests.extensions.support import distribution
+from training.job import task_settings
 from training.launch.pythons import compare
+from training.tasks.make import make_task
 
 RULE = """
 from ringlake.extend import Rule
@@ -189,6 +196,89 @@ def test_a_declaration_that_does_not_fit_is_refused(site: Path, more: str, words
     assert "late 1.0" in str(caught.value)
 
 
+TASK = """
+from ringlake.extend import Examples, ExampleMaker, Scored, TaskKind, TaskScores
+class Maker(ExampleMaker):
+    def make(self, rows):
+        return []
+E = Examples(Maker, None)
+S = TaskScores(lambda asked: Scored({{}}))
+def number(basis):
+    return 5
+T = TaskKind(name="tag", summary="s", {more})
+"""
+
+
+def task(site: Path, more: str) -> None:
+    entries = {"ringlake.tasks": {"tag": "tagger:T"}}
+    distribution(site, "tagger", "1.0", entries, tagger=TASK.format(more=more))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("training='tagger'", "training = 'tagger' of task 'tag' must look like 'module:NAME'"),
+        ("training='tagger:M'", "it has no examples"),
+        ("training='tagger:M', examples='tagger:X'", "cannot be loaded from 'tagger:X' (AttributeError"),
+        ("training='tagger:M', examples='tagger:S'", "is of type TaskScores, not Examples"),
+        ("training='nowhere:M', examples='tagger:E'", "there is no module 'nowhere' for its training"),
+        ("training='nowhere.in:M', examples='tagger:E'", "there is no module 'nowhere.in' for its training"),
+        ("training='tagger:M', examples='tagger:E', verb='tag'", "its verb 'tag' is none of generate"),
+        ("training='tagger:M', examples='tagger:E', scores='tagger:S'", "nobody to ask"),
+        ("training='tagger:M', examples='tagger:E', options='tagger:Maker'", "no ringlake.extend.Section"),
+    ],
+)
+def test_a_task_that_cannot_be_used_is_refused_before_the_run(site: Path, more: str, words: str) -> None:
+    task(site, more)
+    with pytest.raises(ExtensionError) as caught:
+        load(None, ["task.name=tag"])
+    assert words in str(caught.value)
+    assert "tagger 1.0" in str(caught.value)
+    (told,) = doors.look_around().values()
+    assert words in told
+
+
+def test_a_task_takes_the_options_that_it_declares(site: Path) -> None:
+    task(site, "training='tagger:M', examples='tagger:E'")
+    assert load(None, ["task.name=tag"]).task.name == "tag"
+    with pytest.raises(ConfigError, match=r"task\.options\.a = 1: .* the options of 'tag': none"):
+        load(None, ["task.name=tag", "task.options={a: 1}"])
+    with pytest.raises(ConfigError, match=r"options = \{'a': 1\} are for a task of another package"):
+        load(None, ["task.name=translation", "task.options={a: 1}"])
+
+
+def test_a_task_that_nobody_adds_is_told_with_close_names(site: Path) -> None:
+    task(site, "training='tagger:M', examples='tagger:E'")
+    with pytest.raises(ConfigError, match=r"'translate' is not known; did you mean 'translation'\?"):
+        load(None, ["task.name=translate"])
+    # On a rank without the package, or where a declaration is asked by its name.
+    with pytest.raises(ExtensionError, match=r"'tags' is not known; did you mean 'tag'\?.*extensions: tag"):
+        kind_of("tags")
+
+
+def test_what_a_rank_trains_with_must_be_a_task(site: Path) -> None:
+    tokenizer: Any = None
+    task(site, "training='tagger:number', examples='tagger:E'")
+    with pytest.raises(ExtensionError, match="is of type int, not Task"):
+        make_task("tag", TrainConfig(), {}, tokenizer)
+
+
+def test_what_a_rank_cannot_load_is_told_with_its_distribution(site: Path) -> None:
+    tokenizer: Any = None
+    task(site, "training='tagger:nothing', examples='tagger:E'")
+    with pytest.raises(ExtensionError, match=r"training of the task 'tag' of tagger 1\.0 cannot be loaded"):
+        make_task("tag", TrainConfig(), {}, tokenizer)
+
+
+def test_the_code_and_the_options_of_a_task_belong_to_a_training(site: Path) -> None:
+    task(site, "training='tagger:M', examples='tagger:E'")
+    found = task_settings(TaskConfig(name="tag", options={"a": 1}))
+    assert (found["name"], found["options"]) == ("tag", {"a": 1})
+    assert found["code"].startswith("tagger 1.0+src.")
+    assert task_settings(TaskConfig(name="instruct")) == {"name": "instruct"}
+    assert task_settings(TaskConfig()) == {}
+
+
 def test_without_extensions_the_stages_and_the_model_are_ringlakes_own() -> None:
     from conf import RunConfig
 
@@ -205,7 +295,7 @@ def test_no_stage_may_have_the_name_of_a_command() -> None:
 
 def test_each_kind_has_one_door() -> None:
     groups = [door.group for door in doors.doors()]
-    assert groups == ["rules", "formats", "strategies", "stages"]
+    assert groups == ["rules", "formats", "strategies", "tasks", "stages"]
     assert all(isinstance(door, Door) for door in doors.doors())
 
 

@@ -29,6 +29,8 @@ pytestmark = pytest.mark.timeout(3600)
 
 SHOUTED = "PLEASE READ THIS NOTICE BEFORE YOU DO ANYTHING ELSE WITH IT"
 
+WORDS = ("awful", "dull", "decent", "good", "splendid")
+
 _RUN = """
 import ringlake
 runs = ringlake.run("run.yaml", until="dedup")
@@ -47,17 +49,22 @@ from pipelines.run.engine import up_to_date
 from pipelines.settings import load
 from ringlake.base import extensions
 
-config = load("run.yaml")
+config = load(sys.argv[1])
 context = Context(config, Lake.at(config.lake), Console())
 
 def tell():
     extensions._installed.cache_clear()
     extensions._sources_hash.cache_clear()
-    stages = [stage for stage in every_stage() if stage.name in ("ingest", "clean", "hosts", "dedup")]
+    stages = [stage for stage in every_stage() if stage.name in sys.argv[3].split()]
     print(json.dumps({stage.name: up_to_date(context, stage) is not None for stage in stages}))
 
 tell()
-site = Path(sys.argv[1])
+site = Path(sys.argv[2])
+if config.task.name == "stars":
+    with (site / "stars" / "training.py").open("a") as file:
+        file.write("# changed\\n")
+    tell()
+    sys.exit()
 with (site / "polite_rules.py").open("a") as file:
     file.write("# changed\\n")
 tell()
@@ -122,7 +129,7 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The four packages of the page, as wheels that their own build backend has made."""
+    """The five packages of the page, as wheels that their own build backend has made."""
     folder = tmp_path_factory.mktemp("extending")
     site = folder / "site"
     for name in write_packages(folder):
@@ -142,6 +149,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
         {"text": "A quiet page about tea.", "url": "https://www.Tea.example/green"},
     ]
     (texts / "pages.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    reviews = [{"text": f"Visit {n}: {WORDS[n % 5]} food.", "stars": str(n % 5 + 1)} for n in range(100)]
+    reviews.append({"text": "Nobody counted.", "stars": "many"})
+    (folder / "reviews.jsonl").write_text("".join(f"{json.dumps(review)}\n" for review in reviews))
     return Installed(folder, site)
 
 
@@ -185,6 +195,9 @@ def test_a_stage_is_a_command_without_an_import_for_the_list(installed: Installe
             "train.strategy.options.piece = 3",
         ),
         (["--set", "ingest.format=fortunes"], "did you mean 'fortune'?"),
+        (["--set", "task.name=star"], "did you mean 'stars'?"),
+        (["--set", "task.name=stars", "--set", "task.options={most: 1}"], "task.options.most = 1"),
+        (["--set", "task.name=stars", "--set", "task.options={mots: 1}"], "'stars': most, distance"),
     ],
 )
 def test_a_mistake_is_told_before_spark_starts(installed: Installed, args: list[str], words: str) -> None:
@@ -243,7 +256,8 @@ def test_a_changed_extension_runs_its_stage_again_and_no_other(
 ) -> None:
     copy = tmp_path / "site"
     subprocess.run(["cp", "-r", str(installed.site), str(copy)], check=True)
-    told = Installed(installed.folder, copy).python(_STATES, str(copy))
+    names = "ingest clean hosts dedup"
+    told = Installed(installed.folder, copy).python(_STATES, "run.yaml", str(copy), names)
     states = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
     same = dict.fromkeys(("ingest", "clean", "hosts", "dedup"), True)
     assert states[0] == same
@@ -271,6 +285,64 @@ def test_the_strategy_sums_in_float64_on_two_ranks(installed: Installed) -> None
     assert alone == "Single"
     # A checkpoint of another version or source of the strategy is another training's.
     assert identity["train.strategy.double_sum"].startswith("double-sum 2.1+src.")
+
+
+@pytest.fixture(scope="module")
+def stars(installed: Installed) -> Path:
+    """The lake of the page's task, from files to the report."""
+    installed.ringlake("run", "stars.yaml")
+    return installed.folder / "stars-lake"
+
+
+def test_the_task_makes_examples_and_says_why_it_makes_none(stars: Path) -> None:
+    (refused,) = rows(stars, "refused")
+    assert (refused["reason"], refused["detail"]) == ("no_stars", "its label 'many' is none of 1 to 5")
+    assert len(rows(stars, "tokens")) == 100
+
+
+def test_the_task_is_trained_and_scored_by_its_own_metric(stars: Path, installed: Installed) -> None:
+    found = json.loads((stars / "evaluation.json").read_text("utf-8"))
+    assert found["task"] == "stars"
+    assert found["examples"] > 5
+    assert 0 <= found["metrics"]["distance"] <= 4
+    assert set(found["baselines"]) == {"the median of the training texts"}
+    assert {shown["wanted"] for shown in found["best"]} <= set("12345")
+    page = (stars / "report.html").read_text("utf-8")
+    assert "the median of the training texts" in page
+    # The model folder opens without the package, by the verb of the declaration.
+    asked = ("classify", str(stars / "model"), "--text", "A splendid meal.")
+    told = installed.ringlake(*asked, PYTHONPATH=str(ROOT))
+    assert told[0] in "12345"
+
+
+def test_the_task_is_named_where_it_was_used(stars: Path) -> None:
+    used = {row["stage"]: json.loads(row["details"]).get("extensions") for row in rows(stars, "runs")}
+    task = {"group": "tasks", "name": "stars", "distribution": "stars", "version": "0.4"}
+    assert {stage for stage, found in used.items() if found == [task]} == {"tokenize", "train", "evaluate"}
+    assert used["pack"] is None
+    page = (stars / "report.html").read_text("utf-8")
+    assert "train used stars of stars 0.4." in page
+    (state,) = list((stars / "checkpoints").glob("*/step-000000020/state.json"))
+    identity = json.loads(state.read_text("utf-8"))["identity"]
+    assert identity["task.options"] == {"distance": 0.5}
+    assert identity["task.code"].startswith("stars 0.4+src.")
+
+
+def test_a_changed_task_runs_its_stages_again_and_no_other(
+    stars: Path, installed: Installed, tmp_path: Path
+) -> None:
+    copy = tmp_path / "site"
+    subprocess.run(["cp", "-r", str(installed.site), str(copy)], check=True)
+    names = "ingest clean dedup tokenize pack train evaluate"
+    told = Installed(installed.folder, copy).python(_STATES, "stars.yaml", str(copy), names)
+    states = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    same = dict.fromkeys(names.split(), True)
+    assert states == [same, {**same, "tokenize": False, "train": False, "evaluate": False}]
+
+
+def test_a_task_whose_package_is_gone_is_told_by_its_name(stars: Path, installed: Installed) -> None:
+    told = installed.ringlake("train", "--run", "stars.yaml", code=2, PYTHONPATH=str(ROOT))
+    assert "task.name = 'stars' is not known" in told
 
 
 @pytest.fixture
