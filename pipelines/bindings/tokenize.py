@@ -91,7 +91,7 @@ def _tokenize(given: Given[str | None]) -> Made:
 def _make_examples(given: Given[str | None], encoding: _Encoding, task: Examples) -> Made:
     """Examples of the task of the run file in place of texts."""
     config = given.config.task
-    facts = {"name": config.name, **task.facts(encoding.corpus, config)}
+    facts = {"name": config.name, "learns_tokens": task.learns_tokens, **task.facts(encoding.corpus, config)}
     content = read_json(encoding.tokenizer_json, MAX_TOKENIZER_BYTES)
     settings = json.loads(read_json(encoding.tokenizer_json.with_name(CONFIG), MAX_CONFIG_BYTES))
     output = examples_of(encoding.corpus, config, content, facts, settings)

@@ -35,6 +35,7 @@ class Examples:
         arguments: What the maker is made with besides tokenizer and length, given the section, the facts and
             the content of tokenizer_config.json.
         texts: The texts that a tokenizer is trained on, as rows of `corpus`.
+        learns_tokens: Whether what is to be learned are tokens.
         longest: Most tokens of a text that the model is given, by the section; None: no more than it takes.
     """
 
@@ -46,6 +47,7 @@ class Examples:
     )
     texts: Callable[[DataFrame], DataFrame] = field(default=lambda corpus: corpus)
     longest: Callable[[TaskConfig], int | None] = lambda _config: None
+    learns_tokens: bool = True
     special_tokens: tuple[str, ...] = ()
     template: str = ""
 
@@ -79,6 +81,7 @@ TASKS: dict[str, Examples] = {
         _labels,
         lambda _config, facts, _settings: {"labels": facts["labels"]},
         longest=lambda config: config.max_tokens - 1,
+        learns_tokens=False,
     ),
     "question-answering": Examples(
         Questions,
@@ -87,6 +90,7 @@ TASKS: dict[str, Examples] = {
         lambda config, _facts, _settings: {"stride": config.stride, "max_windows": config.max_windows},
         texts=_questions_too,
         longest=lambda config: config.max_tokens - PLACES,
+        learns_tokens=False,
     ),
     "instruct": Examples(
         Chats,

@@ -160,9 +160,15 @@ def test_classification(spark: SparkSession, tmp_path: Path) -> None:
             "train.warmup_steps": 4,
             "train.learning_rate": 1e-2,
             "train.class_weights": "balanced",
+            "features.enabled": True,
+            "features.unit": "tokens",
+            "features.vector_size": BERT["hidden_size"],
+            "model.embeddings": "features",
         },
     )
     assert reasons(lake) == {"long": "too_long"}
+    # Vectors are those of tokens: neither marks nor the numbers of labels are among them.
+    assert {int(row["term"]) for row in rows(lake, "vectors")} <= set(range(320))
     found = evaluation(lake, "classification")
     assert found["metrics"]["accuracy"] > 0.9
     assert set(found["metrics"]) == {"accuracy", "macro_f1", "ece"}
