@@ -105,11 +105,11 @@ def tokens_of_examples(
     ([5, 7], [2])
     """
     if learns_tokens:
-        return words & ID_BITS, lengths
+        return words & np.uint32(ID_BITS), lengths
     kept = (words & LEARNED) == 0
     counts = np.concatenate([[0], np.cumsum(kept)])
     ends = np.cumsum(lengths)
-    return words[kept] & ID_BITS, counts[ends] - counts[ends - lengths]
+    return words[kept] & np.uint32(ID_BITS), counts[ends] - counts[ends - lengths]
 
 
 def binary_ids(ids: TokenIds, lengths: npt.NDArray[np.int64]) -> pa.BinaryArray:

@@ -132,6 +132,8 @@ def difference(folder: Path) -> str | None:
     plain = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     try:
         opened = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        # The probes below are no texts for a model: nothing is said of their length.
+        opened.model_max_length = NO_LIMIT
         backend = opened.backend_tokenizer
     except Exception as error:  # noqa: BLE001 - each class raises its own
         return f"it cannot open the folder ({_line(error)})"
