@@ -10,6 +10,7 @@ from typing import Any
 from conf.task import LANGUAGE_MODEL
 from conf.urls import without_secrets
 from pipelines.bindings.model import leaves, own_model, trained
+from pipelines.bindings.model_readme import write_readme
 from pipelines.bindings.scores import described, finite, perplexity, ratio
 from pipelines.bindings.task_scores import SCORED, score_task
 from pipelines.bindings.tokenizers import tokenizer_folder
@@ -39,6 +40,7 @@ def _answers(given: Given[None], name: str) -> Made:
     scores = score_task(given, own_model(context).location)
     result = {"task": name, "sequences_version": context.snapshot("validation").version, **scores}
     write_json(context.lake.evaluation, result)
+    write_readme(context, result)
     given.say(f"    {_shown(result['metrics'])}")
     missing = sum(result["not_answered"].values())
     examples = int(result["examples"])
@@ -82,6 +84,7 @@ def _on_sequences(given: Given[None], name: str) -> Made:
     else:
         told = _shown(figures)
     write_json(context.lake.evaluation, result)
+    write_readme(context, result)
     given.say(f"    {told}")
     tally = Tally(rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences")
     return Made(tally=tally, details=result)
