@@ -265,7 +265,7 @@ def test_question_answering(spark: SparkSession, tmp_path: Path) -> None:
     asked_row = {"question": "what is the code", "context": "the dog was seen near code 4711 by a tree"}
     (answer,) = open_predictor("answer", str(lake / "model"), Options()).predict([asked_row])
     assert isinstance(answer, Prediction)
-    assert answer.value in ("4711", "")
+    assert str(answer.value) in asked_row["context"]
     assert "no answer" in (lake / "report.html").read_text("utf-8")
 
 
