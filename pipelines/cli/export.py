@@ -29,8 +29,8 @@ def _export(
     what: Annotated[
         What,
         typer.Argument(
-            help="lm-eval: the validation texts of a lake as a task of EleutherAI's lm_eval. gguf: a llama as "
-            "a file for llama.cpp.",
+            help="lm-eval: the validation texts of a lake as a task of EleutherAI's lm_eval. gguf: a llama "
+            "as a file for llama.cpp.",
         ),
     ],
     source: Annotated[

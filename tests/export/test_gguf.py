@@ -53,14 +53,16 @@ server = xllamacpp.Server(params)
 def ask(path, **question):
     body = json.dumps(question).encode()
     head = {"Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(server.listening_address + path, body, head)) as answer:
+    request = urllib.request.Request(server.listening_address + path, body, head)
+    with urllib.request.urlopen(request) as answer:
         return json.load(answer)
 
 found = []
 for text in texts:
     ids = ask("/tokenize", content=text, add_special=True, parse_special=False)["tokens"]
     told = ask("/completion", prompt=ids, n_predict=1, n_probs=size, temperature=-1.0, cache_prompt=False)
-    found.append([ids, {item["id"]: item["logprob"] for item in told["completion_probabilities"][0]["top_logprobs"]}])
+    odds = told["completion_probabilities"][0]["top_logprobs"]
+    found.append([ids, {item["id"]: item["logprob"] for item in odds}])
 print(json.dumps({"bytes": num_bytes, "found": found, "fields": sorted(fields)}))
 """
 """Writes a GGUF file, then asks llama.cpp for the ids of texts and the probabilities of what follows."""

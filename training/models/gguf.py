@@ -1,7 +1,7 @@
 """Writes a llama model as a GGUF file, which llama.cpp and what is built on it open.
 
-Names and order of the numbers are those of llama.cpp's own converter. That one knows tokenizers by a hash of the
-ids of a sample, and so none that was trained here. What is written is what llama.cpp can compute: other
+Names and order of the numbers are those of llama.cpp's own converter. That one knows tokenizers by a hash of
+the ids of a sample, and so none that was trained here. What is written is what llama.cpp can compute: other
 architectures and other tokenizers are refused.
 """
 
