@@ -31,6 +31,7 @@ COMPUTED_BY = frozenset(
         "export",
         "tensorboard",
         "mlflow",
+        "mlflow_model",
         "peak_tflops",
         "log_every",
         "stall_seconds",

@@ -21,6 +21,7 @@ from training.errors import DataError, TrainingError
 from training.evaluate import score
 from training.job import TrainJob
 from training.launch.events import emit
+from training.logs.mlflow_run import MlflowRun
 from training.logs.outputs import Outputs, Pace
 from training.models.build import build_model, check_uses_all, count_parameters, speed_up
 from training.models.card.facts import training_facts
@@ -307,6 +308,17 @@ class _Trainer:
         )
         places = Folder(job.tokenizer_dir), Folder(job.model_dir)
         export_model(self._model, *places, facts, self._task, job.about.terms)
+        if self._config.mlflow_model:
+            self._log_model()
+
+    def _log_model(self) -> None:
+        """Log the model folder to the run of the training, which it has begun before."""
+        job, config = self._job, self._config
+        assert config.mlflow is not None
+        run = MlflowRun(config.mlflow, self._checkpoints, self._state.totals.step, job.identity())
+        place = run.log_model(Folder(job.model_dir), self._task.pipeline)
+        run.close()
+        _say(f"train: the model is logged to MLflow: {place}")
 
     def _load_best(self, step: int) -> Checkpoint:
         try:

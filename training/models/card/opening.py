@@ -9,7 +9,7 @@ from conf.task import TaskName
 
 Facts = Mapping[str, Any]
 
-_NO_PIPELINE = "`transformers` 5 has no pipeline for this task; `ringlake` does all of it:"
+_NO_PIPELINE = "`transformers` 5 has no pipeline for this task; `ringlake` has a command:"
 
 
 def opening(facts: Facts) -> list[str]:
@@ -152,7 +152,8 @@ best, first, last = max(
 answer = context[places[first][0] : places[last][1]]{none}
 print({shown})
 """),
-        "This is one window of the context. " + _NO_PIPELINE,
+        "This reads one window of a context; the command of `ringlake` reads a longer one in several.",
+        _NO_PIPELINE,
         "",
         *_shell('ringlake answer . --question "Who sleeps?" --context "The fox sleeps."'),
     ]

@@ -32,8 +32,8 @@ def render(facts: Mapping[str, Any], terms: CardConfig, scores: Mapping[str, Any
         "Limits": [f"- {line}" for line in limits(facts)],
         "Scores": score_lines(scores),
         "Data": _data(facts),
-        "Recipe": table(["what", "how"], _rows(facts.get("recipe") or {})) if facts.get("recipe") else [],
-        "Training": table(["fact", "value"], _rows(facts.get("training") or {})),
+        "Recipe": table(["what", "how"], _rows(facts["recipe"])) if facts.get("recipe") else [],
+        "Training": table(["fact", "value"], _rows(facts["training"])) if facts.get("training") else [],
         "Licence": _licence(terms),
     }
     lines = [
@@ -73,7 +73,7 @@ def _matter(facts: Mapping[str, Any], terms: CardConfig) -> dict[str, Any]:
 def _lead(facts: Mapping[str, Any]) -> str:
     base = facts.get("base")
     begun = f", trained on from {escaped(base)}" if base else ""
-    what = f"A {escaped(facts['model_type'])} {facts['what']} of {facts['weights']:,} weights{begun}"
+    what = f"A {escaped(facts['model_type'])} {facts['what']}: {facts['weights']:,} weights{begun}"
     return f"{what}, made by ringlake {escaped(facts.get('code', ''))}".rstrip() + "."
 
 
