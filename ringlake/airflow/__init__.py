@@ -2,8 +2,13 @@
 
     from ringlake.airflow import ringlake_dag
 
-    dag = ringlake_dag("corpus", run_file="/data/run.yaml", lake="/data/lake", python="/opt/ringlake/bin/python",
-                       schedule="@daily", inputs=["/data/raw/{{ data_interval_start | ds }}/*.jsonl.gz"])
+    dag = ringlake_dag(
+        "corpus",
+        run_file="/data/run.yaml",
+        lake="/data/lake",
+        python="/opt/ringlake/bin/python",
+        schedule="@daily",
+    )
 
 A task starts the command `ringlake STAGE` with a Python of its own, so that Airflow's environment needs this
 package and none of its libraries. docs/airflow.md tells how to install it and what was tried. A name is

@@ -34,7 +34,7 @@ def uri_of(lake: str) -> str:
         return lake.rstrip("/")
     if not PurePosixPath(lake).is_absolute():
         raise ValueError(
-            f"the lake {lake!r} is a relative path, which would be another folder on each of Airflow's workers; "
+            f"the lake {lake!r} is a relative path, which would be another folder on each worker of Airflow; "
             "name an absolute path or a URL"
         )
     return f"file://{lake.rstrip('/')}"

@@ -39,7 +39,7 @@ def ringlake_dag(
             interval.
         settings: Values by key of the configuration, over those of the run file; texts may be templates.
         operator_args: What all tasks have: `submit`, `env`, `secrets`, `retries`, `retry_delay`, ...
-        stage_args: What the task of one stage has besides, by its name: `pool`, `execution_timeout`, `retries`.
+        stage_args: What the task of one stage has besides, by its name: `pool`, `execution_timeout`, ...
         dag_args: What a DAG takes: `schedule`, `start_date`, `default_args`, ... One run is active at a time
             unless `max_active_runs` says otherwise.
 

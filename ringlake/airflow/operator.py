@@ -30,9 +30,9 @@ LAST_LINES = 20
 class RinglakeStageOperator(BaseOperator):
     """Runs `ringlake STAGE`; succeeds, is skipped as up to date, is tried again or fails for good.
 
-    The accounts of the stage (`ringlake status --json`: rows in, out, rejected, quarantined, duplicate; versions
-    of what it read and wrote; seconds) are what the task returns, and what each event of its assets has as
-    `extra`. A task that is skipped has them as well, of the run that made what is there.
+    The accounts of the stage (`ringlake status --json`: rows in, out, rejected, quarantined, duplicate;
+    versions of what it read and wrote; seconds) are what the task returns, and what each event of its assets
+    has as `extra`. A task that is skipped has them as well, of the run that made what is there.
 
     A stage that is up to date skips its own task only: the rule of the task is `none_failed`, so the stages
     after it look for themselves.
@@ -118,8 +118,8 @@ class RinglakeStageOperator(BaseOperator):
         accounts = after.accounts(self.stage, self.lake)
         if accounts is None:
             raise AirflowFailException(
-                f"stage {self.stage} ended well, but the ledger of {self.lake} has no run of it; does `submit` "
-                "start another ringlake, or write to another lake?"
+                f"stage {self.stage} ended well, but the ledger of {self.lake} has no run of it; does "
+                "`submit` start another ringlake, or write to another lake?"
             )
         if len(after.of(self.stage)) == len(before.of(self.stage)) and not self._was_ours(context, accounts):
             context["ti"].xcom_push(key="return_value", value=accounts)
@@ -144,8 +144,8 @@ class RinglakeStageOperator(BaseOperator):
             raise AirflowFailException(str(error)) from None
         if any(redact(word) != word for word in words):
             raise AirflowFailException(
-                f"the command of stage {self.stage} would have a secret of Airflow among its words, which every "
-                "user of the machine can read; give it by `secrets` as an environment variable"
+                f"the command of stage {self.stage} would have a secret of Airflow among its words, which "
+                "every user of the machine can read; give it by `secrets` as an environment variable"
             )
         return words, env
 
@@ -180,7 +180,7 @@ class RinglakeStageOperator(BaseOperator):
         return code, told[-1] if told else (last[-1] if last else "it printed nothing")
 
     def _was_ours(self, context: Any, accounts: Mapping[str, Any]) -> bool:
-        """Whether an earlier attempt of this task did what is up to date now, and nobody has been told yet."""
+        """Whether an earlier attempt of this task did what is up to date now, and could tell nobody."""
         is_retry = context["ti"].try_number > 1
         return is_retry and was_done_since(accounts, context["dag_run"].start_date)
 
@@ -196,8 +196,8 @@ def _ending(code: int) -> str:
 
 def _not_started(program: str, error: OSError) -> str:
     return (
-        f"{program} cannot be started ({error.strerror or error}); `python` names a Python that has ringlake, "
-        "`submit` a spark-submit, on the machine of the worker"
+        f"{program} cannot be started ({error.strerror or error}); `python` names a Python that has "
+        "ringlake, `submit` a spark-submit, on the machine of the worker"
     )
 
 

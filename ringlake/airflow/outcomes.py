@@ -1,4 +1,4 @@
-"""What an exit code of ringlake means to a scheduler: done, try again, give up or leave out. Needs no Airflow."""
+"""What an exit code of ringlake means to a scheduler: done, try again, give up or skip. Needs no Airflow."""
 
 from __future__ import annotations
 

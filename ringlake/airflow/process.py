@@ -23,6 +23,9 @@ LOOK_SECONDS = 1.0
 LEFT_SECONDS = 20.0
 """How long the JVM of a command that has ended may take to stop Spark and to remove its temporary files."""
 
+KILL_SECONDS = 5.0
+"""How long the system may take to remove what was killed; where nobody collects it, it stays as a zombie."""
+
 MAX_LINE_BYTES = 100_000
 """A longer line is cut in pieces."""
 
@@ -30,9 +33,9 @@ MAX_LINE_BYTES = 100_000
 class Command:
     """A command that runs.
 
-    All of its processes but Spark's Python workers, which end with the JVM, are in its group. When the command
-    has ended, what is left of the group has `LEFT_SECONDS` to end as well, then it is killed: a JVM that
-    outlives a killed driver could still write when the next attempt begins.
+    All of its processes but Spark's Python workers, which end with the JVM, are in its group. When the
+    command has ended, what is left of the group has `LEFT_SECONDS` to end as well, then it is killed: a JVM
+    that outlives a killed driver could still write when the next attempt begins.
     """
 
     def __init__(self, arguments: Sequence[str], env: Mapping[str, str], cwd: str | None = None) -> None:
@@ -84,7 +87,7 @@ class Command:
     def wait(self) -> int:
         """Waits for the end of it and of its group, and gives its exit code; see `subprocess`."""
         code = self._process.wait()
-        self._end_group()
+        self._end_group(LEFT_SECONDS)
         return code
 
     def end(self, grace_seconds: float = GRACE_SECONDS) -> None:
@@ -97,15 +100,22 @@ class Command:
                 self._process.wait(seconds)
         if self._process.poll() is None:
             self._signal(signal.SIGKILL)
-        self.wait()
+        self._process.wait()
+        self._end_group(TERM_SECONDS)
 
-    def _end_group(self) -> None:
-        deadline = time.monotonic() + LEFT_SECONDS
+    def _end_group(self, seconds: float) -> None:
+        """Waits until nothing is left of the group; what is there after that time is killed."""
+        if not self._is_gone_within(seconds):
+            self._signal(signal.SIGKILL)
+            self._is_gone_within(KILL_SECONDS)
+
+    def _is_gone_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
         while self._signal(0):
             if time.monotonic() > deadline:
-                self._signal(signal.SIGKILL)
-                return
+                return False
             time.sleep(0.1)
+        return True
 
     def _signal(self, number: int) -> bool:
         """Sends a signal to the group, 0 for none, and tells whether there is one."""
