@@ -1,4 +1,4 @@
-"""A DAG of Airflow executed on a small real lake: a stage killed on the way, all up to date, a wrong run file."""
+"""DAGs of Airflow executed on a small real lake: a kill, all up to date, a wrong run file, a timeout."""
 
 from __future__ import annotations
 
@@ -56,19 +56,39 @@ late = ringlake_dag(
     inputs=[{raw!r} + "/{{{{ ds }}}}/*.jsonl"],
     **{{**common, "operator_args": {{**common["operator_args"], "skip_exit_codes": [3]}}}},
 )
+slow = ringlake_dag(
+    "slow",
+    run_file={run!r},
+    lake={lake!r} + "-slow",
+    python={slow!r},
+    stages=["ingest"],
+    operator_args=dict(retries=1, retry_delay=timedelta(seconds=1), execution_timeout=timedelta(seconds=10)),
+)
 """
+
+
+SLOW = """#!/bin/sh
+[ "$3" = status ] && exit 3
+trap 'echo interrupted >> {told}; exit 130' INT
+echo started >> {told}
+sleep 600 & wait
+"""
+"""In place of a Python: a lake that is not there, and a stage that ends only when it is interrupted."""
 
 
 class Airflow:
     """A home of Airflow with the DAGs above."""
 
     def __init__(self, python: Path, folder: Path) -> None:
-        self.lake, self._python = folder / "lake", python
+        self.lake, self.told, self._python = folder / "lake", folder / "told", python
         raw, dags = folder / "raw", folder / "dags"
         (raw / DAY).mkdir(parents=True)
         dags.mkdir()
         write_corpus(raw / DAY / "docs.jsonl", 300)
+        (folder / "slow").write_text(SLOW.format(told=self.told), encoding="utf-8")
+        (folder / "slow").chmod(0o755)
         places = {
+            "slow": str(folder / "slow"),
             "python": sys.executable,
             "root": str(ROOT),
             "lake": str(self.lake),
@@ -203,3 +223,12 @@ def test_a_day_without_input_may_be_skipped(airflow: Airflow) -> None:
     (result,), output = airflow.test("late", "2026-01-03")
     assert result["tasks"]["ingest"] == {"state": "skipped", "tries": 1}
     assert "2026-01-03" in output
+
+
+@pytest.mark.rare
+@pytest.mark.timeout(1800)
+def test_a_stage_whose_time_is_over_is_interrupted_and_tried_again(airflow: Airflow) -> None:
+    (result,), output = airflow.test("slow", DAY)
+    assert result["tasks"]["ingest"] == {"state": "failed", "tries": 2}
+    assert "AirflowTaskTimeout" in output
+    assert airflow.told.read_text().split() == ["started", "interrupted"] * 2
