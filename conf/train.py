@@ -198,6 +198,10 @@ class TrainConfig(Section):
         description="Also log to this MLflow tracking URI (package mlflow-skinny); local: a file store "
         "beside the checkpoints.",
     )
+    mlflow_model: bool = Field(
+        False,
+        description="Also log the finished model to that run of MLflow, by its folder: its files are copied.",
+    )
     peak_tflops: float | None = Field(
         None,
         gt=0,
@@ -301,6 +305,15 @@ class TrainConfig(Section):
             raise ValueError(
                 f"validate_every = 0 (never) does not go with {', '.join(needs)}, which goes by the "
                 f"validation loss; set validate_every to a number of steps, or leave that out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_run_for_the_model(self) -> Self:
+        if self.mlflow_model and self.mlflow is None:
+            raise ValueError(
+                "mlflow_model = true logs the model to the run of train.mlflow, and that is null; set it to "
+                "a tracking URI or to local, or leave mlflow_model out"
             )
         return self
 

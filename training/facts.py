@@ -11,9 +11,9 @@ from training.errors import DataError
 if TYPE_CHECKING:
     from conf.task import TaskConfig
 
-NAME, OPTIONS, SEVERAL = "name", "options", "several"
-"""Keys of what is noted of every task: its name, its options if there are any, and that a document may have
-several examples."""
+NAME, OPTIONS, SEVERAL, LEARNS_TOKENS = "name", "options", "several", "learns_tokens"
+"""Keys of what is noted of every task: its name, its options if there are any, that a document may have several
+examples if it may, and whether what is learned are tokens."""
 
 
 def check_task(config: TaskConfig, facts: Mapping[str, Any], where: str) -> None:

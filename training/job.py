@@ -15,6 +15,7 @@ from training.added import identity_of
 from training.checkpoints.identity import CODE
 from training.data.batches import Plan
 from training.data.layout import Layout
+from training.models.card.about import About
 from training.version import training_code
 
 COMPUTED_BY = frozenset(
@@ -31,6 +32,7 @@ COMPUTED_BY = frozenset(
         "export",
         "tensorboard",
         "mlflow",
+        "mlflow_model",
         "peak_tflops",
         "log_every",
         "stall_seconds",
@@ -95,9 +97,10 @@ class TrainJob:
         checkpoint_dir: Folder of checkpoints and metrics.
         model_dir: Folder of the finished model.
         source: Tables, versions, contents and tokenizer, and the content of what the model starts from, for
-            checkpoints and the model card; see `training.sources` and `training.models.content`.
+            checkpoints and the model's README; see `training.sources` and `training.models.content`.
         task: What the model is for.
         facts: What tokenizing noted of the examples of that task, see `Snapshot.task`.
+        about: What the README of the model says besides; nothing that is computed depends on it.
     """
 
     model: ModelConfig
@@ -112,6 +115,7 @@ class TrainJob:
     source: dict[str, Any]
     task: TaskConfig = field(default_factory=TaskConfig)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)
 
     def identity(self) -> dict[str, Any]:
         """All that decides the values that training computes; a checkpoint is refused if any differs."""

@@ -27,6 +27,7 @@ from training.launch import Elastic, LaunchOptions, launch
 from training.launch.slots import count_slots
 from training.logs.metrics import METRICS_FILE
 from training.logs.progress import Progress, duration, loss_text
+from training.models.card.about import About
 from training.models.checks import check_pretrained, check_tokenizer
 from training.models.content import start_content
 from training.outcome import Score, Served, Trained
@@ -109,6 +110,7 @@ def train_model(
     say: Say,
     mixed: Sequence[Snapshot] = (),
     task: TaskConfig | None = None,
+    about: About | None = None,
 ) -> TrainResult:
     """Train from the newest checkpoint on, or from the start, and write the model folder.
 
@@ -124,6 +126,7 @@ def train_model(
         say: Takes a line of progress.
         mixed: Training sequences of `train.mixture.lakes`, in their order.
         task: What the model is for; None: a language model.
+        about: What the README of the model says besides; None: nothing.
 
     Raises:
         DataError: Sequences, plan, model or checkpoint do not fit; the message has values and remedy.
@@ -164,6 +167,7 @@ def train_model(
         source=sources.identity | start_content(model),
         task=task,
         facts=train.task,
+        about=about or About(),
     )
     check_newest(Folder(str(checkpoint_dir)), job.identity())
     _describe_mixture(sources, say)

@@ -10,6 +10,7 @@ from typing import Any
 
 from conf.urls import without_secrets
 from pipelines.bindings.model import leaves, own_model, trained
+from pipelines.bindings.model_readme import write_readme
 from pipelines.bindings.scores import described, finite, perplexity, ratio
 from pipelines.bindings.task_scores import score_task
 from pipelines.bindings.tokenizers import tokenizer_folder
@@ -38,6 +39,7 @@ def _answers(given: Given[None], kind: TaskKind) -> Made:
     scores = score_task(given, kind, own_model(context).location)
     result = {"task": kind.name, "sequences_version": context.snapshot("validation").version, **scores}
     write_json(context.lake.evaluation, result)
+    write_readme(context, result)
     given.say(f"    {_shown(result['metrics'])}")
     missing = sum(result["not_answered"].values())
     examples = int(result["examples"])
@@ -81,6 +83,7 @@ def _on_sequences(given: Given[None], name: str) -> Made:
     else:
         told = _shown(figures)
     write_json(context.lake.evaluation, result)
+    write_readme(context, result)
     given.say(f"    {told}")
     tally = Tally(rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences")
     return Made(tally=tally, details=result)

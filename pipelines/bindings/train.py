@@ -11,6 +11,7 @@ from conf.model import ModelConfig
 from conf.task import TaskConfig
 from conf.train import TrainConfig
 from conf.urls import without_secrets
+from pipelines.bindings.about import about_training
 from pipelines.bindings.earlier_trainings import after_training, before_training
 from pipelines.bindings.embeddings import with_embeddings
 from pipelines.bindings.tokenizers import tokenizer_folder
@@ -87,6 +88,7 @@ def _train(given: Given[Start]) -> Made:
         given.say,
         start.mixed,
         start.task,
+        about_training(context, train, start.mixed),
     )
     after_training(context, key)
     tally = Tally(

@@ -12,7 +12,7 @@ import typer
 
 from conf import ConfigError
 from conf.urls import without_secrets
-from pipelines.cli import extensions, look, predict, sample, set_up, ship, stages
+from pipelines.cli import export, extensions, look, predict, sample, set_up, ship, stages
 from pipelines.console.console import printable
 from pipelines.errors import RinglakeError, StageFailedError
 from pipelines.run.version import code_version
@@ -44,6 +44,7 @@ sample.register(app)
 predict.register(app)
 set_up.register(app)
 ship.register(app)
+export.register(app)
 extensions.register(app)
 
 

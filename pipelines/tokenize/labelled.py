@@ -90,4 +90,5 @@ EXAMPLES = Examples(
     _facts,
     lambda _config, facts, _settings: {"labels": facts["labels"]},
     longest=lambda config: config.max_tokens - 1,
+    learns_tokens=False,
 )

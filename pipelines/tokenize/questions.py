@@ -210,4 +210,5 @@ EXAMPLES = Examples(
     lambda config, _facts, _settings: {"stride": config.stride, "max_windows": config.max_windows},
     texts=_questions_too,
     longest=lambda config: config.max_tokens - PLACES,
+    learns_tokens=False,
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.stage_output import StageOutput
 from pipelines.tokenize.examples import ExampleMaker, encode_examples
 from ringlake.base.tasks import kind_of, part_of
-from training.facts import NAME, OPTIONS, SEVERAL
+from training.facts import LEARNS_TOKENS, NAME, OPTIONS, SEVERAL
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -31,6 +31,7 @@ class Examples:
         arguments: What the maker is made with besides tokenizer and length, given the section, the facts and
             the content of tokenizer_config.json.
         texts: The texts that a tokenizer is trained on, as rows of `corpus`.
+        learns_tokens: Whether what is to be learned are tokens.
         longest: Most tokens of a text that the model is given, by the section; None: no more than it takes.
     """
 
@@ -42,6 +43,7 @@ class Examples:
     )
     texts: Callable[[DataFrame], DataFrame] = field(default=lambda corpus: corpus)
     longest: Callable[[TaskConfig], int | None] = lambda _config: None
+    learns_tokens: bool = True
     special_tokens: tuple[str, ...] = ()
     template: str = ""
 
@@ -67,7 +69,7 @@ def facts_of(task: Examples, corpus: DataFrame, config: TaskConfig) -> dict[str,
         corpus: Table `corpus`.
         config: The section `task`.
     """
-    noted: dict[str, Any] = {NAME: config.name}
+    noted: dict[str, Any] = {NAME: config.name, LEARNS_TOKENS: task.learns_tokens}
     if config.options:
         noted[OPTIONS] = config.noted_options
     if task.maker.several:

@@ -86,6 +86,14 @@ def test_the_model_folder_opens_and_generates(small_job: SmallJob) -> None:
     card = (folder / "README.md").read_text("utf-8")
     assert str(small_job.lake) not in card
     assert "trained by" in card
+    scores = json.loads((small_job.lake / "evaluation.json").read_text())
+    for name in ("loss", "perplexity", "bits_per_byte"):
+        assert f"{scores['model'][name]:.3f}" in card
+    assert f"{scores['bigram']['bits_per_byte']:.3f}" in card
+    tables = status(small_job.lake)["tables"]
+    for name in ("documents", "clean", "corpus", "tokens", "sequences"):
+        assert f"| its own | {name} | {tables[name]['version']} | {tables[name]['rows']:,} |" in card
+    assert "language:\n- en\n" in card
     model = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert model.config.vocab_size == len(tokenizer)
@@ -126,6 +134,25 @@ def test_a_changed_key_reruns_its_stage_and_those_after_it(small_job: SmallJob, 
     before = [run["stage"] for run in status(lake)["runs"]]
     ringlake("run", small_job.run_file, "--set", f"lake={lake}", "--set", "generate.max_new_tokens=4")
     assert [run["stage"] for run in status(lake)["runs"]][len(before) :] == ["generate", "report"]
+
+
+def test_a_licence_draws_the_report_alone_anew_and_a_lost_readme_too(
+    small_job: SmallJob, tmp_path: Path
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(small_job.lake, lake)
+    before = len(status(lake)["runs"])
+    readme = lake / "model" / "README.md"
+    scored = readme.read_text("utf-8")
+    licensed = ("--set", f"lake={lake}", "--set", "card.model_license=Apache-2.0")
+    ringlake("run", small_job.run_file, *licensed)
+    assert [run["stage"] for run in status(lake)["runs"]][before:] == ["report"]
+    assert "license: apache-2.0\n" in readme.read_text("utf-8")
+    assert "license:" not in scored
+    readme.unlink()
+    ringlake("run", small_job.run_file, "--set", f"lake={lake}")
+    assert [run["stage"] for run in status(lake)["runs"]][before:] == ["report", "report"]
+    assert readme.read_text("utf-8") == scored
 
 
 def test_stage_by_stage_on_one_core_gives_the_same_tables(small_job: SmallJob, tmp_path: Path) -> None:

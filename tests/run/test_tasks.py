@@ -160,9 +160,15 @@ def test_classification(spark: SparkSession, tmp_path: Path) -> None:
             "train.warmup_steps": 4,
             "train.learning_rate": 1e-2,
             "train.class_weights": "balanced",
+            "features.enabled": True,
+            "features.unit": "tokens",
+            "features.vector_size": BERT["hidden_size"],
+            "model.embeddings": "features",
         },
     )
     assert reasons(lake) == {"long": "too_long"}
+    # Vectors are those of tokens: neither marks nor the numbers of labels are among them.
+    assert {int(row["term"]) for row in rows(lake, "vectors")} <= set(range(320))
     found = evaluation(lake, "classification")
     assert found["metrics"]["accuracy"] > 0.9
     assert set(found["metrics"]) == {"accuracy", "macro_f1", "ece"}
@@ -198,7 +204,7 @@ def test_question_answering(spark: SparkSession, tmp_path: Path) -> None:
         asked += 2
         paragraphs.append({"context": context, "qas": questions})
     # What a rule of privacy takes out of a context is no answer any more.
-    context = "the old dog asked people at 415-555-0132 for a tree"
+    context = "the old dog asked people at jane.roe@mail.org for a tree"
     paragraphs.append(
         {
             "context": context,
@@ -206,7 +212,7 @@ def test_question_answering(spark: SparkSession, tmp_path: Path) -> None:
                 {
                     "id": "gone",
                     "question": "what number",
-                    "answers": [{"text": "415-555-0132", "answer_start": context.find("415")}],
+                    "answers": [{"text": "jane.roe@mail.org", "answer_start": context.find("jane")}],
                 },
                 {
                     "id": "kept",
@@ -259,7 +265,7 @@ def test_question_answering(spark: SparkSession, tmp_path: Path) -> None:
     asked_row = {"question": "what is the code", "context": "the dog was seen near code 4711 by a tree"}
     (answer,) = open_predictor("answer", str(lake / "model"), Options()).predict([asked_row])
     assert isinstance(answer, Prediction)
-    assert answer.value in ("4711", "")
+    assert str(answer.value) in asked_row["context"]
     assert "no answer" in (lake / "report.html").read_text("utf-8")
 
 

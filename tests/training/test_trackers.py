@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from ringlake.base.storage import Folder
+from tests.training.card.models import export
 from tests.training.tiny import make_config, make_job
 from training.errors import TrainingError
 from training.logs.metrics import read_metrics
-from training.logs.trackers import MLFLOW_RUN_FILE, Trackers
+from training.logs.mlflow_run import MLFLOW_RUN_FILE, MlflowRun
+from training.logs.trackers import Trackers
 from training.loop import train_rank
 
 
@@ -70,3 +75,43 @@ def test_mlflow_has_the_numbers_of_the_log_in_one_run_also_after_a_resume(tmp_pa
     other = Trackers(replace(job).config, Folder(str(tmp_path / "other")), 2, {})
     other.close()
     assert Folder(str(tmp_path / "other")).read(MLFLOW_RUN_FILE).decode() != run_id
+
+
+def test_mlflow_has_the_model_and_gives_it_back(tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    job = make_job(tmp_path, make_config(steps=2, validate_every=0, mlflow="local", mlflow_model=True))
+    train_rank(job)
+    run_id = Folder(job.checkpoint_dir).read(MLFLOW_RUN_FILE).decode()
+    uri = (Path(job.checkpoint_dir) / "mlflow").as_uri()
+    assert mlflow.get_tracking_uri() != uri
+    assert mlflow.MlflowClient(uri).get_run(run_id).info.status == "FINISHED"
+    mlflow.set_tracking_uri(uri)
+    try:
+        opened = mlflow.transformers.load_model(f"runs:/{run_id}/model")
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert opened.task == "text-generation"
+    wanted = load_file(Path(job.model_dir) / "model.safetensors")
+    found = opened.model.state_dict()
+    assert all((found[name] == weights).all() for name, weights in wanted.items())
+    text = "the lazy <|endoftext|> dog"
+    own = AutoTokenizer.from_pretrained(job.model_dir)
+    assert opened.tokenizer(text)["input_ids"] == own(text)["input_ids"]
+
+
+def test_a_model_without_a_pipeline_is_kept_with_the_run_as_it_is(tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    folder = export("translation", tmp_path)
+    run = MlflowRun("local", Folder(str(tmp_path)), 0, {})
+    told = run.log_model(Folder(str(folder)), "translation")
+    assert "no pipeline 'translation'" in told
+    client = mlflow.MlflowClient((tmp_path / "mlflow").as_uri())
+    run_id = Folder(str(tmp_path)).read(MLFLOW_RUN_FILE).decode()
+    kept = client.download_artifacts(run_id, "model")
+    names = sorted(file.name for file in folder.iterdir())
+    assert sorted(file.name for file in Path(kept).iterdir()) == names
+
+
+def test_a_model_needs_a_run_to_be_logged_to() -> None:
+    with pytest.raises(ValidationError, match="set it to a tracking URI"):
+        make_config(mlflow_model=True)

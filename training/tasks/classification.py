@@ -32,6 +32,7 @@ class Classification(Task):
         weights: What the loss of each label is multiplied by; None: 1.
     """
 
+    name = "classification"
     kind = "classification"
     is_causal = False
     has_own_head = True

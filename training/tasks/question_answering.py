@@ -27,6 +27,7 @@ class QuestionAnswering(Task):
         smoothing: Share of the training target that is spread over all tokens of a window.
     """
 
+    name = "question-answering"
     kind = "question-answering"
     is_causal = False
     has_own_head = True

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
+from conf.task import TaskName
 from training.data.reader import Batch
 from training.tasks.micro_batch import MicroBatch
 
@@ -37,6 +38,7 @@ class Task(ABC):
     so any number of ranks computes what one does.
 
     Attributes:
+        name: What `task.name` calls it.
         kind: The head that its models have.
         is_causal: Whether its models may not look at later tokens of what they are to give.
         what: A model of it, in words.
@@ -46,6 +48,7 @@ class Task(ABC):
         has_own_head: Whether a pre-trained model gets a head of its own for it, which is made anew.
     """
 
+    name: ClassVar[TaskName]
     kind: ClassVar[Kind]
     is_causal: ClassVar[bool]
     what: ClassVar[str]

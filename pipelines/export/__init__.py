@@ -1,0 +1,1 @@
+"""What other tools read of a lake or of its model."""
