@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from conf.task import TaskConfig
 
 NAME, OPTIONS, SEVERAL, LEARNS_TOKENS = "name", "options", "several", "learns_tokens"
-"""Keys of what is noted of every task: its name, its options if there are any, that a document may have several
-examples if it may, and whether what is learned are tokens."""
+"""Keys of what is noted of every task: its name, its options if there are any, that a document may have
+several examples if it may, and whether what is learned are tokens."""
 
 
 def check_task(config: TaskConfig, facts: Mapping[str, Any], where: str) -> None:

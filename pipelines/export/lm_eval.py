@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from conf.task import LANGUAGE_MODEL
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, read_arrow
 from ringlake.base.storage import Folder, folder_of
+from ringlake.base.tasks import LANGUAGE_MODEL
 
 TASK = "ringlake_validation"
 """What `lm_eval --tasks` calls it."""

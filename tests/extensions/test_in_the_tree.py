@@ -111,8 +111,10 @@ EXAMPLES = Examples(Echoes, "$A END")
 """,
     "training/tasks/echo.py": """
 from training.tasks.translation import Translation
+class Echo(Translation):
+    name = "echo"
 def make(basis):
-    return Translation(3)
+    return Echo(3)
 """,
     "pipelines/evaluate/echo.py": """
 from pipelines.evaluate.scores import Scored, TaskScores
@@ -150,7 +152,7 @@ def test_a_task_is_three_files_and_its_declaration(tmp_path: Path) -> None:
     assert found["name"] == "echo"
     assert "echo says it again; language-model continues any text" in found["meaning"]
     assert "echo" in found["choices"]
-    assert (found["maker"], found["loaded"], found["task"]) == ("Echoes", True, "Translation")
+    assert (found["maker"], found["loaded"], found["task"]) == ("Echoes", True, "Echo")
     assert found["reads"] == ["sequences", "corpus", "refused"]
     assert found["code"]["tokenize"] == ["pipelines/tokenize/echo.py"]
     assert found["code"]["train"] == ["training/tasks/echo.py"]

@@ -38,6 +38,18 @@ class Classification(Task):
     has_own_head = True
     what = "text classifier"
     pipeline = "text-classification"
+    use = (
+        "It gives a text one of its labels. It is meant for sorting and counting many texts, where some "
+        "wrong labels do no harm or a person looks at them."
+    )
+    limits = (
+        "It knows these labels only, and gives one of them to every text, also where none is right or the "
+        "text is in another language.",
+        "It learned what the labels of its training texts mean from those texts alone, with all mistakes "
+        "and habits of whoever gave them.",
+        "Its score is no promise: the scores below tell, as calibration error, how far it is from the "
+        "share that is right.",
+    )
 
     def __init__(
         self,

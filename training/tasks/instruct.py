@@ -30,6 +30,18 @@ class Instruct(LanguageModel):
 
     name = "instruct"
     what = "chat model"
+    chats = True
+    use = (
+        "It answers in chats in the manner of the chats that it was trained on. It is meant for research, "
+        "and for assistants whose answers a person reads and checks."
+    )
+    limits = (
+        "It invents facts, names, numbers and sources, and says them as plainly as true ones.",
+        "It imitates the chats that it was trained on. It was not trained to refuse harmful requests, and "
+        "a message can lead it away from what an earlier one told it.",
+        "It can repeat passages of its training texts word for word, and with them names or other "
+        "personal data that cleaning did not find.",
+    )
 
     def __init__(self, end_id: int, byte_lengths: npt.NDArray[np.int64] | None = None) -> None:
         super().__init__(end_id, apart=True, byte_lengths=byte_lengths)

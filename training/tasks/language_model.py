@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from conf.task import TaskName
+from ringlake.base.tasks import LANGUAGE_MODEL
 from training.data.reader import Batch
 from training.models.document_mask import keep_apart, let_cross
 from training.models.loss import count_bytes, shift_targets, sum_nats
@@ -36,13 +36,24 @@ class LanguageModel(Task):
         byte_lengths: Bytes of each token, (vocab_size,); None: bytes are not counted.
     """
 
-    name: ClassVar[TaskName] = "language-model"
+    name = LANGUAGE_MODEL
     kind = "causal"
     is_causal = True
     what = "language model"
     pipeline = "text-generation"
     padding_side = "left"
     needs_whole_rows = True
+    use = (
+        "It continues a text in the manner of the texts that it was trained on. It is meant for research, "
+        "for comparing data and ways of training, and as a start for training on a task."
+    )
+    limits = (
+        "It invents facts, names, numbers and sources, and writes them as plainly as true ones.",
+        "It knows nothing but the texts that it was trained on: other languages, subjects and kinds of "
+        "text it continues badly, and it knows nothing that is newer.",
+        "It can repeat passages of those texts word for word, and with them names or other personal data "
+        "that cleaning did not find.",
+    )
 
     def __init__(
         self, end_id: int | None, *, apart: bool, byte_lengths: npt.NDArray[np.int64] | None = None

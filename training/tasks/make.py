@@ -29,8 +29,9 @@ def make_task(name: str, config: TrainConfig, facts: Mapping[str, Any], tokenize
     make = part_of(kind_of(name), "training", Callable)
     task = make(TaskBasis(name, config, facts, tokenizer))
     if not isinstance(task, Task):
-        raise ExtensionError(
-            f"what the task {name!r} trains with is of type {type(task).__name__}, not Task; correct it in "
-            f"its package"
-        )
-    return task
+        told = f"is of type {type(task).__name__}, not Task"
+    elif task.name != name:
+        told = f"calls itself {task.name!r}; both names must be one"
+    else:
+        return task
+    raise ExtensionError(f"what the task {name!r} trains with {told}; correct it in its package")

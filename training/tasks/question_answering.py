@@ -33,6 +33,15 @@ class QuestionAnswering(Task):
     has_own_head = True
     what = "model that answers questions"
     pipeline = "question-answering"
+    use = (
+        "It finds the part of a given context that answers a question. It is meant for showing a reader "
+        "where to look."
+    )
+    limits = (
+        "An answer is always a part of the context, word for word. Whether the context is true it does "
+        "not know, and what is not in it it cannot say.",
+        "It was trained on questions that people wrote for such contexts; other questions it answers worse.",
+    )
 
     def __init__(self, pad_id: int, *, no_answer: bool = False, smoothing: float = 0.0) -> None:
         self._pad_id, self._no_answer, self._smoothing = pad_id, no_answer, smoothing

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
-from conf.task import TaskName
 from training.data.reader import Batch
 from training.tasks.micro_batch import MicroBatch
 
@@ -46,9 +45,13 @@ class Task(ABC):
         padding_side: Where texts are padded for such models.
         needs_whole_rows: Whether a model is given whole sequences, not their examples one by one.
         has_own_head: Whether a pre-trained model gets a head of its own for it, which is made anew.
+        chats: Whether its models are given chats.
+        use: What its models are meant for, in sentences for their README; empty: nothing but what the
+            declaration of the task says.
+        limits: What has to be known before one is used, likewise.
     """
 
-    name: ClassVar[TaskName]
+    name: ClassVar[str]
     kind: ClassVar[Kind]
     is_causal: ClassVar[bool]
     what: ClassVar[str]
@@ -56,6 +59,9 @@ class Task(ABC):
     padding_side: ClassVar[Literal["left", "right"]] = "right"
     needs_whole_rows: ClassVar[bool] = False
     has_own_head: ClassVar[bool] = False
+    chats: ClassVar[bool] = False
+    use: ClassVar[str] = ""
+    limits: ClassVar[tuple[str, ...]] = ()
 
     def architecture(self, name: str | None, given: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
         """The architecture and its settings, those of a small model of this task where a name is missing."""

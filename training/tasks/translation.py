@@ -47,6 +47,17 @@ class Translation(Task):
     is_causal = True
     what = "translation model"
     pipeline = "translation"
+    use = (
+        "It translates a text, from the language of its training texts to that of their targets. It is "
+        "meant for a first version that a person who knows both languages reads and corrects."
+    )
+    limits = (
+        "A fluent translation can be wrong: it may leave something out, add something, or turn a sentence "
+        "into its opposite, above all with names, numbers and negations.",
+        "It translates in one direction only, and each text for itself: what stood before, it does not know.",
+        "A score such as BLEU compares words with one right translation; it does not say that the meaning "
+        "is kept.",
+    )
 
     def __init__(
         self, end_id: int, smoothing: float = 0.0, byte_lengths: npt.NDArray[np.int64] | None = None

@@ -126,5 +126,18 @@ def test_transformers_writes_the_prompt_of_a_chat_that_was_learned(folders: dict
 
 
 def test_no_text_of_the_data_stands_in_the_code() -> None:
-    hostile = {"task": "classification", "labels": ["```\nimport os"], "name": "```", "longest": 8}
+    hostile = {"verb": "classify", "labels": ["```\nimport os"], "name": "```", "longest": 8}
     assert "import os" not in "\n".join(opening(hostile))
+    unknown = {"verb": "```\nimport os", "auto_class": "x\nimport os"}
+    assert "import os" not in "\n".join(opening(unknown))
+
+
+def test_a_model_of_another_packages_task_is_opened_by_its_class(folders: dict[str, Path]) -> None:
+    lines = opening({"verb": "", "auto_class": "AutoModelForSequenceClassification"})
+    code = "\n".join(lines).partition("```python\n")[2].partition("```")[0]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=folders["classification"], env=environment(PYTHONPATH="", HF_HUB_OFFLINE="1"),
+        capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    assert "logits" in done.stdout, done.stderr[-4000:]

@@ -13,7 +13,7 @@ from conf.card import CardConfig
 from conf.model import ModelConfig
 from conf.task import TaskName
 from ringlake.base.markdown import escaped
-from tests.training.card.models import LABELS, TASKS, export
+from tests.training.card.models import LABELS, TASKS, export, task_of
 from training.models.card.facts import base_name
 from training.models.card.render import render
 
@@ -43,6 +43,8 @@ OF_A_LANGUAGE_MODEL: dict[str, Any] = {
 def facts(**changes: Any) -> dict[str, Any]:
     return {
         "task": "translation",
+        "summary": "turns text into target",
+        "verb": "translate",
         "what": "translation model",
         "kind": "seq2seq",
         "pipeline": "translation",
@@ -111,8 +113,15 @@ def test_it_says_versions_recipe_scores_and_limits() -> None:
     assert "Not evaluated yet" in text
 
 
+def test_what_a_task_says_of_its_models_is_shown_and_what_it_does_where_it_says_nothing() -> None:
+    _, text = parts(render(facts(use=f"It helps. {HOSTILE}", limits=["It errs."]), CardConfig()))
+    assert "\nIt helps. " in text and "- It errs.\n" in text and "<script>" not in text
+    _, text = parts(render(facts(), CardConfig()))
+    assert "\nIt turns text into target.\n" in text
+
+
 def test_a_language_model_stands_beside_what_it_was_and_what_only_counts() -> None:
-    _, text = parts(render(facts(task="language-model"), CardConfig(), OF_A_LANGUAGE_MODEL))
+    _, text = parts(render(facts(verb="generate"), CardConfig(), OF_A_LANGUAGE_MODEL))
     rows = [line for line in text.partition("## Scores")[2].splitlines() if line.startswith("|")]
     assert rows[0] == "|  | loss (nats per target) | perplexity | bits per byte |"
     assert rows[2:6] == [
@@ -171,6 +180,7 @@ def test_every_task_has_a_card(name: TaskName, tmp_path: Path) -> None:
     matter, text = parts((export(name, tmp_path, model_license="mit") / "README.md").read_text("utf-8"))
     assert matter["license"] == "mit"
     assert matter["library_name"] == "transformers"
+    assert task_of(name).use[:40] in text and len(task_of(name).limits) > 1
     for title in ("Opening it", "What it is for", "Limits", "Scores", "Licence"):
         assert f"\n## {title}\n" in text
     assert str(tmp_path) not in text

@@ -9,11 +9,12 @@ from conf.mixture import MixtureConfig
 from conf.model import ModelConfig
 from conf.train import TrainConfig
 from conf.urls import without_secrets
+from ringlake.base.tasks import kind_of
 from training.added import identity_of
 from training.checkpoints.state import TrainingState
 from training.job import TrainJob
 from training.logs.progress import loss_text
-from training.tasks.task import Task
+from training.tasks.task import AUTO_CLASS, Task
 from training.version import training_code
 
 MAX_LABELS = 100
@@ -29,12 +30,18 @@ def model_facts(model: Any, task: Task) -> JsonValues:
         model: The model (transformers).
         task: What it has learned.
     """
-    config = model.config
+    config, declared = model.config, kind_of(task.name)
     longest = getattr(config, "max_position_embeddings", None)
     found: JsonValues = {
         "task": task.name,
+        "summary": declared.summary,
+        "verb": declared.verb,
+        "chats": task.chats,
         "what": task.what,
+        "use": task.use,
+        "limits": list(task.limits),
         "kind": task.kind,
+        "auto_class": AUTO_CLASS[task.kind],
         "pipeline": task.pipeline,
         "model_type": config.model_type,
         "weights": sum(weights.numel() for weights in model.parameters()),

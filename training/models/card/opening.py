@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conf.task import TaskName
-
 Facts = Mapping[str, Any]
 
 _NO_PIPELINE = "`transformers` 5 has no pipeline for this task; `ringlake` has a command:"
@@ -20,11 +18,11 @@ def opening(facts: Facts) -> list[str]:
     Args:
         facts: Those of `training.models.card.facts`.
     """
-    task: TaskName = facts["task"]
+    block = _chat if facts.get("chats") else _BLOCKS.get(facts.get("verb") or "", _any)
     return [
         "The code runs in the folder of the model; elsewhere, put the folder's path in place of the dot.",
         "",
-        *_BLOCKS[task](facts),
+        *block(facts),
     ]
 
 
@@ -53,7 +51,7 @@ print(tokenizer.decode(made[0], skip_special_tokens=True))
     ]
 
 
-def _instruct(facts: Facts) -> list[str]:
+def _chat(facts: Facts) -> list[str]:
     return [
         *_python(f"""
 from transformers import pipeline
@@ -159,13 +157,33 @@ print({shown})
     ]
 
 
-_BLOCKS: dict[TaskName, Callable[[Facts], list[str]]] = {
-    "language-model": _language_model,
-    "instruct": _instruct,
-    "translation": _translation,
-    "classification": _classification,
-    "question-answering": _question_answering,
+def _any(facts: Facts) -> list[str]:
+    """What can be said of any model: the class that opens it, and how it is given a text."""
+    name = str(facts.get("auto_class") or "AutoModel")
+    if not (name.isascii() and name.isidentifier()):
+        return ["Its class is not known here: config.json names it."]
+    embed = 'ringlake embed . --text "The text that the model is asked about."'
+    return [
+        *_python(f"""
+import torch
+from transformers import AutoTokenizer, {name}
+
+tokenizer = AutoTokenizer.from_pretrained(".")
+model = {name}.from_pretrained(".")
+with torch.no_grad():
+    print(model(**tokenizer("The text that the model is asked about.", return_tensors="pt")))
+"""),
+        *(_shell(embed) if facts.get("verb") == "embed" else []),
+    ]
+
+
+_BLOCKS: dict[str, Callable[[Facts], list[str]]] = {
+    "generate": _language_model,
+    "translate": _translation,
+    "classify": _classification,
+    "answer": _question_answering,
 }
+"""By the verb that the models of a task are asked by."""
 
 
 def _new(facts: Facts) -> int:
