@@ -187,7 +187,8 @@ class RinglakeStageOperator(BaseOperator):
 
 def _error(outcome: Outcome, message: str) -> Exception:
     kinds = {Outcome.SKIP: AirflowSkipException, Outcome.FAIL: AirflowFailException}
-    return kinds.get(outcome, AirflowException)(message)
+    error: Exception = kinds.get(outcome, AirflowException)(message)
+    return error
 
 
 def _ending(code: int) -> str:

@@ -7,6 +7,7 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -49,15 +50,16 @@ class Command:
         Raises:
             OSError: The program cannot be started.
         """
-        self._process = subprocess.Popen(
-            list(arguments),
-            env=dict(env),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with _heeding_interrupts():
+            self._process = subprocess.Popen(
+                list(arguments),
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int:
@@ -124,6 +126,23 @@ class Command:
         except (ProcessLookupError, PermissionError):  # the second is macOS's for a group of zombies
             return False
         return True
+
+
+@contextlib.contextmanager
+def _heeding_interrupts() -> Iterator[None]:
+    """What is started meanwhile heeds SIGINT, also where a shell has started this process in the background.
+
+    Such a process ignores it, and so would its children. Only the main thread can set that.
+    """
+    is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not is_ignored or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _text(line: bytes) -> str:

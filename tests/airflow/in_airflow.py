@@ -1,13 +1,13 @@
-"""Runs a DAG by `dag.test()` in Airflow's environment and prints what became of it as JSON, a line a run.
+"""Runs DAGs by `dag.test()` in Airflow's environment and prints what became of each as a line of JSON.
 
-in_airflow.py DAG_ID LOGICAL_DATE...
+in_airflow.py DAG_ID=DATE...
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
@@ -17,12 +17,11 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 
-def main(dag_id: str, dates: list[str]) -> None:
+def main(runs: list[str]) -> None:
     bag = DagBag()
     assert not bag.import_errors, bag.import_errors
-    dag = bag.dags[dag_id]
-    for date in dates:
-        run = dag.test(logical_date=datetime.fromisoformat(date))
+    for name, _, date in (run.partition("=") for run in runs):
+        run = bag.dags[name].test(logical_date=datetime.fromisoformat(date).replace(tzinfo=UTC))
         print("RESULT " + json.dumps(told(run)), flush=True)
 
 
@@ -44,4 +43,4 @@ def told(run: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1:])

@@ -109,6 +109,19 @@ def test_a_command_is_ended_with_all_its_processes() -> None:
         os.killpg(command.pid, 0)
 
 
+def test_a_command_heeds_an_interrupt_that_this_process_ignores() -> None:
+    """As a shell has it that starts a program in the background."""
+    program = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        command = Command([sys.executable, "-c", program], dict(os.environ))
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert list(command.lines()) == ["True"]
+    assert command.wait() == 0
+
+
 def test_a_lake_that_is_not_there_has_no_runs_and_a_failure_is_told() -> None:
     assert read_status([sys.executable, "-c", "raise SystemExit(3)"], os.environ) == Status()
     program = "import sys; print('no jar', file=sys.stderr); sys.exit(4)"
