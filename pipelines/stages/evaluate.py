@@ -14,6 +14,7 @@ EVALUATE = Stage(
     reads=("sequences",),
     reads_with=lambda config: ("sequences",) if config.task.name == "language-model" else _OF_TASKS,
     may_read=_OF_TASKS[1:],
+    extras=lambda config: {"sacrebleu": "tasks"} if config.task.name == "translation" else {},
     binding="pipelines.bindings.evaluate",
     code=(
         "training.start",
