@@ -19,7 +19,8 @@ class ModelConfig(Section):
     architecture: str | None = Field(
         None,
         description="A `transformers` model type with a head for the task, e.g. llama, marian or bert; null: "
-        "a small one, of those three for language-model, translation and classification.",
+        "a small one, of those three for language-model, translation and classification or "
+        "question-answering.",
     )
     config: dict[str, Any] | None = Field(
         None,

@@ -32,6 +32,11 @@ class StrategySection(Section):
         """Tasks that are needed in addition to the ranks."""
         return 0
 
+    @property
+    def keeps_model(self) -> bool:
+        """Whether the model that is exported is the one that was built, with its adapters."""
+        return True
+
     def expendable(self, num_ranks: int) -> range:
         """Ranks that the others can go on without; rank 0 writes checkpoints and model, so it is not one."""
         del num_ranks
@@ -119,6 +124,11 @@ class DdpConfig(StrategySection):
         description="FSDP2: each rank keeps a part of gradients and optimizer state, and of the parameters "
         "between steps.",
     )
+
+    @property
+    def keeps_model(self) -> bool:
+        """FSDP2 divides the model, and builds it anew in the end."""
+        return not self.shard
 
     def check_sharding(self, optimizer: str, *, compiles: bool) -> None:
         """FSDP2 divides parameters."""

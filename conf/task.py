@@ -10,7 +10,7 @@ from conf.section import Section
 
 LANGUAGE_MODEL = "language-model"
 
-TaskName = Literal["language-model", "instruct", "translation", "classification"]
+TaskName = Literal["language-model", "instruct", "translation", "classification", "question-answering"]
 
 
 class TaskConfig(Section):
@@ -19,7 +19,8 @@ class TaskConfig(Section):
     name: TaskName = Field(
         "language-model",
         description="language-model continues any text; instruct answers in chats (ingest.format chat); "
-        "translation turns text into target; classification gives a text its label.",
+        "translation turns text into target; classification gives a text its label; question-answering finds "
+        "the answer to a question in a context (ingest.format squad).",
     )
     max_tokens: int = Field(
         255,
@@ -34,6 +35,19 @@ class TaskConfig(Section):
         pattern=r"^[A-Z]+$",
         description="Script that most letters of a target must have, as their Unicode names begin: CJK, "
         "LATIN, CYRILLIC, ...; other targets are refused (translation).",
+    )
+    stride: int = Field(
+        128,
+        ge=1,
+        description="Tokens that neighbouring windows of a long context share, at most half of what a window "
+        "has of it; longer answers are refused (question-answering).",
+    )
+    max_windows: int = Field(
+        1000,
+        ge=1,
+        le=65_536,
+        description="Most windows that all questions of a document may have, and most questions; others are "
+        "refused (question-answering).",
     )
     chat_template: str | None = Field(
         None,

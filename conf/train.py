@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from conf.lora import LoraConfig
 from conf.mixture import MixtureConfig
 from conf.section import Section
 from conf.strategy import StrategyConfig, StrategySection
@@ -127,8 +128,8 @@ class TrainConfig(Section):
         0.0,
         ge=0,
         lt=1,
-        description="Share of the training target that is spread over all tokens (translation) or labels "
-        "(classification).",
+        description="Share of the training target that is spread over all tokens (translation), labels "
+        "(classification) or places (question-answering).",
     )
     class_weights: Literal["none", "balanced"] = Field(
         "none",
@@ -139,6 +140,10 @@ class TrainConfig(Section):
         (),
         description="Parameters that stay as they are: those whose names begin with one of these, e.g. "
         "bert.embeddings or model.layers.0.",
+    )
+    lora: LoraConfig = Field(
+        default_factory=LoraConfig,
+        description="Adapters that learn in place of a pre-trained model (package peft).",
     )
     layer_decay: float = Field(
         1.0,
@@ -313,6 +318,11 @@ class TrainConfig(Section):
         name = self.strategy.name
         chosen.check_schedule(validate_every=self.validate_every, checkpoint_every=self.checkpoint_every)
         chosen.check_sharding(self.optimizer, compiles=self.compile)
+        if self.lora.rank and not chosen.keeps_model:
+            raise ValueError(
+                f"lora.rank = {self.lora.rank} does not go with a strategy ({name}) that divides the model "
+                f"and builds it anew; adapters are small: use ring, or ddp without shard"
+            )
         if self.precision == "fp16" and not chosen.shares_loss_scale:
             raise ValueError(
                 f"precision = fp16 does not go with strategy.name = {name}: its ranks and servers "

@@ -7,7 +7,8 @@ from schemas.table import Column, Table
 
 REFUSED = Table(
     name="refused",
-    meaning="One row a document that is no example of the task; not written for a language-model.",
+    meaning="One row a document that is no example of the task, or a question of one; not written for a "
+    "language-model.",
     columns=(
         DOC_ID,
         SOURCE,
@@ -15,7 +16,13 @@ REFUSED = Table(
         SPLIT,
         Column("reason", pa.string(), "Short code, e.g. 'too_long', 'no_target', 'unknown_label'."),
         Column("detail", pa.string(), "One sentence with the value met and the limit it broke."),
+        Column(
+            "part",
+            pa.int64(),
+            "0: the whole document; n: only its n-th question, its others may be examples "
+            "(question-answering).",
+        ),
     ),
     after="tokens",
-    key=("doc_id",),
+    key=("doc_id", "part"),
 )

@@ -89,6 +89,29 @@ def id_matrix(column: pa.BinaryArray, num_bytes: int, length: int) -> TokenIds:
     return ids.reshape(rows, length)
 
 
+def tokens_of_examples(
+    words: TokenIds, lengths: npt.NDArray[np.int64], *, learns_tokens: bool
+) -> tuple[TokenIds, npt.NDArray[np.int64]]:
+    """The token ids of the examples of a task without their marks, and the number of each row's.
+
+    Args:
+        words: The ids of all rows as they are stored.
+        lengths: Number of each row's.
+        learns_tokens: Whether what is learned are tokens; else it is left out.
+
+    >>> words = np.array([5 | BEGINS, 7, 1 | LEARNED], np.uint32)
+    >>> ids, lengths = tokens_of_examples(words, np.array([3]), learns_tokens=False)
+    >>> ids.tolist(), lengths.tolist()
+    ([5, 7], [2])
+    """
+    if learns_tokens:
+        return words & np.uint32(ID_BITS), lengths
+    kept = (words & LEARNED) == 0
+    counts = np.concatenate([[0], np.cumsum(kept)])
+    ends = np.cumsum(lengths)
+    return words[kept] & np.uint32(ID_BITS), counts[ends] - counts[ends - lengths]
+
+
 def binary_ids(ids: TokenIds, lengths: npt.NDArray[np.int64]) -> pa.BinaryArray:
     """Rows of `input_ids` over the memory of the ids.
 

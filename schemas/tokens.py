@@ -15,7 +15,8 @@ TOKENS = Table(
         Column(
             "input_ids",
             INPUT_IDS,
-            "Token ids of the whole text, little-endian, token_bytes (2 or 4) of the commit's metadata each.",
+            "Token ids of the whole text, or of the examples of a task, little-endian, token_bytes (2 or 4) "
+            "of the commit's metadata each.",
         ),
         Column("num_tokens", pa.int64(), "Number of token ids."),
         NUM_BYTES,

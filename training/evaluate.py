@@ -22,6 +22,7 @@ from training.outcome import Score
 from training.strategies import Strategy, make_strategy
 from training.tasks.instruct import Instruct
 from training.tasks.language_model import LanguageModel
+from training.tasks.make import byte_lengths_of
 from training.tasks.task import Task
 
 PROGRESS_BATCHES = 10
@@ -81,14 +82,15 @@ def evaluate_rank(job: EvaluateJob) -> Score:
     """Score a model folder on a whole split; the launcher runs it on every rank at the same time."""
     strategy = make_strategy()
     model = load_model(job.model_dir)
-    tokenizer = TokenizerFile(Folder(job.model_dir))
-    document_end = tokenizer.end_of_document_id() if keeps_apart(model) else None
-    if keeps_apart(model) and document_end is None:
+    tokenizer = TokenizerFile(Folder(job.tokenizer_dir or job.model_dir))
+    apart = keeps_apart(model) if job.apart is None else job.apart
+    document_end = tokenizer.end_of_document_id() if apart else None
+    if apart and document_end is None:
         raise DataError(
             f"the model {job.model_dir!r} was trained with train.document_mask, but its tokenizer names no "
             f"token that ends a document; put back the tokenizer that it was trained with"
         )
-    lengths = tokenizer.byte_lengths()
+    lengths = byte_lengths_of(tokenizer)
     task: Task = LanguageModel(document_end, apart=document_end is not None, byte_lengths=lengths)
     if job.task == "instruct" and document_end is not None:
         task = Instruct(document_end, lengths)

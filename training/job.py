@@ -14,6 +14,7 @@ from training.added import identity_of
 from training.checkpoints.identity import CODE
 from training.data.batches import Plan
 from training.data.layout import Layout
+from training.models.card.about import About
 from training.version import training_code
 
 COMPUTED_BY = frozenset(
@@ -91,9 +92,10 @@ class TrainJob:
         checkpoint_dir: Folder of checkpoints and metrics.
         model_dir: Folder of the finished model.
         source: Tables, versions, contents and tokenizer, and the content of what the model starts from, for
-            checkpoints and the model card; see `training.sources` and `training.models.content`.
+            checkpoints and the model's README; see `training.sources` and `training.models.content`.
         task: What the model is for.
         facts: What tokenizing noted of the examples of that task, see `Snapshot.task`.
+        about: What the README of the model says besides; nothing that is computed depends on it.
     """
 
     model: ModelConfig
@@ -108,6 +110,7 @@ class TrainJob:
     source: dict[str, Any]
     task: TaskConfig = field(default_factory=TaskConfig)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)
 
     def identity(self) -> dict[str, Any]:
         """All that decides the values that training computes; a checkpoint is refused if any differs."""
@@ -131,6 +134,8 @@ class EvaluateJob:
         vocab_size: Entries of the tokenizer.
         batch_size: Sequences a rank computes at once.
         task: The task that the sequences are of.
+        tokenizer_dir: Folder of the sequences' tokenizer; empty: the model's own.
+        apart: Whether the documents of a sequence are kept apart; None: as the model says.
     """
 
     model_dir: str
@@ -138,3 +143,5 @@ class EvaluateJob:
     vocab_size: int
     batch_size: int
     task: str = LANGUAGE_MODEL
+    tokenizer_dir: str = ""
+    apart: bool | None = None

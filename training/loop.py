@@ -22,10 +22,11 @@ from training.evaluate import score
 from training.job import TrainJob
 from training.launch.events import emit
 from training.logs.outputs import Outputs, Pace
-from training.logs.progress import loss_text
 from training.models.build import build_model, check_uses_all, count_parameters, speed_up
+from training.models.card.facts import training_facts
 from training.models.export import check_export, export_model
 from training.models.flops import flops_per_token
+from training.models.lora import add_adapters, export_adapters, has_adapters, merge_adapters
 from training.models.precision import LossScale
 from training.models.tokens import TokenizerFile
 from training.optim import freeze, make_optimizer
@@ -35,7 +36,6 @@ from training.step import Stepper, StepResult
 from training.strategies import is_server, make_strategy, serve
 from training.tasks.make import make_task
 from training.trial import try_out
-from training.version import training_code
 
 _DRAWS = (
     "train: the model draws random numbers in training (dropout or the like), so it computes one sequence "
@@ -91,7 +91,10 @@ class _Trainer:
             seed=job.config.seed,
         )
         self._task.prepare(self._model)
+        if job.config.lora.rank:
+            add_adapters(self._model, job.config.lora, self._task, job.config.seed)
         freeze(self._model, job.config.frozen)
+        self._parameters = count_parameters(self._model)
         check_uses_all(self._model, section_of(job.config.strategy))
         draws = try_out(self._model, job.train.sequence_length, self._task)
         if draws and self._leads:
@@ -291,9 +294,19 @@ class _Trainer:
         if step != totals.step:
             copy_weights(self._load_best(step), self._model)
             _say(f"train: the model has the weights of step {step}, which validated best (train.export)")
-        export_model(
-            self._model, Folder(job.tokenizer_dir), Folder(job.model_dir), self._card(step), self._task
+        if has_adapters(self._model):
+            if self._config.lora.adapters:
+                export_adapters(self._model, Folder(job.model_dir))
+            self._model = merge_adapters(self._model)
+        facts = training_facts(
+            job,
+            self._state,
+            step=step,
+            parameters=self._parameters,
+            num_ranks=self._strategy.world_size,
         )
+        places = Folder(job.tokenizer_dir), Folder(job.model_dir)
+        export_model(self._model, *places, facts, self._task, job.about.terms)
 
     def _load_best(self, step: int) -> Checkpoint:
         try:
@@ -311,40 +324,16 @@ class _Trainer:
             best_validation_loss=steering.best_loss,
             best_step=steering.best_step,
             stopped_early=steering.stopped,
-            parameters=count_parameters(self._model),
+            parameters=self._parameters,
             flops_per_token=self._flops,
             resumed_from=self._start,
             num_ranks=self._strategy.world_size,
         )
 
-    def _card(self, step: int) -> dict[str, Any]:
-        totals, steering = self._state.totals, self._state.steering
-        return {
-            "parameters": f"{count_parameters(self._model):,}",
-            "steps": totals.step,
-            "weights of step": step,
-            "sequences": totals.sequences,
-            "tokens": f"{totals.tokens:,}",
-            "training loss (nats)": loss_text(totals.loss),
-            "validation loss (nats)": loss_text(totals.validation_loss),
-            "best validation loss (nats)": f"{loss_text(steering.best_loss)} at step {steering.best_step}"
-            if steering.best_step
-            else loss_text(steering.best_loss),
-            "sequence length": self._job.train.sequence_length,
-            "trained by": f"ringlake {training_code()}",
-            # The model folder is meant to be published: where the lake lies is nobody's business.
-            **{name: value for name, value in self._job.source.items() if not _is_place(name)},
-        }
-
 
 def _falls_on(every: int, step: int) -> bool:
     """Whether something that comes every so many steps, 0 for never, comes after a step."""
     return every > 0 and step % every == 0
-
-
-def _is_place(name: str) -> bool:
-    """Whether a fact of `training.sources` is the path or URL of a table."""
-    return name.rpartition(".")[2] == "table"
 
 
 def _describe_bad_step(what: str, value: float, step: int, job: TrainJob) -> str:

@@ -26,6 +26,7 @@ from training.launch import Elastic, LaunchOptions, launch
 from training.launch.slots import count_slots
 from training.logs.metrics import METRICS_FILE
 from training.logs.progress import Progress, duration, loss_text
+from training.models.card.about import About
 from training.models.checks import check_pretrained, check_tokenizer
 from training.models.content import start_content
 from training.outcome import Score, Served, Trained
@@ -108,6 +109,7 @@ def train_model(
     say: Say,
     mixed: Sequence[Snapshot] = (),
     task: TaskConfig | None = None,
+    about: About | None = None,
 ) -> TrainResult:
     """Train from the newest checkpoint on, or from the start, and write the model folder.
 
@@ -123,6 +125,7 @@ def train_model(
         say: Takes a line of progress.
         mixed: Training sequences of `train.mixture.lakes`, in their order.
         task: What the model is for; None: a language model.
+        about: What the README of the model says besides; None: nothing.
 
     Raises:
         DataError: Sequences, plan, model or checkpoint do not fit; the message has values and remedy.
@@ -136,6 +139,11 @@ def train_model(
         raise DataError(
             f"train.layer_decay = {config.layer_decay}: parameter servers have one rate for all; take 1, "
             f"or strategy ring"
+        )
+    if config.lora.rank and model.pretrained is None:
+        raise DataError(
+            f"train.lora.rank = {config.lora.rank} adapts a model that has learned something; name one in "
+            f"model.pretrained, or set it to 0"
         )
     check_tokenizer(tokenizer_dir, train, "tokenize again, or put that tokenizer back")
     check_pretrained(model, tokenizer_dir, train)
@@ -158,6 +166,7 @@ def train_model(
         source=sources.identity | start_content(model),
         task=task,
         facts=train.task,
+        about=about or About(),
     )
     check_newest(Folder(str(checkpoint_dir)), job.identity())
     _describe_mixture(sources, say)
@@ -209,6 +218,8 @@ def evaluate_model(
     validation: Snapshot,
     model_dir: str | Path,
     say: Say,
+    *,
+    before: str = "",
 ) -> Score:
     """Score a model folder on the whole validation split.
 
@@ -219,6 +230,8 @@ def evaluate_model(
         validation: Validation sequences.
         model_dir: The model folder.
         say: Takes a line of progress.
+        before: Folder of the sequences' tokenizer, for a model as it was before it was trained on them, whose
+            own tokenizer may be written in another way; empty: the model was trained on them.
 
     Raises:
         DataError: Sequences or model do not fit.
@@ -231,7 +244,11 @@ def evaluate_model(
             f"there is nothing to score; raise dedup.validation_fraction"
         )
         return Score(0.0, 0, 0, 0)
-    check_tokenizer(model_dir, validation, "evaluate a model that was trained on these tokens, or train anew")
+    if before:
+        check_pretrained(ModelConfig(pretrained=str(model_dir)), before, validation)
+    else:
+        remedy = "evaluate a model that was trained on these tokens, or train anew"
+        check_tokenizer(model_dir, validation, remedy)
     num_ranks = choose_ranks(spark, train, say)
     job = EvaluateJob(
         model_dir=str(model_dir),
@@ -239,6 +256,8 @@ def evaluate_model(
         vocab_size=validation.vocab_size,
         batch_size=config.batch_size,
         task=str(validation.task.get("name", LANGUAGE_MODEL)),
+        tokenizer_dir=before,
+        apart=train.document_mask if before else None,
     )
     elastic = _elastic(train, None)
     score: Score = _run(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from conf.task import LANGUAGE_MODEL
+from conf.urls import without_secrets
 from pipelines.bindings.model import leaves, own_model, trained
+from pipelines.bindings.model_readme import write_readme
 from pipelines.bindings.scores import described, finite, perplexity, ratio
 from pipelines.bindings.task_scores import SCORED, score_task
+from pipelines.bindings.tokenizers import tokenizer_folder
 from pipelines.errors import AccountingError
 from pipelines.evaluate.baselines import baselines
 from pipelines.lake import read_table
 from pipelines.lake.paths import write_json
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Binding, Given, Made
+from pipelines.run.context import Context
+from ringlake.base.storage import folder_of
 from training.data.snapshot import Snapshot
 from training.outcome import Score
 from training.start import evaluate_model
@@ -34,6 +40,7 @@ def _answers(given: Given[None], name: str) -> Made:
     scores = score_task(given, own_model(context).location)
     result = {"task": name, "sequences_version": context.snapshot("validation").version, **scores}
     write_json(context.lake.evaluation, result)
+    write_readme(context, result)
     given.say(f"    {_shown(result['metrics'])}")
     missing = sum(result["not_answered"].values())
     examples = int(result["examples"])
@@ -72,14 +79,44 @@ def _on_sequences(given: Given[None], name: str) -> Made:
         "model": figures,
     }
     if name == LANGUAGE_MODEL:
-        result |= _baselines(given, validation, score)
+        result |= _before(given, validation) | _baselines(given, validation, score)
         told = described(result)
     else:
         told = _shown(figures)
     write_json(context.lake.evaluation, result)
+    write_readme(context, result)
     given.say(f"    {told}")
     tally = Tally(rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences")
     return Made(tally=tally, details=result)
+
+
+def _before(given: Given[None], validation: Snapshot) -> dict[str, Any]:
+    """What the model that training began with says of the same tokens; nothing if it began from scratch."""
+    context = given.context
+    start = _start(context)
+    if start is None:
+        return {}
+    if not folder_of(start).exists("config.json"):
+        given.say(f"    the model that training began with is not there any more: {without_secrets(start)}")
+        return {}
+    given.say("    scoring the model that training began with on the same tokens")
+    score = evaluate_model(
+        context.spark,
+        context.config.evaluate,
+        context.config.train,
+        validation,
+        start,
+        given.say,
+        before=tokenizer_folder(context.lake, validation.tokenizer_hash).location,
+    )
+    return {"before": {"loss": finite(score.loss), "bits_per_byte": finite(score.bits_per_byte)}}
+
+
+def _start(context: Context) -> str | None:
+    """The folder that the training in the ledger began with; its secrets are those of the run file."""
+    noted = json.loads(context.last("train").config).get("model", {}).get("pretrained")
+    named = context.config.model.pretrained
+    return named if named is not None and without_secrets(named) == noted else noted
 
 
 def _baselines(given: Given[None], validation: Snapshot, score: Score) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def _features(given: Given[None]) -> Made:
                 f"table 'tokens' of the lake {given.context.lake.location} is of another release, whose "
                 f"token ids are stored in another way; tokenize again"
             )
-        tokens = token_sentences(given.frame("tokens"), size)
+        task = given.tables["tokens"].metadata.get("task")
+        tokens = token_sentences(given.frame("tokens"), size, task)
     output = features(given.frame("corpus"), config, tokens)
     return Made.of(output, finish=partial(_export, given))
 

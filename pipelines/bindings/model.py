@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.added import every_stage
 from pipelines.errors import InputError
-from pipelines.lake import Lake
+from pipelines.lake import Lake, RunRecord
 from pipelines.run.artefacts import NOTED, files_identity, is_left, model_identity
 from pipelines.run.binding import Besides
 from pipelines.run.context import Context
@@ -24,13 +24,24 @@ def trained(context: Context) -> Besides[None]:
 def own_model(context: Context) -> Folder:
     """The lake's model; InputError unless it is the one of the newest training run in the ledger."""
     model, record = context.lake.model, context.last("train")
-    if not is_left(record.details.get(NOTED), {"model": model_identity(model)}):
+    if not _is_of(record, model):
         raise InputError(
             f"{model.location} is not the model of the newest training run in the ledger (that training was "
             f"killed before it was recorded, or the folder was changed); train again with the same run file, "
             f"which goes on from the last checkpoint: ringlake train --lake {context.lake.location}"
         )
     return model
+
+
+def has_own_model(context: Context) -> bool:
+    """Whether the lake has the model of the newest training run in the ledger."""
+    record = context.ledger.latest("train")
+    return record is not None and _is_of(record, context.lake.model)
+
+
+def _is_of(record: RunRecord, model: Folder) -> bool:
+    noted = (record.details.get(NOTED) or {}).get("model")
+    return is_left({"model": noted}, {"model": model_identity(model)})
 
 
 def latest_runs(context: Context) -> str:

@@ -14,6 +14,7 @@ from pipelines.bindings.versions import check_made_of, note_unread
 from pipelines.errors import AccountingError, InputError
 from pipelines.lake import read_table
 from pipelines.mix.stage import with_copies
+from pipelines.pack.examples import examples_apart
 from pipelines.pack.stage import pack, packed_totals, write_settings
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Binding, Finished, Given, Made, Written
@@ -39,6 +40,8 @@ def _pack(given: Given[None]) -> Made:
     if facts := source.metadata.get("task"):
         config = whole_examples(config, given.config.task, facts)
         made["task"] = facts
+        if facts.get("several"):
+            tokens = examples_apart(tokens)
     output = pack(tokens, config, made["eod_id"], made["vocab_size"], made["token_bytes"])
     # Of a large corpus files and row groups are larger than configured.
     sizes = {name: output.details[name] for name in ("rows_per_group", "rows_per_file")}
@@ -66,8 +69,8 @@ def _tokens(given: Given[None]) -> DataFrame:
     return with_copies(tokens, given.frame("mixed"))
 
 
-def _compare(given: Given[None], tokens: DataFrame, made: dict[str, int], written: Written) -> Finished:
-    """The accounts: documents in copies; AccountingError unless every token is in a sequence."""
+def _compare(given: Given[None], tokens: DataFrame, made: dict[str, Any], written: Written) -> Finished:
+    """The accounts: documents in copies and examples; AccountingError unless every token is in a sequence."""
     version = written.versions["sequences"]
     documents, packed = packed_totals(read_table(given.spark, given.context.lake, "sequences", version))
     totals = tokens.agg(F.sum("num_tokens") + F.count("*")).first()
@@ -77,7 +80,9 @@ def _compare(given: Given[None], tokens: DataFrame, made: dict[str, int], writte
             f"pack: {totals[0]} tokens (end-of-document tokens included) went in, {packed} came out; "
             "the run is not recorded as done. Please report this with the run file"
         )
-    rows_in = tokens.count() if "mixed" in given.tables else given.tables["tokens"].rows
+    # A row a copy of a document, or of an example where documents have several.
+    is_as_read = "copy" not in tokens.columns
+    rows_in = given.tables["tokens"].rows if is_as_read else tokens.count()
     details = {**made, "tokens": packed, "sequences": written.rows["sequences"]}
     return Finished(details, Tally(rows_in=rows_in, rows_out=documents))
 

@@ -31,7 +31,8 @@ def described(result: dict[str, Any]) -> str:
     key, name = ("bits_per_byte", "bits per byte") if result["bytes"] else ("loss", "nats per target")
     scores = ", ".join(
         f"{who} {'no number' if (value := result[who][key]) is None else f'{value:.3f}'}"
-        for who in ("model", "unigram", "bigram")
+        for who in ("model", "before", "unigram", "bigram")
+        if who in result
     )
     gain = result["below_bigram"]
     return f"{name}: {scores}" + ("" if gain is None else f"; {gain:.1%} below the bigram")

@@ -12,10 +12,12 @@ from pyspark.sql import functions as F
 from pipelines.errors import InputError
 from pipelines.evaluate.classic import classic_labels
 from pipelines.evaluate.classification import score_labels
+from pipelines.evaluate.question_answering import likeliest_sentence, score_answers
 from pipelines.evaluate.translation import score_translations
 from pipelines.features.words import with_words
 from pipelines.lake import read_table
 from pipelines.run.binding import Given
+from ringlake.base.squad import read_questions
 from training.inference.opening import open_predictor
 from training.inference.options import Options
 from training.inference.predictor import Prediction
@@ -30,6 +32,7 @@ _AT_ONCE = 64
 """Examples between two lines of progress, at least."""
 
 Scores = dict[str, Any]
+Example = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,13 @@ class Told:
     """What the model says of one validation example.
 
     Attributes:
-        row: Its row of `corpus`.
+        row: The example: columns of `corpus`, and what the model was given.
         value: What the model says; empty where it says nothing.
         score: How sure it is; None: it does not say.
         refusal: Why it says nothing; None: it says something.
     """
 
-    row: Row
+    row: Example
     value: str
     score: float | None
     refusal: str | None = None
@@ -61,7 +64,7 @@ def score_task(given: Given[None], model: str) -> Scores:
     """
     task = _TASKS[given.config.task.name]
     corpus = given.frame("corpus")
-    rows = _validation(given, corpus)
+    rows = _validation(given, corpus, task)
     if not rows:
         raise InputError(
             "evaluate: the validation split has no examples of the task; raise dedup.validation_fraction"
@@ -72,27 +75,36 @@ def score_task(given: Given[None], model: str) -> Scores:
     return {"examples": len(told), "not_answered": dict(refused), **found}
 
 
-def _validation(given: Given[None], corpus: DataFrame) -> list[Row]:
+def _validation(given: Given[None], corpus: DataFrame, task: _Task) -> list[Example]:
     """Validation examples, at most `evaluate.examples`, chosen by the hash of their ids."""
     rows = corpus.where("split = 'validation'")
+    parts: set[tuple[str, int]] = set()
     refused = given.tables.get("refused")
     if refused is not None:
-        left = read_table(given.spark, given.context.lake, "refused", refused.version).select("doc_id")
-        rows = rows.join(left, "doc_id", "left_anti")
+        left = read_table(given.spark, given.context.lake, "refused", refused.version)
+        rows = rows.join(left.where("part = 0"), "doc_id", "left_anti")
+        questions = left.where("part > 0 and split = 'validation'").select("doc_id", "part")
+        parts = {(row["doc_id"], row["part"]) for row in questions.collect()}
     most = given.config.evaluate.examples
     chosen = rows.orderBy(F.xxhash64("doc_id"), "doc_id").limit(most + 1)
-    found = chosen.select("doc_id", "text", "target", "label").collect()
+    documents = chosen.select("doc_id", "text", "target", "label").collect()
+    found = [
+        example
+        for row in documents
+        for part, example in enumerate(task.examples(row), 1)
+        if (row["doc_id"], part) not in parts
+    ]
     if len(found) > most:
         given.say(f"    {most:,} of the validation examples are asked (evaluate.examples)")
     return found[:most]
 
 
-def _ask(given: Given[None], task: _Task, model: str, rows: Sequence[Row]) -> list[Told]:
+def _ask(given: Given[None], task: _Task, model: str, rows: Sequence[Example]) -> list[Told]:
     predictor = open_predictor(task.verb, model, Options(beams=given.config.evaluate.beams))
     told: list[Told] = []
     for low in range(0, len(rows), _AT_ONCE):
         part = rows[low : low + _AT_ONCE]
-        for row, answer in zip(part, predictor.predict([row.asDict() for row in part]), strict=True):
+        for row, answer in zip(part, predictor.predict(part), strict=True):
             if isinstance(answer, Prediction):
                 told.append(Told(row, str(answer.value), answer.score))
             else:
@@ -145,6 +157,40 @@ def _translation(given: Given[None], corpus: DataFrame, told: Sequence[Told]) ->
     }
 
 
+def _question_answering(given: Given[None], corpus: DataFrame, told: Sequence[Told]) -> Scores:
+    right = [one.row["answers"] for one in told]
+    scores = score_answers([one.value for one in told], right)
+    sentences = [likeliest_sentence(one.row["question"], one.row["context"]) for one in told]
+    guesses = {"the sentence with most of its words": score_answers(sentences, right)}
+    if not all(right):
+        guesses["no answer"] = score_answers([""] * len(told), right)
+    return {
+        "metrics": {"exact_match": scores.exact_match, "f1": scores.f1},
+        "baselines": {
+            name: {"exact_match": guess.exact_match, "f1": guess.f1} for name, guess in guesses.items()
+        },
+        **_extremes(told, scores.by_question, [" / ".join(dict.fromkeys(texts)) for texts in right]),
+    }
+
+
+def _as_it_is(row: Row) -> list[Example]:
+    return [row.asDict()]
+
+
+def _questions(row: Row) -> list[Example]:
+    """Each question with the context; what cleaning took out of the context is no right answer any more."""
+    return [
+        {
+            "doc_id": row["doc_id"],
+            "text": f"{one.question}\n\n{row['text']}",
+            "question": one.question,
+            "context": row["text"],
+            "answers": [answer.text for answer in one.answers if answer.text in row["text"]],
+        }
+        for one in read_questions(row["label"])
+    ]
+
+
 def _extremes(told: Sequence[Told], goodness: Sequence[float], wanted: Sequence[str]) -> Scores:
     """The best and the worst outputs."""
     order = sorted(range(len(told)), key=lambda place: (goodness[place], told[place].row["doc_id"]))
@@ -169,15 +215,18 @@ class _Task:
     Attributes:
         verb: What its model is asked for.
         score: Metrics, baselines and examples, given the answers.
+        examples: The examples of a row of `corpus`, in order.
     """
 
     verb: str
     score: Callable[[Given[None], DataFrame, Sequence[Told]], Scores]
+    examples: Callable[[Row], list[Example]] = _as_it_is
 
 
 _TASKS: Mapping[str, _Task] = {
     "classification": _Task("classify", _classification),
     "translation": _Task("translate", _translation),
+    "question-answering": _Task("answer", _question_answering, _questions),
 }
 
 SCORED = frozenset(_TASKS)

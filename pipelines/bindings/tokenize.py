@@ -22,6 +22,7 @@ from pipelines.tokenize.audit import difference_in, special_in
 from pipelines.tokenize.choice import without_gigatoken
 from pipelines.tokenize.existing import files_hash
 from pipelines.tokenize.folder import CONFIG, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, read_json
+from pipelines.tokenize.frame import PLAIN, Form
 from pipelines.tokenize.stage import WRITE_SETTINGS, tokenize
 from pipelines.tokenize.tasks import TASKS, Examples, examples_of
 from pipelines.tokenize.train import train_tokenizer
@@ -61,16 +62,17 @@ class _Encoding:
 
 def _tokenize(given: Given[str | None]) -> Made:
     corpus, config, task = given.frame("corpus"), given.config.tokenize, TASKS.get(given.config.task.name)
-    texts, frame, template = corpus, None, None
+    texts, form = corpus, PLAIN
     if task is not None:
-        texts, frame, template = task.texts(corpus), task.frame, given.besides
+        texts, template = task.texts(corpus), given.besides
         if config.tokenizer is None and task.template:
             own = (*config.special_tokens, *task.special_tokens)
             config = config.model_copy(update={"special_tokens": own})
             template = template or task.template
+        form = Form(task.frame, template, task.longest(given.config.task))
     draft = given.hold(scratch_folder("ringlake-tokenizer-"))
     began = time.monotonic()
-    info = train_tokenizer(texts, config, draft / "new", given.say, frame, template)
+    info = train_tokenizer(texts, config, draft / "new", given.say, form)
     seconds = round(time.monotonic() - began, 3)
     folder = tokenizer_folder(given.context.lake, info.sha256)
     if tokenizer_files(folder) != tokenizer_files(Folder(str(info.folder))):
@@ -89,7 +91,7 @@ def _tokenize(given: Given[str | None]) -> Made:
 def _make_examples(given: Given[str | None], encoding: _Encoding, task: Examples) -> Made:
     """Examples of the task of the run file in place of texts."""
     config = given.config.task
-    facts = {"name": config.name, **task.facts(encoding.corpus, config)}
+    facts = {"name": config.name, "learns_tokens": task.learns_tokens, **task.facts(encoding.corpus, config)}
     content = read_json(encoding.tokenizer_json, MAX_TOKENIZER_BYTES)
     settings = json.loads(read_json(encoding.tokenizer_json.with_name(CONFIG), MAX_CONFIG_BYTES))
     output = examples_of(encoding.corpus, config, content, facts, settings)

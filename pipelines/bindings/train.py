@@ -11,6 +11,7 @@ from conf.model import ModelConfig
 from conf.task import TaskConfig
 from conf.train import TrainConfig
 from conf.urls import without_secrets
+from pipelines.bindings.about import about_training
 from pipelines.bindings.earlier_trainings import after_training, before_training
 from pipelines.bindings.embeddings import with_embeddings
 from pipelines.bindings.tokenizers import tokenizer_folder
@@ -27,6 +28,7 @@ from training.data.snapshot import Snapshot
 from training.errors import DataError
 from training.job import deciding_settings, settings_identity, task_settings
 from training.models.content import start_content
+from training.models.lora import ADAPTERS
 from training.sources import table_key
 from training.start import train_model
 from training.version import training_code
@@ -85,6 +87,7 @@ def _train(given: Given[Start]) -> Made:
         given.say,
         start.mixed,
         start.task,
+        about_training(context, train, start.mixed),
     )
     after_training(context, key)
     tally = Tally(
@@ -128,6 +131,13 @@ def _remove_abandoned(root: Folder) -> None:
             root.child(name).remove()
 
 
-BINDING = Binding(
-    _train, starting_point, lambda context, _details: {"model": model_identity(context.lake.model)}
-)
+def _left(context: Context, _details: Mapping[str, Any]) -> dict[str, str]:
+    """Identity of the model, and of the adapters if they are written alone too."""
+    model, lora = context.lake.model, context.config.train.lora
+    found = {"model": model_identity(model)}
+    if lora.rank and lora.adapters:
+        found["model-adapters"] = model_identity(Folder(model.location.rstrip("/") + ADAPTERS))
+    return found
+
+
+BINDING = Binding(_train, starting_point, _left)

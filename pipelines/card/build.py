@@ -6,20 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
 from conf.card import CardConfig
 from pipelines.card.facts import collect_facts
 from pipelines.lake import Lake
 from pipelines.lake.paths import write_json
 from pipelines.text import display
-
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|&~$^:@-])")
+from ringlake.base.markdown import escaped, front_matter, plain, table
 
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
-
-MAX_CELL = 200
-"""Characters shown of a name from a table."""
 
 
 def build_card(lake: Lake, config: CardConfig, name: str) -> dict[str, Any]:
@@ -44,7 +38,7 @@ def render(facts: dict[str, Any]) -> str:
 
     Names come from files and tables: they are escaped so that they show as they are.
     """
-    parts = ["---", _front_matter(facts).strip(), "---", "", f"# {escaped(facts['name'])}", ""]
+    parts = [*front_matter(_matter(facts)), "", f"# {escaped(facts['name'])}", ""]
     if facts["description"]:
         parts += [escaped(facts["description"], limit=None), ""]
     totals = facts["totals"]
@@ -64,17 +58,9 @@ def render(facts: dict[str, Any]) -> str:
     rows = [
         [name, str(info["version"]), display.count(info["rows"])] for name, info in facts["tables"].items()
     ]
-    parts += ["## Tables", "", *_table(["table", "version", "rows"], rows), ""]
+    parts += ["## Tables", "", *table(["table", "version", "rows"], rows), ""]
     parts.append(f"Made by ringlake {escaped(facts['code_version'])}.")
     return "\n".join(parts) + "\n"
-
-
-def escaped(value: object, limit: int | None = MAX_CELL) -> str:
-    """A text on one line whose characters all mean themselves in Markdown, those that hide made visible."""
-    line = display.plain(value)
-    if limit is not None and len(line) > limit:
-        line = line[:limit] + "…"
-    return _MARKDOWN.sub(r"\\\1", line)
 
 
 def size_category(documents: int) -> str:
@@ -87,10 +73,10 @@ def size_category(documents: int) -> str:
     return "n>1T"
 
 
-def _front_matter(facts: dict[str, Any]) -> str:
+def _matter(facts: dict[str, Any]) -> dict[str, Any]:
     codes = [row["name"] for row in facts["languages"]["rows"]]
     matter: dict[str, Any] = {
-        "pretty_name": display.plain(facts["name"]),
+        "pretty_name": plain(facts["name"]),
         "language": [code for code in codes if re.fullmatch(r"[a-z]{2,3}", code) and code != "und"],
         "size_categories": [size_category(facts["totals"]["documents"])],
         "task_categories": ["text-generation"],
@@ -100,8 +86,8 @@ def _front_matter(facts: dict[str, Any]) -> str:
         if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", identifier):
             matter["license"] = identifier
         else:
-            matter |= {"license": "other", "license_name": display.plain(facts["license"])}
-    return str(yaml.safe_dump(matter, allow_unicode=True, sort_keys=False, width=10**6))
+            matter |= {"license": "other", "license_name": plain(facts["license"])}
+    return matter
 
 
 def _known(value: str | None) -> str:
@@ -118,7 +104,7 @@ def _groups(groups: dict[str, Any]) -> list[str]:
         ]
         for row in groups["rows"]
     ]
-    lines = _table(["name", "documents", "text", "tokens"], rows)
+    lines = table(["name", "documents", "text", "tokens"], rows)
     if more := groups["groups"] - len(rows):
         lines += ["", f"And {display.count(more)} smaller ones."]
     return lines
@@ -131,16 +117,14 @@ def _removed(removed: Sequence[dict[str, Any]]) -> list[str]:
         [row["stage"], f"`{row['table']}`", escaped(row["reason"]), display.count(row["rows"])]
         for row in removed
     ]
-    return _table(["stage", "table", "reason", "documents"], rows)
+    return table(["stage", "table", "reason", "documents"], rows)
 
 
 def _personal_data(found: dict[str, int]) -> list[str]:
     if not found:
         return ["Not looked for."]
     lines = ["Replaced by placeholders, in the documents that passed cleaning:", ""]
-    return lines + _table(
-        ["kind", "places"], [[escaped(kind), display.count(n)] for kind, n in found.items()]
-    )
+    return lines + table(["kind", "places"], [[escaped(kind), display.count(n)] for kind, n in found.items()])
 
 
 def _making(facts: dict[str, Any]) -> list[str]:
@@ -174,8 +158,3 @@ def _nested(values: dict[str, Any], indent: str) -> list[str]:
         else:
             lines.append(f"{indent}- {escaped(name)}: {escaped('none' if value is None else value)}")
     return lines
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines]

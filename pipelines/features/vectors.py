@@ -6,8 +6,8 @@ and their Compositionality" (arXiv 1310.4546).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from conf.features import FeaturesConfig
 from pipelines.errors import InputError
-from schemas.token_ids import flat_ids
+from schemas.token_ids import flat_ids, tokens_of_examples
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -63,17 +63,21 @@ def train_vectors(sentences: DataFrame, config: FeaturesConfig) -> DataFrame:
     )
 
 
-def token_sentences(tokens: DataFrame, token_bytes: int) -> DataFrame:
+def token_sentences(tokens: DataFrame, token_bytes: int, task: Mapping[str, Any] | None = None) -> DataFrame:
     """(doc_id, units): the token ids of each training document as strings.
 
     Args:
         tokens: Columns doc_id, split and input_ids, as table `tokens` has them.
         token_bytes: Bytes of a stored token id.
+        task: What tokenizing noted of the examples of a task: their ids have marks, and learned ones may
+            be numbers of something else than tokens; None: they are texts.
     """
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             ids, lengths = flat_ids(batch.column("input_ids"), token_bytes)
+            if task is not None:
+                ids, lengths = tokens_of_examples(ids, lengths, learns_tokens=bool(task["learns_tokens"]))
             offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
             units = pa.ListArray.from_arrays(offsets, pa.array(ids).cast(pa.string()))
             yield pa.RecordBatch.from_arrays([batch.column("doc_id"), units], names=["doc_id", "units"])

@@ -14,7 +14,7 @@ MOST_LABELS = 20
 """Labels whose confusion is shown: more columns do not fit a page."""
 
 
-_SHOWN = {"bleu": "BLEU", "chrf": "chrF", "ece": "ECE", "macro_f1": "macro F1"}
+_SHOWN = {"bleu": "BLEU", "chrf": "chrF", "ece": "ECE", "f1": "F1", "macro_f1": "macro F1"}
 """Metrics that are written in another way than their names in evaluation.json."""
 
 

@@ -61,14 +61,18 @@ def training(lake: Lake, run: RunRecord | None) -> Training | None:
     )
 
 
+SCORED = {"model": "model", "before": "before training", "bigram": "bigram", "unigram": "unigram"}
+"""What evaluation.json has scores of, and how the page calls it."""
+
+
 def evaluation(lake: Lake) -> Scores | None:
     """The scores of evaluation.json."""
     if not lake.evaluation.exists():
         return None
     value = read_json(lake.evaluation)
     scores = []
-    for name in ("model", "bigram", "unigram"):
-        row = value.get(name)
+    for key, name in SCORED.items():
+        row = value.get(key)
         if isinstance(row, dict):
             loss = finite(row.get("loss"))
             perplexity = math.exp(loss) if loss is not None and loss < 700 else None

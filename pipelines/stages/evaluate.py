@@ -22,6 +22,7 @@ EVALUATE = Stage(
         "pipelines.evaluate.baselines",
         "pipelines.evaluate.classic",
         "pipelines.evaluate.classification",
+        "pipelines.evaluate.question_answering",
         "pipelines.evaluate.translation",
         "pipelines.features.words",
     ),

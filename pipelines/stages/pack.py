@@ -14,5 +14,5 @@ PACK = Stage(
     writes=("sequences",),
     flags=(Flag("pack.sequence_length"), Flag("pack.method")),
     binding="pipelines.bindings.pack",
-    code=("pipelines.pack.stage", "pipelines.mix.stage"),
+    code=("pipelines.pack.stage", "pipelines.pack.examples", "pipelines.mix.stage"),
 )

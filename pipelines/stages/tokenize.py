@@ -13,7 +13,7 @@ TOKENIZE = Stage(
     sections=("tokenize", "task"),
     writes=("tokens",),
     may_write=("refused",),
-    accounts=Accounts(out=Count("tokens"), rejected=Count("refused")),
+    accounts=Accounts(out=Count("tokens"), rejected=Count("refused", where="part = 0")),
     flags=(Flag("tokenize.model"), Flag("tokenize.vocab_size"), Flag("tokenize.tokenizer")),
     binding="pipelines.bindings.tokenize",
     code=(

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
-"""Unicode general categories (UAX 44, table 12) of characters that cannot be seen but can steer what is."""
+from ringlake.base import markdown
 
 _AFTER_SIGN = re.compile(r"(?<=[./])(?=[^./]{4})")
 
 MAX_MARKS = 4
 """Combining marks in a row that are shown; text for people needs at most four, stacks of more cover lines."""
+
+plain = markdown.plain
+"""The same text as `visible` gives for an attribute or a chart."""
 
 
 def visible(value: object, limit: int | None = None) -> Markup:
@@ -35,7 +37,7 @@ def visible(value: object, limit: int | None = None) -> Markup:
     marks = 0
     for char in text[:limit] if cut else text:
         marks = marks + 1 if unicodedata.combining(char) else 0
-        if char in "\n\t" or not (_hides(char) or marks > MAX_MARKS):
+        if char in "\n\t" or not (markdown.hides(char) or marks > MAX_MARKS):
             plain.append(char)
             continue
         parts += [
@@ -53,12 +55,6 @@ def name(value: object) -> Markup:
     """A long name or path as `visible` shows it, that may break after a dot or a slash."""
     parts = _AFTER_SIGN.split("" if value is None else str(value))
     return Markup("<wbr>").join(visible(part) for part in parts)
-
-
-def plain(value: object) -> str:
-    """The same text for an attribute or a chart: what hides becomes `U+XXXX`, newlines become spaces."""
-    text = "" if value is None else str(value)
-    return "".join(" " if char in "\n\t" else f"U+{ord(char):04X}" if _hides(char) else char for char in text)
 
 
 def count(value: int | None) -> str:
@@ -126,10 +122,6 @@ def _quoted(word: str) -> str:
     if "'" in word and not set(word) & set('"$`\\!'):
         return f'"{word}"'
     return shlex.quote(word)
-
-
-def _hides(char: str) -> bool:
-    return unicodedata.category(char) in HIDDEN_CATEGORIES
 
 
 def _scaled(value: float, base: int, units: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 TABLES = (TOKENS, REFUSED)
 Words = npt.NDArray[np.uint32]
-
-_ROWS = 1000
-"""Documents that are encoded in one call."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,28 @@ class Refusal(NamedTuple):
     Attributes:
         reason: Short code.
         detail: A sentence with the value and the limit.
+        part: 0: the whole document is none; n: its n-th question is none.
     """
 
     reason: str
     detail: str
+    part: int = 0
+
+
+class Several(NamedTuple):
+    """The examples of a document that has more than one, and what of it is none.
+
+    Attributes:
+        words: The examples; none, where the whole document is refused.
+        refused: Its parts that are none; the whole document, where none is left.
+    """
+
+    words: list[Words]
+    refused: list[Refusal]
+
+
+Outcome = Words | Refusal | Several
+"""What becomes of a document."""
 
 
 class ExampleMaker(ABC):
@@ -63,7 +78,12 @@ class ExampleMaker(ABC):
     Args:
         content: Content of a tokenizer.json, whose post-processor frames a text.
         max_tokens: Longest example, what is learned included.
+
+    Attributes:
+        rows_at_once: Documents that are encoded in one call.
     """
+
+    rows_at_once: ClassVar[int] = 1000
 
     def __init__(self, content: str, max_tokens: int) -> None:
         self.max_tokens = max_tokens
@@ -71,7 +91,7 @@ class ExampleMaker(ABC):
         self._specials = specials_of(self._tokenizer)
 
     @abstractmethod
-    def make(self, rows: Sequence[Row]) -> list[Words | Refusal]:
+    def make(self, rows: Sequence[Row]) -> Sequence[Outcome]:
         """An example, or why there is none, for each row."""
 
     def ids(self, texts: Sequence[str]) -> list[Words]:
@@ -83,12 +103,14 @@ class ExampleMaker(ABC):
         found = []
         for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=True):
             ids = np.array(encoding.ids, np.uint32)
-            own = ids[np.array(encoding.special_tokens_mask, bool) == 0]
-            spelled = self._specials.keys() & set(own.tolist())
-            if spelled:
-                raise SpecialTokenError(f"a text would be given {self._specials[min(spelled)]!r}")
+            self.check_text(ids[np.array(encoding.special_tokens_mask, bool) == 0])
             found.append(ids)
         return found
+
+    def check_text(self, ids: Words) -> None:
+        """SpecialTokenError if a text without its frame was given a special token."""
+        if spelled := self._specials.keys() & set(ids.tolist()):
+            raise SpecialTokenError(f"a text would be given {self._specials[min(spelled)]!r}")
 
     def joined(self, given: Words, learned: Words) -> Words | Refusal:
         """An example of both parts; a refusal if it is too long."""
@@ -128,26 +150,32 @@ def _kernel(maker: type[ExampleMaker], arguments: dict[str, Any]) -> Kernel:
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         made = maker(**arguments)
         for batch in batches:
-            for low in range(0, batch.num_rows, _ROWS):
-                yield from _sorted_out(batch.slice(low, _ROWS), made)
+            for low in range(0, batch.num_rows, made.rows_at_once):
+                yield from _sorted_out(batch.slice(low, made.rows_at_once), made)
 
     return convert
 
 
 def _sorted_out(batch: pa.RecordBatch, maker: ExampleMaker) -> Iterator[pa.RecordBatch]:
     columns = (batch.column(name).to_pylist() for name in ("text", "target", "label"))
-    found = maker.make([Row(*values) for values in zip(*columns, strict=True)])
-    words = [one for one in found if not isinstance(one, Refusal)]
-    refusals = [one for one in found if isinstance(one, Refusal)]
-    refused = np.array([isinstance(one, Refusal) for one in found], bool)
-    if words:
-        kept = batch.take(pa.array(np.flatnonzero(~refused)))
-        lengths = np.array([len(one) for one in words], np.int64)
-        ids = binary_ids(np.concatenate(words), lengths)
-        arrays = [kept["doc_id"], kept["split"], ids, pa.array(lengths), kept["num_bytes"]]
+    kept: list[tuple[int, Words]] = []
+    refused: list[tuple[int, Refusal]] = []
+    for number, made in enumerate(maker.make([Row(*values) for values in zip(*columns, strict=True)])):
+        if isinstance(made, Refusal):
+            refused.append((number, made))
+        elif isinstance(made, Several):
+            refused += [(number, one) for one in made.refused]
+            kept += [(number, np.concatenate(made.words))] if made.words else []
+        else:
+            kept.append((number, made))
+    if kept:
+        rows = batch.take(pa.array([number for number, _ in kept]))
+        lengths = np.array([len(words) for _, words in kept], np.int64)
+        ids = binary_ids(np.concatenate([words for _, words in kept]), lengths)
+        arrays = [rows["doc_id"], rows["split"], ids, pa.array(lengths), rows["num_bytes"]]
         yield from tagged_batches(TABLES, TOKENS, arrays)
-    if refusals:
-        left = batch.take(pa.array(np.flatnonzero(refused)))
-        same = [left[name] for name in ("doc_id", "source", "source_id", "split")]
-        told = [pa.array([getattr(one, name) for one in refusals], pa.string()) for name in Refusal._fields]
+    if refused:
+        rows = batch.take(pa.array([number for number, _ in refused]))
+        same = [rows[name] for name in ("doc_id", "source", "source_id", "split")]
+        told = [pa.array([getattr(one, name) for _, one in refused]) for name in ("reason", "detail", "part")]
         yield from tagged_batches(TABLES, REFUSED, [*same, *told])

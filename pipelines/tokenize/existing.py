@@ -24,7 +24,7 @@ from pipelines.tokenize.folder import (
     token_id,
     write_folder,
 )
-from pipelines.tokenize.frame import framed
+from pipelines.tokenize.frame import PLAIN, Form, framed
 from pipelines.tokenize.special import check_unreachable, mark_special
 from training.models.portable import difference, special_names, token_text
 
@@ -39,8 +39,7 @@ def adopt(
     folder: Path,
     say: Say,
     special_tokens: Sequence[str] = (),
-    frame: str | None = None,
-    template: str | None = None,
+    form: Form = PLAIN,
 ) -> TokenizerInfo:
     """Checks a tokenizer and copies it to `folder`.
 
@@ -52,9 +51,8 @@ def adopt(
         folder: Where the copy goes.
         say: Prints what a person should know of it.
         special_tokens: Special tokens that it gets besides its own.
-        frame: For a task with an encoder what is put around a text if the tokenizer does not say, see
-            `frame.framed`; None: whatever it puts there is taken out.
-        template: Chat template that it gets in place of its own; None: it keeps that.
+        form: What a task asks of it. A frame of its own stays where the task has one, else it is taken out;
+            its own template stays where the task has none.
 
     Raises:
         InputError: It cannot be read or has no token that ends a document.
@@ -62,18 +60,16 @@ def adopt(
     file = _tokenizer_file(source)
     text = read_json(file, MAX_TOKENIZER_BYTES)
     tokenizer = parse_tokenizer(text, str(file))
-    settings = _settings(file.with_name(CONFIG))
-    if template is not None:
-        settings = {**(settings or {}), "chat_template": template}
-    end = end_token or _eos_token(settings) or (_separator(settings) if frame else None)
+    settings = form.settings(_settings(file.with_name(CONFIG)))
+    end = end_token or _eos_token(settings) or (_separator(settings) if form.frame else None)
     if end is None:
         raise InputError(
             f"{file}: nothing says which token ends a document; set tokenize.end_token, "
             "for example --set tokenize.end_token='</s>'"
         )
     token_id(tokenizer, end, str(file))
-    text = _plain_document(text, tokenizer, str(file), say, keeps_frame=frame is not None)
-    named = [token for token in special_names(settings or {}) if tokenizer.token_to_id(token) is not None]
+    text = _plain_document(text, tokenizer, str(file), say, keeps_frame=form.frame is not None)
+    named = [token for token in special_names(settings) if tokenizer.token_to_id(token) is not None]
     names = [end, *special_tokens, *named]
     marked = mark_special(text, names, str(file))
     if marked != text:
@@ -89,9 +85,9 @@ def adopt(
         raise InputError(f"{file} cannot encode every text: {error}") from error
     if not gives_back:
         say(f"{file}: this tokenizer does not give every text back as it was (it normalises)")
-    if frame is not None:
-        text = framed(text, frame, end)
-    info = write_folder(folder, text, end, settings, "left" if frame is None else "right")
+    if form.frame is not None:
+        text = framed(text, form.frame, end)
+    info = write_folder(folder, text, end, settings, form.padding_side)
     found = difference(info.folder)
     if found is not None:
         shutil.rmtree(info.folder)
@@ -170,9 +166,9 @@ def _settings(file: Path) -> dict[str, Any] | None:
     return settings
 
 
-def _separator(settings: dict[str, Any] | None) -> str | None:
-    return token_text((settings or {}).get("sep_token"))
+def _separator(settings: dict[str, Any]) -> str | None:
+    return token_text(settings.get("sep_token"))
 
 
-def _eos_token(settings: dict[str, Any] | None) -> str | None:
-    return token_text((settings or {}).get("eos_token"))
+def _eos_token(settings: dict[str, Any]) -> str | None:
+    return token_text(settings.get("eos_token"))

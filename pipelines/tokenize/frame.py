@@ -2,9 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
 from tokenizers.processors import TemplateProcessing
 
 from pipelines.tokenize.folder import parse_tokenizer, token_id
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a task asks of its tokenizer beside the vocabulary.
+
+    Attributes:
+        frame: What is put around a text, see `Examples.frame`; None: nothing.
+        template: Chat template; None: none, or an adopted tokenizer's own.
+        longest: Most tokens of a text that its model is given; None: the tokenizer says.
+    """
+
+    frame: str | None = None
+    template: str | None = None
+    longest: int | None = None
+
+    @property
+    def padding_side(self) -> Literal["left", "right"]:
+        """Where texts are padded: at the left for models that go on with a text."""
+        return "left" if self.frame is None else "right"
+
+    def settings(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The tokenizer_config.json of an adopted tokenizer, or of a new one, with what this says."""
+        settings = dict(given or {})
+        if self.template is not None:
+            settings["chat_template"] = self.template
+        if self.longest is not None:
+            told = settings.get("model_max_length")
+            settings["model_max_length"] = min(self.longest, told) if isinstance(told, int) else self.longest
+        return settings
+
+
+PLAIN = Form()
+"""What a language model asks: nothing."""
 
 
 def framed(content: str, frame: str, end: str) -> str:

@@ -14,6 +14,7 @@ from pipelines.tokenize.chats import Chats
 from pipelines.tokenize.examples import ExampleMaker, encode_examples
 from pipelines.tokenize.labelled import Labelled, labels_of
 from pipelines.tokenize.pairs import Pairs
+from pipelines.tokenize.questions import PLACES, Questions, facts_of_questions
 from training.models.chat import DEFAULT_TEMPLATE, ROLE_TOKENS
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Examples:
         arguments: What the maker is made with besides tokenizer and length, given the section, the facts and
             the content of tokenizer_config.json.
         texts: The texts that a tokenizer is trained on, as rows of `corpus`.
+        learns_tokens: Whether what is to be learned are tokens.
+        longest: Most tokens of a text that the model is given, by the section; None: no more than it takes.
     """
 
     maker: type[ExampleMaker]
@@ -43,6 +46,8 @@ class Examples:
         lambda _config, _facts, _settings: {}
     )
     texts: Callable[[DataFrame], DataFrame] = field(default=lambda corpus: corpus)
+    longest: Callable[[TaskConfig], int | None] = lambda _config: None
+    learns_tokens: bool = True
     special_tokens: tuple[str, ...] = ()
     template: str = ""
 
@@ -50,6 +55,12 @@ class Examples:
 def _both_sides(corpus: DataFrame) -> DataFrame:
     """One tokenizer for both: each row has text and target in turn."""
     return corpus.withColumn("text", F.concat_ws("\n", "text", "target"))
+
+
+def _questions_too(corpus: DataFrame) -> DataFrame:
+    """Each context with its questions; what stands around them in the label is read by nobody."""
+    asked = F.concat_ws("\n", F.from_json("label", "array<struct<question: string>>")["question"])
+    return corpus.withColumn("text", F.concat_ws("\n", "text", asked))
 
 
 def _labels(corpus: DataFrame, _config: TaskConfig) -> dict[str, Any]:
@@ -65,7 +76,21 @@ TASKS: dict[str, Examples] = {
         texts=_both_sides,
     ),
     "classification": Examples(
-        Labelled, "END $A END", _labels, lambda _config, facts, _settings: {"labels": facts["labels"]}
+        Labelled,
+        "END $A END",
+        _labels,
+        lambda _config, facts, _settings: {"labels": facts["labels"]},
+        longest=lambda config: config.max_tokens - 1,
+        learns_tokens=False,
+    ),
+    "question-answering": Examples(
+        Questions,
+        "END $A END",
+        facts_of_questions,
+        lambda config, _facts, _settings: {"stride": config.stride, "max_windows": config.max_windows},
+        texts=_questions_too,
+        longest=lambda config: config.max_tokens - PLACES,
+        learns_tokens=False,
     ),
     "instruct": Examples(
         Chats,

@@ -23,7 +23,7 @@ from pipelines.errors import InputError
 from pipelines.stage_output import Say
 from pipelines.tokenize.existing import adopt
 from pipelines.tokenize.folder import END_OF_DOCUMENT, TokenizerInfo, write_folder
-from pipelines.tokenize.frame import framed
+from pipelines.tokenize.frame import PLAIN, Form, framed
 from pipelines.tokenize.sample import sample
 from pipelines.tokenize.special import byte_characters, bytes_of, check_unreachable
 from pipelines.tokenize.unigram import train_unigram
@@ -43,8 +43,7 @@ def train_tokenizer(
     config: TokenizeConfig,
     folder: Path,
     say: Say,
-    frame: str | None = None,
-    template: str | None = None,
+    form: Form = PLAIN,
 ) -> TokenizerInfo:
     """The tokenizer of a corpus, in a folder: trained on its train split, or the one of the configuration.
 
@@ -55,8 +54,7 @@ def train_tokenizer(
         config: The section `tokenize`.
         folder: Where tokenizer.json, tokenizer_config.json and special_tokens_map.json go.
         say: Prints progress.
-        frame: What is put around a text for a task with an encoder, see `frame.framed`; None: nothing.
-        template: Chat template; None: none, or an adopted tokenizer's own.
+        form: What the task asks of it.
 
     Raises:
         InputError: The train split is empty, or the given tokenizer cannot be used, or a special token
@@ -64,7 +62,7 @@ def train_tokenizer(
     """
     if config.tokenizer is not None:
         source, special = Path(config.tokenizer), config.special_tokens
-        return adopt(source, config.end_token, folder, say, special, frame, template)
+        return adopt(source, config.end_token, folder, say, special, form)
     names = list(dict.fromkeys([END_OF_DOCUMENT, *config.special_tokens]))
     for token in names:
         if token in byte_characters():
@@ -97,15 +95,9 @@ def train_tokenizer(
     check_unreachable(
         content, END_OF_DOCUMENT, "the trained tokenizer", "take other names in tokenize.special_tokens"
     )
-    if frame is not None:
-        content = framed(content, frame, END_OF_DOCUMENT)
-    info = write_folder(
-        folder,
-        content,
-        END_OF_DOCUMENT,
-        None if template is None else {"chat_template": template},
-        "left" if frame is None else "right",
-    )
+    if form.frame is not None:
+        content = framed(content, form.frame, END_OF_DOCUMENT)
+    info = write_folder(folder, content, END_OF_DOCUMENT, form.settings(), form.padding_side)
     say(
         f"tokenizer: {info.vocab_size:,} entries from {texts.num_texts:,} documents, "
         f"{texts.num_bytes / 1e6:,.1f} MB, in {time.monotonic() - started:.1f} s"

@@ -1,6 +1,86 @@
-"""Where an answer stands in its context, also once the context was changed by what cleans it."""
+"""Questions of a context: as a label holds them, and where an answer stands once a context was changed."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+
+class Answer(NamedTuple):
+    """An answer.
+
+    Attributes:
+        text: What it is.
+        start: Where it stood in the context as it was read, in characters (code points).
+    """
+
+    text: str
+    start: int
+
+
+class Question(NamedTuple):
+    """A question about a context.
+
+    Attributes:
+        id: Its own name.
+        question: What is asked.
+        answers: All that is right; empty: the context does not answer it.
+    """
+
+    id: str
+    question: str
+    answers: tuple[Answer, ...]
+
+
+def write_questions(questions: Iterable[Question]) -> str:
+    """Questions as the label of their context: a JSON list of objects with id, question and answers.
+
+    >>> write_questions([Question("1", "Who?", (Answer("the fox", 4),))])
+    '[{"id":"1","question":"Who?","answers":[{"text":"the fox","start":4}]}]'
+    """
+    rows = [
+        {"id": one.id, "question": one.question, "answers": [answer._asdict() for answer in one.answers]}
+        for one in questions
+    ]
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_questions(label: str) -> tuple[Question, ...]:
+    """The questions that a label holds.
+
+    Raises:
+        ValueError: It holds none, or something else.
+    """
+    try:
+        rows = json.loads(label)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its label is no JSON: {error!s:.200}") from None
+    if not isinstance(rows, list) or not rows:
+        raise ValueError(
+            "its label is no list of questions; read question answering with ingest.format squad"
+        )
+    return tuple(_question(row, number) for number, row in enumerate(rows, 1))
+
+
+def _question(row: Any, number: int) -> Question:
+    fields = row if isinstance(row, dict) else {}
+    name, question, answers = (fields.get(key) for key in ("id", "question", "answers"))
+    if not isinstance(name, str) or not isinstance(question, str) or not isinstance(answers, list):
+        raise ValueError(
+            f"question {number} of its label has no strings 'id' and 'question' and list 'answers'"
+        )
+    return Question(name, question, tuple(_answer(answer, number) for answer in answers))
+
+
+def _answer(row: Any, number: int) -> Answer:
+    fields = row if isinstance(row, dict) else {}
+    text, start = fields.get("text"), fields.get("start")
+    if not isinstance(text, str) or not isinstance(start, int) or isinstance(start, bool):
+        raise ValueError(
+            f"an answer of question {number} of its label has no string 'text' and number 'start'"
+        )
+    return Answer(text, start)
 
 
 def place_answer(context: str, answer: str, start: int) -> int | None:

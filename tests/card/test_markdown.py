@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.card.build import escaped, render, size_category
+from pipelines.card.build import render, size_category
+from ringlake.base.markdown import escaped
 
 HOSTILE = '<script>|`*[x](javascript:0)\n---\n# "\u202e\x1b[31m'
 

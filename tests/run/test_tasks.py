@@ -13,6 +13,9 @@ from pyspark.sql import SparkSession
 
 import ringlake
 from tests.support.tables import rows
+from training.inference.opening import open_predictor
+from training.inference.options import Options
+from training.inference.predictor import Prediction
 
 DIGITS = dict(zip(["one", "two", "three", "four", "five", "six", "seven"], "一二三四五六七", strict=True))
 SIZES = {
@@ -157,9 +160,15 @@ def test_classification(spark: SparkSession, tmp_path: Path) -> None:
             "train.warmup_steps": 4,
             "train.learning_rate": 1e-2,
             "train.class_weights": "balanced",
+            "features.enabled": True,
+            "features.unit": "tokens",
+            "features.vector_size": BERT["hidden_size"],
+            "model.embeddings": "features",
         },
     )
     assert reasons(lake) == {"long": "too_long"}
+    # Vectors are those of tokens: neither marks nor the numbers of labels are among them.
+    assert {int(row["term"]) for row in rows(lake, "vectors")} <= set(range(320))
     found = evaluation(lake, "classification")
     assert found["metrics"]["accuracy"] > 0.9
     assert set(found["metrics"]) == {"accuracy", "macro_f1", "ece"}
@@ -172,6 +181,92 @@ def test_classification(spark: SparkSession, tmp_path: Path) -> None:
         "good",
         "bad",
     ]
+
+
+def test_question_answering(spark: SparkSession, tmp_path: Path) -> None:
+    draw = random.Random(4)
+    fillers = ["the", "old", "red", "dog", "was", "seen", "near", "a", "tall", "tree", "by", "people"]
+    paragraphs, asked = [], 0
+    for number in range(150):
+        words = draw.choices(fillers, k=draw.randrange(6, 40))
+        place = draw.randrange(len(words))
+        words[place:place] = ["code", str(draw.randrange(1000, 9999))]
+        answer = words[place + 1]
+        context = " ".join([*words, f"p{number}"])
+        questions = [
+            {
+                "id": f"{number}a",
+                "question": "what is the code",
+                "answers": [{"text": answer, "answer_start": context.find(answer)}],
+            },
+            {"id": f"{number}b", "question": "who ate cake", "is_impossible": True, "answers": []},
+        ]
+        asked += 2
+        paragraphs.append({"context": context, "qas": questions})
+    # What a rule of privacy takes out of a context is no answer any more.
+    context = "the old dog asked people at jane.roe@mail.org for a tree"
+    paragraphs.append(
+        {
+            "context": context,
+            "qas": [
+                {
+                    "id": "gone",
+                    "question": "what number",
+                    "answers": [{"text": "jane.roe@mail.org", "answer_start": context.find("jane")}],
+                },
+                {
+                    "id": "kept",
+                    "question": "who asked",
+                    "answers": [{"text": "the old dog", "answer_start": 0}],
+                },
+            ],
+        }
+    )
+    source = tmp_path / "squad.json"
+    source.write_text(
+        json.dumps({"version": "v2.0", "data": [{"title": "t", "paragraphs": paragraphs}]}), "utf-8"
+    )
+    lake = tmp_path / "lake"
+    settings = {
+        "lake": str(lake),
+        "task.name": "question-answering",
+        "task.max_tokens": 48,
+        "task.stride": 12,
+        "ingest.inputs": [str(source)],
+        "ingest.format": "squad",
+        "clean.profile": "pii-only",
+        "dedup.method": "exact",
+        "dedup.validation_fraction": 0.15,
+        "tokenize.vocab_size": 320,
+        "pack.sequence_length": 128,
+        "model.config": BERT,
+        "train.global_batch_size": 8,
+        "train.micro_batch_size": 8,
+        "train.validate_every": 50,
+        "train.steps": 150,
+        "train.learning_rate": 1e-2,
+        **SIZES,
+    }
+    runs = {run.stage: run for run in ringlake.run(settings=settings, until="report")}
+    assert runs["tokenize"].rows_out == runs["tokenize"].rows_in == 151
+    assert runs["tokenize"].rows_rejected == 0
+    (refused,) = rows(lake, "refused")
+    assert (refused["reason"], refused["part"]) == ("answer_not_in_context", 1)
+    # Every window of every question is in a sequence of its own split.
+    assert runs["pack"].rows_in == runs["pack"].rows_out > asked
+    found = evaluation(lake, "question-answering")
+    assert found["metrics"]["exact_match"] > 60
+    assert found["metrics"]["f1"] > found["baselines"]["no answer"]["f1"] + 10
+    assert "the sentence with most of its words" in found["baselines"]
+    from transformers import AutoModelForQuestionAnswering
+
+    model = AutoModelForQuestionAnswering.from_pretrained(lake / "model")
+    assert model.config.no_answer is True
+    asked_row = {"question": "what is the code", "context": "the dog was seen near code 4711 by a tree"}
+    (answer,) = open_predictor("answer", str(lake / "model"), Options()).predict([asked_row])
+    assert isinstance(answer, Prediction)
+    assert answer.value in ("4711", "")
+    assert "no answer" in (lake / "report.html").read_text("utf-8")
 
 
 def test_instruct(spark: SparkSession, tmp_path: Path) -> None:

@@ -109,3 +109,34 @@ def test_another_base_model_or_other_weights_at_its_path_are_trained_anew(
     assert third.run_key not in {first.run_key, second.run_key}
     assert third.details["resumed_from"] == 0
     assert losses(third)[0] == pytest.approx(begun[0], rel=1e-5)
+
+
+def test_a_model_goes_on_by_adapters_and_what_it_was_before_stands_beside_it(
+    small_job: SmallJob, lake: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(small_job.lake / "model", base)
+    settings = [f"model.pretrained={base}", "train.lora.rank=2", "train.lora.adapters=true"]
+    flags = [word for setting in settings for word in ("--set", setting)]
+    train(lake, small_job, *flags)
+    ringlake("evaluate", "--lake", lake, "--run", small_job.run_file, *flags)
+    was = json.loads((small_job.lake / "evaluation.json").read_text("utf-8"))["model"]
+    found = json.loads((lake / "evaluation.json").read_text("utf-8"))
+    assert found["before"]["bits_per_byte"] == pytest.approx(was["bits_per_byte"], rel=1e-4)
+    assert found["model"]["bits_per_byte"] < found["before"]["bits_per_byte"] + 0.02
+    ringlake("report", "--lake", lake, "--run", small_job.run_file)
+    assert "before training" in (lake / "report.html").read_text("utf-8")
+    # The model is an ordinary one; its adapters lie beside it, and belong to the run like it.
+    assert (
+        load_file(lake / "model" / "model.safetensors").keys() == load_file(base / "model.safetensors").keys()
+    )
+    assert (lake / "model-adapters" / "adapter_model.safetensors").is_file()
+    assert "train: up to date" in train(lake, small_job, *flags)
+    shutil.rmtree(lake / "model-adapters")
+    assert "no step is left, the model is written from it" in train(lake, small_job, *flags)
+    assert (lake / "model-adapters" / "adapter_model.safetensors").is_file()
+
+
+def test_adapters_of_a_model_from_scratch_are_refused(small_job: SmallJob, lake: Path) -> None:
+    run = ringlake("train", "--lake", lake, "--run", small_job.run_file, "--set", "train.lora.rank=2", code=3)
+    assert "train.lora.rank = 2 adapts a model that has learned something" in run.stderr

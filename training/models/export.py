@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from transformers.utils.logging import disable_progress_bar
 
+from conf.card import CardConfig
 from ringlake.base.scratch import scratch_folder
 from ringlake.base.storage import Folder
 from training.errors import DataError
-from training.models.made import write_made
+from training.models.card.facts import model_facts
+from training.models.card.render import render
+from training.models.made import CARD_FILE, write_made
 from training.models.portable import make_portable
 from training.models.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 from training.tasks.language_model import LanguageModel
-from training.tasks.task import AUTO_CLASS, Task
+from training.tasks.task import Task
 
 _TOKENIZER_FILES = (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, "special_tokens_map.json")
 
 
 def export_model(
-    model: Any, tokenizer: Folder, target: Folder, facts: dict[str, Any], task: Task | None = None
+    model: Any,
+    tokenizer: Folder,
+    target: Folder,
+    facts: Mapping[str, Any],
+    task: Task | None = None,
+    terms: CardConfig | None = None,
 ) -> None:
-    """Write weights, configuration, tokenizer and a model card, then put the folder into place.
+    """Write weights, configuration, tokenizer and README, then put the folder into place.
 
     An earlier model stays readable until the new one is complete. What a rank that was killed here has left
     goes first: the disk may be full of it.
@@ -31,8 +40,9 @@ def export_model(
         model: The model (transformers).
         tokenizer: Folder with tokenizer.json and, if there is one, tokenizer_config.json.
         target: The model folder.
-        facts: What the card says: name to value.
+        facts: What the README says of the training, see `training.models.card.facts.training_facts`.
         task: What the model has learned; None: language modelling.
+        terms: Licences and contact for the README; None: none is stated.
 
     Raises:
         DataError: `AutoTokenizer` would not give the ids of `tokenizer`.
@@ -46,8 +56,9 @@ def export_model(
         model.config._name_or_path = ""
         model.save_pretrained(staged.local_path)
         _put_tokenizer(tokenizer, staged, task)
-        staged.write("README.md", _card(model, facts, task).encode())
-        write_made(staged.local_path)
+        card = {**model_facts(model, task), **facts}
+        staged.write(CARD_FILE, render(card, terms or CardConfig()).encode())
+        write_made(staged.local_path, card)
         target.replace_by(staged.local_path)
 
 
@@ -82,17 +93,3 @@ def _beside(target: Folder) -> Path | None:
     parent = target.local_path.parent
     parent.mkdir(parents=True, exist_ok=True)
     return parent
-
-
-def _card(model: Any, facts: dict[str, Any], task: Task) -> str:
-    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    return (
-        f"---\nlibrary_name: transformers\npipeline_tag: {task.pipeline}\n---\n"
-        f"# A {model.config.model_type} {task.what} trained by ringlake\n\n"
-        "```python\n"
-        f"from transformers import {AUTO_CLASS[task.kind]}, AutoTokenizer\n"
-        f"model = {AUTO_CLASS[task.kind]}.from_pretrained(folder)\n"
-        "tokenizer = AutoTokenizer.from_pretrained(folder)\n"
-        "```\n\n"
-        f"| fact | value |\n| --- | --- |\n{rows}\n"
-    )

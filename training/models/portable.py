@@ -57,7 +57,8 @@ def portable_settings(
     longest = given.get("model_max_length")
     if not isinstance(longest, int) or isinstance(longest, bool) or not 0 < longest <= NO_LIMIT:
         longest = NO_LIMIT
-    if isinstance(given.get("chat_template"), str):
+    has_template = isinstance(given.get("chat_template"), str)
+    if has_template:
         settings["chat_template"] = given["chat_template"]
     return settings | {
         "tokenizer_class": CLASS,
@@ -66,8 +67,9 @@ def portable_settings(
         # What has segments beside these takes them for one where they are left out.
         "model_input_names": ["input_ids", "attention_mask"],
         "padding_side": padding_side,
-        # A text that spells the end-of-document token gets the same ids here as in the table `tokens`.
-        "split_special_tokens": True,
+        # A text that spells the end-of-document token gets the same ids here as in the table `tokens`. But
+        # what a chat template writes is a text too, to `apply_chat_template`, whose tokens are to be found.
+        "split_special_tokens": not has_template,
     }
 
 
@@ -132,16 +134,22 @@ def difference(folder: Path) -> str | None:
     plain = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     try:
         opened = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        # The probes below are no texts for a model: nothing is said of their length.
+        opened.model_max_length = NO_LIMIT
         backend = opened.backend_tokenizer
     except Exception as error:  # noqa: BLE001 - each class raises its own
         return f"it cannot open the folder ({_line(error)})"
+    has_template = bool(getattr(opened, "chat_template", None))
     wanted, found = json.loads(plain.to_str()), json.loads(backend.to_str())
     for part in _PARTS:
         if wanted[part] != found[part]:
             return f"its class {type(opened).__name__} has another {part.replace('_', ' ')}"
-    if not backend.encode_special_tokens:
-        return f"its class {type(opened).__name__} finds special tokens in a text"
-    plain.encode_special_tokens = True
+    if backend.encode_special_tokens == has_template:
+        told = (
+            "does not find the chat template's tokens" if has_template else "finds special tokens in a text"
+        )
+        return f"its class {type(opened).__name__} {told}"
+    plain.encode_special_tokens = not has_template
     plain.no_truncation()
     plain.no_padding()
     texts = [_PROBE, *(token.content for token in plain.get_added_tokens_decoder().values())]

@@ -144,8 +144,10 @@ class Fsdp(GroupStrategy):
         with torch.no_grad():
             for name, buffer in plain.named_buffers():
                 buffer.copy_(buffers[name])
-            for name, parameter in named_parameters(plain).items():
-                parameter.copy_(named_parameters(model)[name])
+            # Frozen ones too.
+            found = dict(model.named_parameters())
+            for name, parameter in plain.named_parameters():
+                parameter.copy_(found[name])
         return plain
 
     def _forget_gathered(self) -> None:

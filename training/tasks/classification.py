@@ -31,8 +31,10 @@ class Classification(Task):
         weights: What the loss of each label is multiplied by; None: 1.
     """
 
+    name = "classification"
     kind = "classification"
     is_causal = False
+    has_own_head = True
     what = "text classifier"
     pipeline = "text-classification"
 

@@ -27,6 +27,7 @@ class Instruct(LanguageModel):
         byte_lengths: Bytes of each token, (vocab_size,); None: bytes are not counted.
     """
 
+    name = "instruct"
     what = "chat model"
 
     def __init__(self, end_id: int, byte_lengths: npt.NDArray[np.int64] | None = None) -> None:

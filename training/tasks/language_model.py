@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from conf.task import TaskName
 from training.data.reader import Batch
 from training.models.document_mask import keep_apart, let_cross
 from training.models.loss import count_bytes, shift_targets, sum_nats
@@ -34,6 +35,7 @@ class LanguageModel(Task):
         byte_lengths: Bytes of each token, (vocab_size,); None: bytes are not counted.
     """
 
+    name: ClassVar[TaskName] = "language-model"
     kind = "causal"
     is_causal = True
     what = "language model"

@@ -15,6 +15,7 @@ from training.models.tokens import TokenizerFile
 from training.tasks.classification import Classification
 from training.tasks.instruct import Instruct
 from training.tasks.language_model import LanguageModel
+from training.tasks.question_answering import QuestionAnswering
 from training.tasks.task import Task
 from training.tasks.translation import Translation
 
@@ -33,7 +34,7 @@ def make_task(name: str, config: TrainConfig, facts: Mapping[str, Any], tokenize
     """
     end_id = tokenizer.end_of_document_id()
     if name == LANGUAGE_MODEL:
-        return LanguageModel(end_id, apart=config.document_mask, byte_lengths=_byte_lengths(tokenizer))
+        return LanguageModel(end_id, apart=config.document_mask, byte_lengths=byte_lengths_of(tokenizer))
     if end_id is None:
         raise DataError(
             f"task {name!r} needs a token that ends a text and pads; name it in tokenize.end_token"
@@ -44,7 +45,7 @@ def make_task(name: str, config: TrainConfig, facts: Mapping[str, Any], tokenize
 def _translation(
     config: TrainConfig, _facts: Mapping[str, Any], tokenizer: TokenizerFile, end_id: int
 ) -> Task:
-    return Translation(end_id, config.label_smoothing, _byte_lengths(tokenizer))
+    return Translation(end_id, config.label_smoothing, byte_lengths_of(tokenizer))
 
 
 def _classification(
@@ -59,17 +60,26 @@ def _classification(
 
 
 def _instruct(_config: TrainConfig, _facts: Mapping[str, Any], tokenizer: TokenizerFile, end_id: int) -> Task:
-    return Instruct(end_id, _byte_lengths(tokenizer))
+    return Instruct(end_id, byte_lengths_of(tokenizer))
+
+
+def _question_answering(
+    config: TrainConfig, facts: Mapping[str, Any], tokenizer: TokenizerFile, end_id: int
+) -> Task:
+    return QuestionAnswering(
+        tokenizer.pad_id(end_id), no_answer=bool(facts["no_answer"]), smoothing=config.label_smoothing
+    )
 
 
 _MAKERS: dict[str, Callable[[TrainConfig, Mapping[str, Any], TokenizerFile, int], Task]] = {
     "instruct": _instruct,
     "translation": _translation,
     "classification": _classification,
+    "question-answering": _question_answering,
 }
 
 
-def _byte_lengths(tokenizer: TokenizerFile) -> npt.NDArray[np.int64] | None:
+def byte_lengths_of(tokenizer: TokenizerFile) -> npt.NDArray[np.int64] | None:
     """Bytes of each token; None for a tokenizer that does not say: there are no bits per byte then."""
     try:
         return tokenizer.byte_lengths()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
+from conf.task import TaskName
 from training.data.reader import Batch
 from training.tasks.micro_batch import MicroBatch
 
@@ -33,20 +34,24 @@ class Task(ABC):
     so any number of ranks computes what one does.
 
     Attributes:
+        name: What `task.name` calls it.
         kind: The head that its models have.
         is_causal: Whether its models may not look at later tokens of what they are to give.
         what: A model of it, in words.
         pipeline: The name of transformers' pipeline for such models.
         padding_side: Where texts are padded for such models.
         needs_whole_rows: Whether a model is given whole sequences, not their examples one by one.
+        has_own_head: Whether a pre-trained model gets a head of its own for it, which is made anew.
     """
 
+    name: ClassVar[TaskName]
     kind: ClassVar[Kind]
     is_causal: ClassVar[bool]
     what: ClassVar[str]
     pipeline: ClassVar[str]
     padding_side: ClassVar[Literal["left", "right"]] = "right"
     needs_whole_rows: ClassVar[bool] = False
+    has_own_head: ClassVar[bool] = False
 
     def architecture(self, name: str | None, given: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
         """The architecture and its settings, those of a small model of this task where a name is missing."""

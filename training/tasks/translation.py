@@ -41,6 +41,7 @@ class Translation(Task):
         byte_lengths: Bytes of each token, (vocab_size,); None: bytes are not counted.
     """
 
+    name = "translation"
     kind = "seq2seq"
     is_causal = True
     what = "translation model"

@@ -8,7 +8,6 @@ record of its own; its paragraph stays if another is left.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from pipelines.files.utf8 import decode
 from pipelines.ingest.formats.fields import json_type
 from pipelines.ingest.formats.strict_json import DuplicateKey, parse, why_not
 from pipelines.text.blank import is_blank
-from ringlake.base.squad import only_place
+from ringlake.base.squad import Answer, Question, only_place, write_questions
 
 MAX_SEARCHES = 200
 """Answers of a paragraph that are looked for elsewhere than at their place: a search takes time for the whole
@@ -131,7 +130,7 @@ def _paragraph(
         if not kept:
             detail = f"none of the {len(questions):,} questions of {source_id!r:.80} can be learned"
             raise _Unusable("no_questions", detail)
-        label = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+        label = write_questions(kept)
         _check_size("label", label, config)
     except _Unusable as unusable:
         shown = given.get("context") if isinstance(given, dict) else None
@@ -159,7 +158,7 @@ def _context(given: Any, config: IngestConfig) -> _Paragraph:
     return _Paragraph(stored, nuls, repaired=changed)
 
 
-def _question(given: Any, paragraph: _Paragraph, known: _File) -> dict[str, Any]:
+def _question(given: Any, paragraph: _Paragraph, known: _File) -> Question:
     """A question of the label: its id, text and answers at their places."""
     if not isinstance(given, dict):
         raise _Unusable("not_squad", f"a question is a JSON {json_type(given)}, not an object")
@@ -178,13 +177,13 @@ def _question(given: Any, paragraph: _Paragraph, known: _File) -> dict[str, Any]
         raise _Unusable("bad_answers", "the question has answers and is called is_impossible")
     if not answers and not impossible:
         raise _Unusable("no_answers", "the question has no answer and is not called is_impossible")
-    placed = [_answer(answer, paragraph) for answer in answers]
+    placed = tuple(_answer(answer, paragraph) for answer in answers)
     known.ids.add(name)
     paragraph.repaired |= changed
-    return {"id": name, "question": question, "answers": placed}
+    return Question(name, question, placed)
 
 
-def _answer(given: Any, paragraph: _Paragraph) -> dict[str, Any]:
+def _answer(given: Any, paragraph: _Paragraph) -> Answer:
     if not isinstance(given, dict):
         raise _Unusable("bad_answers", f"an answer is a JSON {json_type(given)}, not an object")
     text, changed = repair(_string(given, "text", "answer"))
@@ -193,7 +192,7 @@ def _answer(given: Any, paragraph: _Paragraph) -> dict[str, Any]:
         place = start - bisect_left(paragraph.nuls, start)
         if paragraph.context.startswith(text, place):
             paragraph.repaired |= changed
-            return {"text": text, "start": place}
+            return Answer(text, place)
     paragraph.searches += 1
     found = only_place(paragraph.context, text) if paragraph.searches <= MAX_SEARCHES else None
     if found is None:
@@ -203,7 +202,7 @@ def _answer(given: Any, paragraph: _Paragraph) -> dict[str, Any]:
             why = f"{MAX_SEARCHES:,} answers of this paragraph were looked for elsewhere already"
         detail = f"the answer is not at the character {given_place:.20} of the context, and {why}"
         raise _Unusable("answer_not_in_context", detail)
-    return {"text": text, "start": found}
+    return Answer(text, found)
 
 
 def _string(given: Mapping[str, Any], key: str, what: str) -> str:

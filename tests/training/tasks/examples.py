@@ -32,6 +32,13 @@ def batch_of(rows: Sequence[Sequence[Pair]], length: int, first_id: int = 0) -> 
     return Batch(0, numbers, ids, np.array(counts, np.int32))
 
 
+def random_places(num_rows: int, seed: int) -> list[list[Pair]]:
+    """Rows of windows of random lengths, in which a first and a last place are learned."""
+    draw = np.random.default_rng(seed)
+    rows = random_rows(num_rows, 64, 60, seed)
+    return [[(given, sorted(draw.integers(0, len(given), 2).tolist())) for given, _ in row] for row in rows]
+
+
 def random_rows(num_rows: int, length: int, vocab_size: int, seed: int, classes: int = 0) -> list[list[Pair]]:
     """Rows filled with examples of random lengths; with classes, what is learned is the number of one."""
     draw = np.random.default_rng(seed)

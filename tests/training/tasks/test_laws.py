@@ -11,7 +11,7 @@ import torch
 
 from conf.model import ModelConfig
 from schemas.token_ids import ID_BITS
-from tests.training.tasks.examples import END, batch_of, random_rows
+from tests.training.tasks.examples import END, batch_of, random_places, random_rows
 from tests.training.tiny import make_config
 from training.data.reader import Batch
 from training.errors import DataError
@@ -23,6 +23,7 @@ from training.strategies.single import Single
 from training.tasks.classification import Classification
 from training.tasks.instruct import Instruct
 from training.tasks.micro_batch import Example, by_length, unpack
+from training.tasks.question_answering import QuestionAnswering
 from training.tasks.task import Task
 from training.tasks.translation import Translation
 from training.trial import try_out
@@ -51,6 +52,12 @@ CASES: dict[str, tuple[Task, ModelConfig, int]] = {
         len(LABELS),
     ),
     "instruct": (Instruct(END), ModelConfig(config=LLAMA), 0),
+}
+
+
+PLACES: dict[str, tuple[Task, ModelConfig]] = {
+    "answers": (QuestionAnswering(END, no_answer=True), ModelConfig(config={**BERT, **STILL})),
+    "smoothed": (QuestionAnswering(END, smoothing=0.2), ModelConfig(config={**BERT, **STILL})),
 }
 
 
@@ -84,6 +91,48 @@ def test_neither_ranks_nor_micro_batches_change_the_gradient(name: str) -> None:
         torch.testing.assert_close(
             gradient(task, model, batches, size, draws=False), wanted, rtol=1e-4, atol=1e-6
         )
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_neither_ranks_nor_padding_change_what_is_learned_of_places(name: str) -> None:
+    task, config = PLACES[name]
+    model = model_of(task, config)
+    task.prepare(model)
+    assert model.config.no_answer is (name == "answers")
+    rows = random_places(9, seed=3)
+    whole = batch_of(rows, LENGTH)
+    parts = [batch_of(rows[:4], LENGTH), batch_of(rows[4:5], LENGTH, 4), batch_of(rows[5:], LENGTH, 5)]
+    wanted = gradient(task, model, [whole], 100, draws=False)
+    for batches, size in (([whole], 1), ([whole], 3), (parts, 2), (parts, 100)):
+        torch.testing.assert_close(
+            gradient(task, model, batches, size, draws=False), wanted, rtol=1e-4, atol=1e-6
+        )
+
+
+def test_the_loss_of_places_is_that_of_each_window_alone() -> None:
+    """By the model of transformers itself, whose loss is the mean of both ends."""
+    task, config = PLACES["answers"]
+    model = model_of(task, config).eval()
+    rows = random_places(4, seed=5)
+    together = task.micro_batches(batch_of(rows, LENGTH), 4, alone=False)
+    found = sum(float(task.nats(model, part.on(torch.device("cpu"))).detach()) for part in together)
+    wanted = 0.0
+    for given, (start, stop) in (pair for row in rows for pair in row):
+        made = model(
+            input_ids=torch.tensor([list(given)]),
+            start_positions=torch.tensor([start]),
+            end_positions=torch.tensor([stop]),
+        )
+        wanted += 2 * float(made.loss.detach())
+    assert found == pytest.approx(wanted, rel=1e-5)
+    assert sum(part.targets for part in together) == 2 * sum(map(len, rows))
+
+
+@pytest.mark.parametrize("places", [[3], [2, 1], [0, 99]])
+def test_places_outside_their_window_are_told(places: list[int]) -> None:
+    task, _ = PLACES["answers"]
+    with pytest.raises(DataError, match="sequence_id 0 has a window of 3 tokens"):
+        task.micro_batches(batch_of([[([5, 6, 7], places)]], LENGTH), 1, alone=False)
 
 
 @pytest.mark.parametrize(
