@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from conf.patterns import first_group
 from conf.section import Extended, Section
 
 Format = Literal[
@@ -23,8 +24,15 @@ Format = Literal[
     "chat",
     "squad",
     "catalogues",
+    "python-chats",
 ]
 """Ringlake's own; others are those of installed extensions, which are known where files are read."""
+
+_LABELLED_BY_THEMSELVES = {
+    "delta": "whose rows may have one each: label_field",
+    "squad": "whose labels are the questions",
+}
+"""Formats to whose documents the name of a file says nothing, and what does."""
 
 
 class IngestConfig(Section):
@@ -32,9 +40,10 @@ class IngestConfig(Section):
 
     inputs: tuple[str, ...] = Field(
         (),
-        description="Globs, folders or files, as paths or as fsspec URLs such as hdfs://. "
-        "Empty with format python-docs: this Python's documentation; with format catalogues: the message "
-        "catalogues of installed packages.",
+        description="Globs, folders or files, as paths or as fsspec URLs such as hdfs://; package:NAME/PATH "
+        "names files of an installed package. Empty with format python-docs: this Python's documentation; "
+        "with format catalogues: the message catalogues of installed packages; with format python-chats: "
+        "this Python's standard library.",
     )
     max_quarantined_share: float = Field(
         0.5,
@@ -65,6 +74,14 @@ class IngestConfig(Section):
         None,
         min_length=1,
         description="Field with the class of a text, for a task that learns it; null: no labels.",
+    )
+    label_pattern: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        description="Regular expression (RE2) whose first group, found in a file's name as the tables have "
+        "it, is the class of all texts of the file, e.g. ([^/]+)/[^/]+$ for its folder; null: no labels by "
+        "name.",
     )
     metadata_fields: tuple[str, ...] = Field((), description="Fields that are kept as text in `metadata`.")
     header: bool = Field(True, description="Whether the first line of a CSV or TSV file names the columns.")
@@ -110,8 +127,8 @@ class IngestConfig(Section):
     max_source_bytes: int = Field(
         8 * 2**20,
         ge=1,
-        description="Largest Python, Markdown or metadata file that python-docs parses, and largest message "
-        "catalogue.",
+        description="Largest Python, Markdown or metadata file that python-docs and python-chats parse, and "
+        "largest message catalogue.",
     )
     max_squad_bytes: int = Field(
         64 * 2**20,
@@ -129,6 +146,23 @@ class IngestConfig(Section):
         ge=64 * 2**10,
         description="Larger files of lines are read in parts of so many bytes, twice as many if compressed.",
     )
+
+    @model_validator(mode="after")
+    def _one_source_of_labels(self) -> IngestConfig:
+        if self.label_pattern is None:
+            return self
+        if self.label_field is not None:
+            raise ValueError(
+                f"label_field = {self.label_field!r} and label_pattern = {self.label_pattern!r} both say "
+                "what a label is; leave one of them out"
+            )
+        if self.format in _LABELLED_BY_THEMSELVES:
+            raise ValueError(
+                f"label_pattern = {self.label_pattern!r} does not go with format {self.format}, "
+                f"{_LABELLED_BY_THEMSELVES[self.format]}; leave label_pattern out"
+            )
+        first_group(self.label_pattern, "")
+        return self
 
     @model_validator(mode="after")
     def _names_of_columns(self) -> IngestConfig:

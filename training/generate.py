@@ -12,7 +12,7 @@ from training.inference.options import Options
 from training.inference.predictor import Refusal
 
 
-def generate_text(model_dir: str | Path, prompt: str, config: GenerateConfig) -> str:
+def generate_text(model_dir: str | Path, prompt: str, config: GenerateConfig, *, asks: bool = False) -> str:
     """What the model writes after the prompt; equal arguments give equal text on the same machine.
 
     The prompt follows an end-of-document token, as the start of a document does in training. If prompt and
@@ -22,12 +22,14 @@ def generate_text(model_dir: str | Path, prompt: str, config: GenerateConfig) ->
         model_dir: Folder, a path or URL, with config.json, safetensors weights and tokenizer.json.
         prompt: Text to continue; may be empty.
         config: Length, sampling (temperature 0 takes the likeliest token), beams, stop strings and seed.
+        asks: Whether the prompt is what a user says in a chat, which the model answers.
 
     Raises:
         DataError: The folder is no model folder, the prompt would be given a special token, or there is no
             room for as many new tokens.
     """
-    (outcome,) = _writer(str(model_dir), config).predict([{"prompt": prompt}])
+    row = {"messages": [{"role": "user", "content": prompt}]} if asks else {"prompt": prompt}
+    (outcome,) = _writer(str(model_dir), config).predict([row])
     if isinstance(outcome, Refusal):
         raise DataError(f"the prompt {prompt[:60]!r} cannot be continued: {outcome.detail}")
     return str(outcome.value)

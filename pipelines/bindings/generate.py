@@ -1,4 +1,4 @@
-"""Generate: the model's continuation of each prompt."""
+"""Generate: the model's continuation of each prompt, or its answer where it learned from chats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _generate(given: Given[None]) -> Made:
     samples = []
     model = own_model(given.context).location
     for prompt in config.prompts:
-        text = generate_text(model, prompt, config)
+        text = generate_text(model, prompt, config, asks=task == "instruct")
         samples.append({"prompt": prompt, "text": text})
         given.say(f"    {prompt!r} -> {text[:100]!r}")
     write_json(given.context.lake.samples, samples)

@@ -15,14 +15,14 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conf.ingest import IngestConfig
 from conf.urls import without_secrets
 from pipelines.errors import InputError
 from pipelines.files.stored import Compression, Stored
-from pipelines.ingest import installation
+from pipelines.ingest import installation, packages
 from pipelines.ingest.readers import UNKNOWN, format_of, known_formats
 from pipelines.lake import find_external
 from ringlake.base.hadoop import use_shipped_configuration
@@ -31,7 +31,11 @@ from ringlake.base.storage import Folder
 
 DELTA = "delta"
 
-INSTALLED = {"python-docs": "documentation", "catalogues": "message catalogues"}
+INSTALLED = {
+    "python-docs": "documentation",
+    "catalogues": "message catalogues",
+    "python-chats": "modules of Python",
+}
 """Formats that read this Python's installation where no input is named, and of folders what they know alone;
 what they read there."""
 
@@ -106,8 +110,8 @@ def discover(config: IngestConfig, left_out: list[str] | None = None) -> list[In
     if not config.inputs and config.format not in INSTALLED:
         raise InputError(
             "ingest.inputs is empty: name at least one file, folder or glob, "
-            "or set ingest.format to python-docs for this Python's own documentation, or to catalogues for "
-            "the translated messages of its packages"
+            "or set ingest.format to python-docs for this Python's own documentation, to python-chats for "
+            "questions and answers about it, or to catalogues for the translated messages of its packages"
         )
     if config.format == DELTA:
         return _tables(config)
@@ -129,6 +133,8 @@ def discover(config: IngestConfig, left_out: list[str] | None = None) -> list[In
 def _installed(config: IngestConfig) -> Iterator[tuple[str, str]]:
     if config.format == "catalogues":
         return installation.catalogues(config.catalogue_languages)
+    if config.format == "python-chats":
+        return installation.standard_modules()
     return installation.files()
 
 
@@ -171,7 +177,7 @@ def fingerprint(files: Iterable[InputFile]) -> str:
 def _from_inputs(config: IngestConfig, left_out: list[str] | None) -> Iterator[_Found]:
     for given in config.inputs:
         hidden: list[str] = []
-        matches = list(_expand_url(given) if _is_url(given) else _expand(given, hidden))
+        matches = list(_matches(given, hidden))
         if left_out is not None:
             left_out.extend(hidden)
         if not matches:
@@ -183,6 +189,22 @@ def _from_inputs(config: IngestConfig, left_out: list[str] | None) -> Iterator[_
             wanted = config.format not in INSTALLED or item.is_named
             if wanted or format_of(item.path, config.format)[0] != UNKNOWN:
                 yield item
+
+
+def _matches(given: str, hidden: list[str]) -> Iterator[_Found]:
+    if packages.is_package(given):
+        return _expand_package(given, hidden)
+    return _expand_url(given) if _is_url(given) else _expand(given, hidden)
+
+
+def _expand_package(given: str, hidden: list[str]) -> Iterator[_Found]:
+    """The files of an installed package; their sources do not say where it lies."""
+    files = packages.located(given)
+    place = f"{files.folder}/{files.path}".rstrip("/")
+    pattern = place if os.path.lexists(place) else f"{glob.escape(files.folder)}/{files.path}"
+    for item in _expand(pattern, hidden):
+        if packages.COMPILED not in Path(item.path).parts:
+            yield replace(item, source=packages.source_of(item.path, files))
 
 
 def _is_url(given: str) -> bool:

@@ -9,13 +9,17 @@ from importlib import metadata
 from pathlib import Path
 
 from pipelines.errors import InputError
+from pipelines.ingest import packages
 from pipelines.ingest.readers import UNKNOWN, format_of
 
 _OWN_DISTRIBUTION = "ringlake"
 
 # Folders that hold other installations' packages below the standard library, or compiled copies.
 _OTHER_PACKAGES = ("site-packages", "dist-packages")
-_COMPILED = "__pycache__"
+_COMPILED = packages.COMPILED
+
+# Folders of the standard library that test it, wherever they lie in it.
+_TESTS = ("test", "tests", "idle_test")
 
 _MESSAGES = "LC_MESSAGES"
 
@@ -48,6 +52,26 @@ def files() -> Iterator[tuple[str, str]]:
                     yield path, f"{prefix}/{os.path.relpath(path, root)}"
 
 
+def standard_modules() -> Iterator[tuple[str, str]]:
+    """Absolute path and source of each module of the standard library that is written in Python.
+
+    Its own tests are left out. Sources begin with `stdlib/`.
+
+    Raises:
+        InputError: Python has no folder of that kind, as in a frozen application.
+    """
+    root = os.path.realpath(sysconfig.get_paths()["stdlib"])
+    if not os.path.isdir(root):  # noqa: PTH112
+        raise InputError(f"this Python has no standard library at {root!r}; set ingest.inputs")
+    for parent, folders, names in os.walk(root):
+        left_out = (_COMPILED, *_TESTS, *(_OTHER_PACKAGES if parent == root else ()))
+        folders[:] = sorted(name for name in folders if name not in left_out)
+        for name in sorted(names):
+            if name.endswith(".py"):
+                path = os.path.join(parent, name)  # noqa: PTH118 - as above
+                yield path, f"stdlib/{os.path.relpath(path, root)}"
+
+
 def catalogues(languages: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Absolute path and source of the message catalogues of installed packages.
 
@@ -71,15 +95,21 @@ def catalogues(languages: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def here(path: str, source: str) -> str:
-    """Where a file of the installation that `files` found lies on this machine.
+    """Where a file of the installation, or of a package of it, lies on this machine.
 
     On a cluster each node unpacks the environment at a place of its own; the source says which file it is.
     """
     if os.path.lexists(path):
         return path
     prefix, _, rest = source.partition("/")
-    name = {"stdlib": "stdlib", "site-packages": "purelib"}.get(prefix)
-    return path if name is None else os.path.join(os.path.realpath(sysconfig.get_paths()[name]), rest)  # noqa: PTH118
+    name = {"stdlib": "stdlib", packages.SOURCES: "purelib"}.get(prefix)
+    if name is None:
+        return path
+    found = os.path.join(os.path.realpath(sysconfig.get_paths()[name]), rest)  # noqa: PTH118
+    if prefix == packages.SOURCES and not os.path.lexists(found):
+        # It may lie elsewhere on Python's path.
+        return packages.here(source) or found
+    return found
 
 
 def _own_files() -> frozenset[str]:

@@ -8,13 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from conf.ingest import IngestConfig
+from conf.patterns import first_group
 from pipelines.files.decompress import actual_compression, verify
 from pipelines.files.record import Document, Fault, FileFault, Skipped
 from pipelines.files.stored import Compression, StorageError
 from pipelines.ingest.discover import InputFile, unknown_format_detail
+from pipelines.ingest.formats.fields import blank, missing
 from pipelines.ingest.many_faults import Faults
 from pipelines.ingest.parts import Part, PartStream, open_part
-from pipelines.ingest.readers import Reader, reader_of
+from pipelines.ingest.readers import Reader, is_of_modules, reader_of
+from pipelines.text.blank import is_blank
 
 _HEAD_BYTES = 4096
 
@@ -85,6 +88,7 @@ def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantin
             raise FileFault(Fault(0, "unknown_format", unknown_format_detail(config)))
         if not part.is_whole:
             _refuse_changed(file)
+        label = file_label(file.source, config)
         file.stored.size()  # it must be a file that can be looked at, before anything opens it
         compression = _compression(file, reader)
         is_in_parts = not part.is_whole and (compression == "none" or part.of > 1)
@@ -105,7 +109,7 @@ def read_part(part: Part, config: IngestConfig) -> Iterator[Document | Quarantin
                 if isinstance(row, Document):
                     kept += 1
                     repaired += row.repaired
-                    yield _moved(row, offset) if offset else row
+                    yield row if label is None and not offset else _moved(row, offset, label)
                 elif isinstance(row, Skipped):
                     skipped[row.what] += 1
                 elif faults.take(fault := _shifted(row, offset) if part.index else row):
@@ -158,7 +162,7 @@ def _failed(file: InputFile, error: Exception) -> Fault:
 
 
 def _compression(file: InputFile, reader: Reader) -> Compression:
-    if file.compression == "none" and "python-docs" in reader.collections:
+    if file.compression == "none" and is_of_modules(reader):
         return "none"
     return actual_compression(file.stored, file.compression)
 
@@ -187,7 +191,26 @@ def _refuse_changed(file: InputFile) -> None:
         )
 
 
-def _moved(row: Document, offset: int) -> Document:
+def file_label(source: str, config: IngestConfig) -> str | None:
+    """The label that a file's name gives all of its documents; None where the configuration wants none.
+
+    Raises:
+        FileFault: The pattern is not found in the name, or what it finds shows nothing.
+    """
+    if config.label_pattern is None:
+        return None
+    found = first_group(config.label_pattern, source)
+    told = f"ingest.label_pattern = {config.label_pattern!r}"
+    if found is None:
+        detail = f"its name does not have what gives it a label: {told} is not found in {source!r:.200}"
+        raise FileFault(Fault(0, missing("label"), detail))
+    if is_blank(found):
+        detail = f"its name gives it a label that shows nothing: the first group of {told} in {source!r:.200}"
+        raise FileFault(Fault(0, blank("label"), detail))
+    return found
+
+
+def _moved(row: Document, offset: int, label: str | None) -> Document:
     # dataclasses.replace takes several times as long, for every document of a large file.
     return Document(
         row.offset + offset,
@@ -198,7 +221,7 @@ def _moved(row: Document, offset: int) -> Document:
         row.url,
         row.target,
         row.metadata,
-        row.label,
+        row.label if label is None else label,
     )
 
 

@@ -15,6 +15,7 @@ from conf.ingest import IngestConfig
 from pipelines.files.decompress import compression_of_name
 from pipelines.files.record import Document, Fault, Skipped
 from pipelines.files.stored import Compression
+from pipelines.ingest.formats.python_chats import read_definitions
 from pipelines.ingest.formats.python_docs import read_metadata, read_page, read_python
 from pipelines.ingest.formats.read_chat import read_chat
 from pipelines.ingest.formats.read_csv import read_csv, read_tsv
@@ -61,7 +62,11 @@ class Reader:
 
 
 _PYTHON_DOCS = ("python-docs",)
+_PYTHON_CHATS = ("python-chats",)
 _CATALOGUES = ("catalogues",)
+
+_OF_MODULES = frozenset({*_PYTHON_DOCS, *_PYTHON_CHATS})
+"""Collections whose files are never compressed."""
 
 READERS: dict[str, Reader] = {
     reader.name: reader
@@ -89,6 +94,7 @@ READERS: dict[str, Reader] = {
         Reader("mo", read_mo, (".mo",), collections=_CATALOGUES),
         Reader("po", read_po, (".po",), collections=_CATALOGUES),
         Reader("python", read_python, (".py",), needs_records=False, collections=_PYTHON_DOCS),
+        Reader("definitions", read_definitions, (".py",), needs_records=False, collections=_PYTHON_CHATS),
         Reader("page", read_page, (".md", ".rst"), needs_records=False, collections=_PYTHON_DOCS),
         Reader(
             name="metadata",
@@ -101,7 +107,9 @@ READERS: dict[str, Reader] = {
 }
 
 
-DOOR: Door[Reader] = Door("formats", "format", (Reader,), lambda: {*READERS, *_PYTHON_DOCS, "auto", "delta"})
+_TAKEN = frozenset({*READERS, *_OF_MODULES, *_CATALOGUES, "auto", "delta"})
+
+DOOR: Door[Reader] = Door("formats", "format", (Reader,), lambda: _TAKEN)
 """Readers of other packages."""
 
 
@@ -132,13 +140,18 @@ def format_of(name: str, wanted: str) -> tuple[str, Compression]:
     if wanted in READERS or wanted in DOOR.names():
         return wanted, compression_of_name(name)[1]
     stem, compression = compression_of_name(name)
-    if wanted in _PYTHON_DOCS:
+    if wanted in _OF_MODULES:
         stem, compression = name, "none"
     path = PurePosixPath(stem)
     for reader in _collection(wanted):
         if path.suffix.lower() in reader.extensions or path.name in reader.names:
             return reader.name, compression
     return UNKNOWN, compression
+
+
+def is_of_modules(reader: Reader) -> bool:
+    """Whether a reader's files are those of Python modules and packages, which nobody compresses."""
+    return not _OF_MODULES.isdisjoint(reader.collections)
 
 
 def known_formats(wanted: str) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from conf.ingest import IngestConfig
 from pipelines.files.record import Document, document_id, utf8_length
-from pipelines.ingest import installation
+from pipelines.ingest import installation, packages
 from pipelines.ingest.assemble import (
     FAULTS,
     FOUND,
@@ -121,7 +121,7 @@ def _same(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def _part_of(row: dict[str, Any], config: IngestConfig) -> Part:
     path = os.fsdecode(row["path"])
-    if not config.inputs:
+    if not config.inputs or any(map(packages.is_package, config.inputs)):
         path = installation.here(path, row["source"])
     names = ("source", "format", "compression", "num_bytes", "version", "folder")
     file = InputFile(path, *(row[name] for name in names))

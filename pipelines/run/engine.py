@@ -15,6 +15,7 @@ from pipelines.run.binding import binding_of
 from pipelines.run.carry_out import carry_out
 from pipelines.run.context import Context
 from pipelines.run.failure import as_ringlake_error, explain
+from pipelines.run.installed import check_installed
 from pipelines.run.memory import PeakMemory
 from pipelines.run.prepare import Prepared, prepare
 from pipelines.run.record import Ended, record_of, summary
@@ -39,9 +40,11 @@ def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -
         The run of each stage that made what is there now.
 
     Raises:
-        RinglakeError: A stage failed; it is recorded as failed, and its tables are as before.
+        RinglakeError: A stage failed; it is recorded as failed, and its tables are as before. Or a package
+            that one of them needs is not installed.
     """
     context.forced = force
+    check_installed(context.config, stages, lambda stage: not force and _is_done(context, stage))
     context.lake.create()
     records = []
     with context.lake.locked():
@@ -66,6 +69,14 @@ def up_to_date(context: Context, stage: Stage) -> RunRecord | None:
     what that run left is still the current version of each table, and on disk as that run left it.
     """
     return _done(prepare(context, stage)) if _can_read(context, stage) else None
+
+
+def _is_done(context: Context, stage: Stage) -> bool:
+    """Whether it has nothing to do now; a stage whose inputs are not there yet has."""
+    try:
+        return up_to_date(context, stage) is not None
+    except RinglakeError:
+        return False
 
 
 def _can_read(context: Context, stage: Stage) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +101,8 @@ class Stage:
         section: Its section of the configuration where `RunConfig` has no key of its name, as 'module:Class'.
         tables: Definitions of its tables where `schemas` has none, as 'module:NAME'.
         libraries: Names of the libraries whose versions decide its result (`pipelines.run.libraries`).
+        extras: Modules that it needs with a configuration and that not everybody has, each with the extra of
+            ringlake that installs it.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Stage:
     enabled: Callable[[RunConfig], bool] | None = None
     is_reported: bool = True
     libraries: Callable[[RunConfig], tuple[str, ...]] = lambda _config: ()
+    extras: Callable[[RunConfig], Mapping[str, str]] = lambda _config: {}
 
     @property
     def is_optional(self) -> bool:

@@ -23,6 +23,7 @@ INGEST = Stage(
         Flag("ingest.id_field"),
         Flag("ingest.target_field"),
         Flag("ingest.label_field"),
+        Flag("ingest.label_pattern"),
         Flag("ingest.extractor"),
         Flag("ingest.text_unit"),
     ),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.files.record import Fault
-from pipelines.ingest.formats.python_docs import MAX_NAME_CHARS, cleandoc
+from pipelines.ingest.formats.python_definitions import MAX_NAME_CHARS, cleandoc
 from pipelines.ingest.formats.python_source import MAX_TOKENS
 from pipelines.ingest.many_faults import MAX_LISTED, Faults
 from tests.ingest.support import read, read_bytes

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.files.record import Document
 from pipelines.ingest import installation
-from pipelines.ingest.formats.python_docs import module_name
+from pipelines.ingest.formats.python_definitions import module_name
 from tests.ingest.support import Outcome, read_bytes
 
 MODULE = '''"""Module.

@@ -15,33 +15,11 @@ from pipelines.files.decompress import too_large
 from pipelines.files.lines import BOM
 from pipelines.files.record import Document, Fault, FileFault, excerpt, repair
 from pipelines.files.utf8 import decode
+from pipelines.ingest.formats.python_definitions import MAX_NAME_CHARS, cleandoc, definitions, module_name
 from pipelines.ingest.formats.python_source import PythonSource, parse, without_collector
 from pipelines.text.blank import is_blank
 
 TOPICS_SOURCE = "pydoc_data/topics.py"
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_DEFINITIONS = frozenset({ast.ClassDef, *_FUNCTIONS})
-
-# Statements whose blocks can hold further definitions, and the names of those blocks.
-_BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
-    ast.If: ("body", "orelse"),
-    ast.For: ("body", "orelse"),
-    ast.AsyncFor: ("body", "orelse"),
-    ast.While: ("body", "orelse"),
-    ast.With: ("body",),
-    ast.AsyncWith: ("body",),
-    ast.Try: ("body", "handlers", "orelse", "finalbody"),
-    ast.TryStar: ("body", "handlers", "orelse", "finalbody"),
-    ast.ExceptHandler: ("body",),
-    ast.Match: ("cases",),
-    ast.match_case: ("body",),
-}
-
-MAX_NAME_CHARS = 500
-"""Longest qualified name. Every definition carries those around it, so that names add up to far more than the
-file has; the longest of 2,392 modules of packages has 152
-characters."""
 
 _NAME_FIELD = re.compile(r"^Name:[ \t]*(\S+)", re.MULTILINE)
 _BLANK_LINE = re.compile(r"\r?\n\r?\n")
@@ -88,7 +66,7 @@ def read_metadata(stream: BinaryIO, source: str, config: IngestConfig) -> Iterat
         body = "" if body.strip() == "UNKNOWN" else body
     if not is_blank(body):
         offset = start + len(text[:position].encode())
-        yield _document(offset, name.group(1) if name else None, "readme", body, config)
+        yield as_document(offset, name.group(1) if name else None, "readme", body, config)
 
 
 def read_page(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[Document | Fault]:
@@ -99,73 +77,23 @@ def read_page(stream: BinaryIO, source: str, config: IngestConfig) -> Iterator[D
     """
     text, offset = _read_utf8(stream, config)
     if not is_blank(text):
-        yield _document(offset, None, "page", text.replace("\r\n", "\n"), config)
-
-
-def module_name(source: str) -> str:
-    """The dotted name of a module's source file: `stdlib/json/__init__.py` is `json`."""
-    path = source.removesuffix(".py").removesuffix("/__init__")
-    for root in ("stdlib/", "site-packages/"):
-        path = path.removeprefix(root)
-    return path.replace("/", ".")
+        yield as_document(offset, None, "page", text.replace("\r\n", "\n"), config)
 
 
 def _docstrings(source: PythonSource, module: str, config: IngestConfig) -> Iterator[Document | Fault]:
-    # A stack instead of recursion: nesting is as deep as a hostile file wants it.
-    pending: list[tuple[ast.AST, str]] = [(source.tree, module)]
-    while pending:
-        node, scope = pending.pop()
-        fields = _BLOCKS.get(type(node))
-        if fields is None:
-            found = _docstring(node)
-            if found is not None and not is_blank(text := cleandoc(str(found.value))):
-                if len(scope) > MAX_NAME_CHARS:
-                    yield _long_name(source.offset(found), scope)
-                else:
-                    yield _document(source.offset(found), scope, "docstring", text, config)
-            fields = ("body",)
-            if isinstance(node, _FUNCTIONS):
-                scope = f"{scope}.<locals>"
-            # What is longer than a name may be is as good as any longer one.
-            scope = scope[: MAX_NAME_CHARS + 1]
-        inner: list[tuple[ast.AST, str]] = []
-        for field in fields:
-            for child in getattr(node, field):
-                kind = type(child)
-                if kind in _DEFINITIONS:
-                    inner.append((child, f"{scope}.{child.name}"))
-                elif kind in _BLOCKS:
-                    inner.append((child, scope))
-        pending.extend(reversed(inner))
+    for found in definitions(source.tree, module):
+        docstring = found.docstring
+        if docstring is not None and not is_blank(text := cleandoc(str(docstring.value))):
+            if len(found.name) > MAX_NAME_CHARS:
+                yield long_name(source.offset(docstring), found.name)
+            else:
+                yield as_document(source.offset(docstring), found.name, "docstring", text, config)
 
 
-def cleandoc(text: str) -> str:
-    """What `inspect.cleandoc` gives, which takes blank lines off the beginning in quadratic time."""
-    lines = text.expandtabs().split("\n")
-    rest = [line for line in lines[1:] if line.lstrip()]
-    margin = min((len(line) - len(line.lstrip()) for line in rest), default=0)
-    lines[0] = lines[0].lstrip()
-    lines[1:] = [line[margin:] for line in lines[1:]]
-    first, last = 0, len(lines)
-    while last > first and not lines[last - 1]:
-        last -= 1
-    while first < last and not lines[first]:
-        first += 1
-    return "\n".join(lines[first:last])
-
-
-def _long_name(offset: int, name: str) -> Fault:
+def long_name(offset: int, name: str) -> Fault:
+    """The fault of a definition whose qualified name is too long."""
     detail = f"its qualified name has more than {MAX_NAME_CHARS:,} characters"
     return Fault(offset, "too_large", detail, excerpt(name))
-
-
-def _docstring(node: ast.AST) -> ast.Constant | None:
-    body: list[ast.stmt] = getattr(node, "body")  # noqa: B009 - modules, classes and functions have it
-    if body and isinstance(first := body[0], ast.Expr):
-        value = first.value
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            return value
-    return None
 
 
 def _topics(source: PythonSource, config: IngestConfig) -> Iterator[Document | Fault]:
@@ -181,12 +109,13 @@ def _topics(source: PythonSource, config: IngestConfig) -> Iterator[Document | F
                 yield Fault(source.offset(key), "bad_topic", "a help topic's name or text is no literal")
                 continue
             if isinstance(topic, str) and isinstance(text, str) and not is_blank(text):
-                yield _document(source.offset(key), topic, "topic", cleandoc(text), config)
+                yield as_document(source.offset(key), topic, "topic", cleandoc(text), config)
 
 
-def _document(
+def as_document(
     offset: int, source_id: str | None, kind: str, text: str, config: IngestConfig
 ) -> Document | Fault:
+    """The document of a text that was found at an offset, or that it is too large."""
     repaired, changed = repair(text)
     size = len(repaired.encode())
     if size > config.max_document_bytes:
