@@ -90,13 +90,15 @@ def _package() -> Any:
 def _config(folder: Folder) -> dict[str, Any]:
     """The config.json of a plain llama."""
     try:
-        config = json.loads(folder.read("config.json"))
+        config: Any = json.loads(folder.read("config.json"))
     except (FileNotFoundError, ValueError) as error:
         raise DataError(f"{folder.location} has no config.json that can be read ({error})") from error
-    kind = config.get("model_type") if isinstance(config, dict) else None
+    if not isinstance(config, dict):
+        raise DataError(f"{folder.location}: config.json must hold a JSON object")
+    kind = config.get("model_type")
     if kind != "llama" or config.get("architectures") != ["LlamaForCausalLM"]:
         raise DataError(
-            f"{folder.location} is a {kind!r} of {config.get('architectures') if kind else None}; only a "
+            f"{folder.location} is a {kind!r} of {config.get('architectures')}; only a "
             f"causal llama can be written as GGUF here"
         )
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
