@@ -62,7 +62,7 @@ def imported(folder: Path) -> dict[str, str]:
 def test_what_is_imported_is_declared(package: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["horovod"], *extras["tracking"], *extras["tasks"]]
+    wanted = [*project["dependencies"], *extras["horovod"], *extras["tracking"], *extras["tasks"], *extras["demo"]]
     declared = {canonical(one) for one in wanted}
     distributions = metadata.packages_distributions()
     missing = {
