@@ -103,10 +103,10 @@ class Killer(threading.Thread):
     def __init__(self, lake: Path) -> None:
         super().__init__(daemon=True)
         self.killed: int | None = None
-        self._lake, self._stop = lake, threading.Event()
+        self._lake, self._over = lake, threading.Event()
 
     def run(self) -> None:
-        while not self._stop.wait(0.01):
+        while not self._over.wait(0.01):
             if any((self._lake / "tables" / "clean").rglob("*.parquet")):
                 # The lock of a lake has the process that holds it.
                 self.killed = int((self._lake / ".lock").read_text())
@@ -114,7 +114,7 @@ class Killer(threading.Thread):
                 return
 
     def end(self) -> None:
-        self._stop.set()
+        self._over.set()
         self.join()
 
 
