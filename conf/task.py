@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from conf.section import Extended, Section
-from ringlake.base.tasks import LANGUAGE_MODEL, TASKS
 
-if TYPE_CHECKING:
-    TaskName = str
-else:
-    TaskName = Literal[tuple(TASKS)]
+LANGUAGE_MODEL = "language-model"
 
-_MEANINGS = "; ".join(f"{kind.name} {kind.summary}" for kind in TASKS.values())
+TaskName = Literal["language-model", "translation", "classification", "question-answering", "instruct"]
+"""Ringlake's own, which `ringlake.base.tasks` declares; others are those of installed extensions."""
 
 
 class TaskConfig(Section):
@@ -22,7 +19,10 @@ class TaskConfig(Section):
 
     name: TaskName | Extended = Field(
         LANGUAGE_MODEL,
-        description=f"{_MEANINGS}. Other names are those of installed extensions.",
+        description="language-model continues any text; translation turns text into target; classification "
+        "gives a text its label; question-answering finds the answer to a question in a context "
+        "(ingest.format squad); instruct answers in chats (ingest.format chat). Other names are those of "
+        "installed extensions.",
     )
     options: dict[str, Any] = Field(
         default_factory=dict, description="Keys of a task of another package, which says what it takes."
@@ -61,7 +61,7 @@ class TaskConfig(Section):
 
     @model_validator(mode="after")
     def _options_have_a_taker(self) -> TaskConfig:
-        if self.options and self.name in TASKS:
+        if self.options and self.name in get_args(TaskName):
             raise ValueError(
                 f"options = {self.options} are for a task of another package, and name = {self.name!r} is "
                 f"ringlake's own, whose keys are in the section task itself"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines.demo.shown import Shown, refused, too_long
 from training.inference.classify import Classifier
@@ -110,7 +111,7 @@ def answer(verb: Verb, predictor: Predictor, texts: Sequence[str]) -> Shown:
 
 def _likeness(predictor: Predictor, texts: Sequence[str]) -> Shown:
     """The inner product of two vectors of length 1: the cosine of the angle between them."""
-    vectors = []
+    vectors: list[Any] = []
     for field, found in zip(
         FORMS["embed"].fields, predictor.predict([{"text": text} for text in texts]), strict=True
     ):
@@ -118,4 +119,5 @@ def _likeness(predictor: Predictor, texts: Sequence[str]) -> Shown:
             return refused(Refusal(found.reason, f"{field.label}: {found.detail}"))
         vectors.append(found.value)
     first, second = vectors
-    return Shown(f"{sum(float(a) * float(b) for a, b in zip(first, second, strict=True)):.4f}")
+    cosine = sum(float(a) * float(b) for a, b in zip(first, second, strict=True))
+    return Shown(f"{cosine:.4f}")

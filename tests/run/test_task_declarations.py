@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
 
+from conf.task import LANGUAGE_MODEL as CONFIGURED
+from conf.task import TaskName
 from pipelines.evaluate.scores import TaskScores
 from pipelines.stages import BY_NAME
 from pipelines.tokenize.tasks import Examples
@@ -16,6 +18,11 @@ from training.inference.options import VERBS, verb_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "tasks" / "README.md").read_text("utf-8")
+
+
+def test_the_configuration_knows_the_tasks() -> None:
+    assert set(get_args(TaskName)) == set(TASKS)
+    assert CONFIGURED == LANGUAGE_MODEL
 
 
 @pytest.mark.parametrize("kind", TASKS.values(), ids=TASKS)
