@@ -38,8 +38,8 @@ class TaskConfig(Section):
     target_script: str | None = Field(
         None,
         pattern=r"^[A-Z]+$",
-        description="Script that most letters of a target must have, as their Unicode names begin: CJK, "
-        "LATIN, CYRILLIC, ...; other targets are refused (translation).",
+        description="Script that most letters of a target must have, but for words that its text has too, "
+        "as their Unicode names begin: CJK, LATIN, CYRILLIC, ...; other targets are refused (translation).",
     )
     stride: int = Field(
         128,

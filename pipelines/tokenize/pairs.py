@@ -22,7 +22,8 @@ class Pairs(ExampleMaker):
     Args:
         content: See `ExampleMaker`.
         max_tokens: See `ExampleMaker`.
-        script: Script of most letters of a target, as their Unicode names begin; None: any.
+        script: Script of most letters of a target, as their Unicode names begin; None: any. Words that it has
+            from its text, names and placeholders, do not count.
     """
 
     def __init__(self, content: str, max_tokens: int, script: str | None = None) -> None:
@@ -44,10 +45,11 @@ class Pairs(ExampleMaker):
             )
         if is_blank(row.text) or is_blank(row.target):
             return Refusal("empty_side", "text or target is empty or white space")
-        if self._script is not None and (found := script_of(row.target)) != self._script:
+        if self._script is not None and (found := script_of(row.target, row.text)) != self._script:
             return Refusal(
                 "wrong_script",
-                f"most letters of the target are {found or 'of no script'}, not {self._script}",
+                f"most letters of the target that the text does not have are {found or 'of no script'}, "
+                f"not {self._script}",
             )
         return None
 

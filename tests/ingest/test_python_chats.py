@@ -167,6 +167,7 @@ def test_signatures(source: str, written: str | None) -> None:
         (">>> print the whole thing", None),
         ("Return these things:", None),
         ("Return it", None),
+        ("shop.tools.basket", None),
         ("+ - 1 2 3", None),
         ("word " * 100, None),
         ("", None),

@@ -12,7 +12,6 @@ _PARAGRAPHS = 2
 _HEAD_CHARS = 4_000
 """Characters of a docstring that are looked at, so that a long one costs no more."""
 
-_WORD = re.compile(r"[^\W\d_]+")
 _END = re.compile(r"[.!?][\"')\]]*+(?= [\"'(`\[]*[A-Z]|$)")
 _ABBREVIATIONS = ("e.g.", "i.e.", "etc.", "vs.", "cf.")
 _SIGNATURE = re.compile(r"[\w.]+ ?\(")
@@ -34,7 +33,7 @@ def first_sentence(text: str) -> str | None:
             continue
         sentence = _up_to_its_end(paragraph)
         is_prose = not sentence.startswith(_NO_PROSE) and not sentence.endswith((":", ","))
-        if is_prose and len(sentence) <= MAX_SENTENCE_CHARS and len(_WORD.findall(sentence)) >= _MIN_WORDS:
+        if is_prose and len(sentence) <= MAX_SENTENCE_CHARS and _num_words(sentence) >= _MIN_WORDS:
             return sentence
         return None
     return None
@@ -59,3 +58,7 @@ def _up_to_its_end(paragraph: str) -> str:
         if not sentence.endswith(_ABBREVIATIONS):
             return sentence
     return paragraph
+
+
+def _num_words(sentence: str) -> int:
+    return sum(any(map(str.isalpha, word)) for word in sentence.split())
