@@ -190,13 +190,10 @@ class Stepper:
         # Summed on the device: a GPU is asked for the value once a step, not once a micro-batch.
         nats = torch.zeros((), dtype=torch.float64, device=self._device)
         parts = self._task.micro_batches(batch, self._config.micro_batch_size, alone=self._draws)
-        drawn_for: int | None = None
         for number, part in enumerate(parts, 1):
             tensors = part.on(self._device)
-            # A sequence whose examples are computed in several parts draws on from one to the next.
-            if self._draws and part.sequence_id != drawn_for:
-                drawn_for = part.sequence_id
-                draws_for(self._config.seed, batch.step, drawn_for)
+            if self._draws:
+                draws_for(self._config.seed, batch.step, part.sequence_id)
             with self._strategy.backward(last=number == len(parts)):
                 with autocast(self._config.precision, self._device):
                     loss = self._task.loss(self._model, tensors)

@@ -89,7 +89,7 @@ def grouped(batch: Batch, size: int, *, alone: bool) -> Iterator[list[Example]]:
     Args:
         batch: The rows.
         size: A group has at most as many tokens as so many rows.
-        alone: Whether no group may have examples of two rows; then it has at most as many tokens as one.
+        alone: Whether no group may have examples of two rows.
 
     Raises:
         DataError: The rows hold no examples.
@@ -99,7 +99,7 @@ def grouped(batch: Batch, size: int, *, alone: bool) -> Iterator[list[Example]]:
         yield from by_length(examples, size * batch.input_ids.shape[1])
         return
     for _, row in groupby(examples, key=lambda one: one.sequence_id):
-        yield from by_length(list(row), batch.input_ids.shape[1])
+        yield sorted(row, key=lambda one: one.size)
 
 
 def by_length(examples: Sequence[Example], cells: int) -> Iterator[list[Example]]:
