@@ -28,7 +28,7 @@ def test_every_public_name_is_there_and_documented() -> None:
 
 def test_another_name_is_told_with_those_that_are() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'open_lakes'; it has .*open_lake"):
-        _ = ringlake.open_lakes  # type: ignore[attr-defined]
+        _ = ringlake.open_lakes
 
 
 def test_importing_it_loads_neither_spark_nor_torch() -> None:

@@ -7,6 +7,7 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import corpus, filters, planted, scale, usage, warc
@@ -64,7 +65,7 @@ def test_open_thresholds_fail_no_value_and_leave_out_no_rule() -> None:
     assert config.rules == tuple(names)
     for name in names:
         for value in (0.0, 1e9):
-            assert not RULES[name].fails(value, config.thresholds[name])
+            assert not RULES[name].fails(np.array([value]), config.thresholds[name])
 
 
 def test_rates_are_compared_a_core_and_decisions_a_document() -> None:

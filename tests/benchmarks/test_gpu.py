@@ -37,6 +37,7 @@ def test_rates_become_a_ratio_and_a_share_of_the_peak() -> None:
 def test_models_have_the_sizes_of_their_names() -> None:
     for name, parameters in (("124m", 124e6), ("350m", 353e6)):
         size = gpu.SIZES[name]
+        assert size.model.architecture and size.model.config
         architecture = AutoConfig.for_model(
             size.model.architecture, vocab_size=size.vocab_size, **size.model.config
         )

@@ -452,6 +452,11 @@ def _page(stats: TextStats, variant: str) -> FilteredPage:
     return stats.once(variant, lambda: filter_lines(stats.text, VARIANTS[variant]))
 
 
+def of_page(variant: str, value: Callable[[FilteredPage], _Value]) -> Callable[[TextStats], _Value]:
+    """Measures what a variant of C4's filter leaves of a text."""
+    return lambda stats: value(_page(stats, variant))
+
+
 RULES: dict[str, Callable[[TextStats], float]] = {
     "length.words.min": lambda stats: stats.num_words,
     "length.characters.min": lambda stats: len(stats.text),
@@ -472,7 +477,7 @@ RULES: dict[str, Callable[[TextStats], float]] = {
     **{f"gopher.top_{size}_gram.max": top_ngram(size) for size in (2, 3, 4)},
     **{f"gopher.duplicate_{size}_grams.max": duplicate_ngrams(size) for size in (5, 6, 7, 8, 9, 10)},
     **{
-        f"{variant}.{rule}": (lambda stats, variant=variant, value=value: value(_page(stats, variant)))
+        f"{variant}.{rule}": of_page(variant, value)
         for variant in VARIANTS
         for rule, value in (
             ("lorem_ipsum.max", lambda page: page.has_lorem_ipsum),
@@ -492,6 +497,6 @@ RULES: dict[str, Callable[[TextStats], float]] = {
 """What every rule measures on a text, but for those on languages."""
 
 STEPS: dict[str, Callable[[TextStats], str]] = {
-    f"{variant}.lines": (lambda stats, variant=variant: _page(stats, variant).text) for variant in VARIANTS
+    f"{variant}.lines": of_page(variant, lambda page: page.text) for variant in VARIANTS
 }
 """What every step leaves of a text."""

@@ -57,7 +57,7 @@ def test_the_command_needs_neither_spark_nor_a_lake(tmp_path: Path) -> None:
     file.write_text(HOSTILE, encoding="utf-8")
     nothing = {"JAVA_HOME": "/nowhere", "PATH": "/nowhere", "LC_ALL": "C.UTF-8"}
     done = ringlake(
-        "clean", "--profile", "fineweb", "--lake", tmp_path / "none", "--explain", file, **nothing
+        "clean", "--profile", "fineweb", "--lake", tmp_path / "none", "--explain", file, env=nothing
     )
     lines = done.stdout.splitlines()
     rows = {line.split()[0]: line for line in lines if line.startswith(("gopher", "fineweb", "language."))}

@@ -41,7 +41,7 @@ def test_missing_jars(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "a"}\n')
     done = ringlake(
         "ingest", "--input", tmp_path / "a.jsonl", "--lake", tmp_path / "lake", code=4,
-        RINGLAKE_CACHE=str(tmp_path / "empty"),
+        env={"RINGLAKE_CACHE": str(tmp_path / "empty")},
     )  # fmt: skip
     assert "make setup" in _error(done.stderr)
     assert not (tmp_path / "lake" / "tables" / "documents").exists()

@@ -18,7 +18,7 @@ def test_inputs_are_read_as_their_extensions_say(tmp_path: Path) -> None:
     (tmp_path / "c.xyz").write_text("what is this", encoding="utf-8")
     names = [tmp_path / name for name in ("a.jsonl.gz", "b.txt", "c.xyz")]
     (tmp_path / ".hidden.txt").write_text("not read", encoding="utf-8")
-    ingest = ("ingest", "--input", *names, "--lake", tmp_path / "lake")
+    ingest: list[str | Path] = ["ingest", "--input", *names, "--lake", tmp_path / "lake"]
     done = ringlake(*ingest, "--set", "ingest.max_quarantined_share=0.33", code=6)
     assert "2 of 6 records (33.3%) were quarantined (bad_json 1, unknown_format 1; " in done.stderr
     assert "--set ingest.max_quarantined_share=0.34" in done.stderr

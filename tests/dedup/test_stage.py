@@ -119,7 +119,8 @@ def perturbed(random_: random.Random, words: list[str], num_changes: int) -> lis
 def test_near_duplicates_are_found_and_strangers_are_not_merged(spark: SparkSession) -> None:
     """At Jaccard s >= 0.9, a pair is missed with probability (1 - 0.9^8)^14 = 0.04%."""
     random_ = random.Random(4)
-    texts, pairs = {}, {}
+    texts: dict[str, str] = {}
+    pairs: dict[str, tuple[list[str], list[str]]] = {}
     for number in range(300):
         words = random_words(random_, 300, vocabulary=20_000)
         other = perturbed(random_, words, random_.choice([1, 2, 3]))
@@ -147,7 +148,7 @@ def test_exact_only_leaves_near_duplicates(spark: SparkSession) -> None:
 
 def test_split_is_that_of_the_id_whatever_else_is_there(spark: SparkSession) -> None:
     texts = {f"d{number}": f"text number {number}" for number in range(2000)}
-    config = {"method": "exact", "validation_fraction": 0.1}
+    config: dict[str, Any] = {"method": "exact", "validation_fraction": 0.1}
     tables = run(spark, texts, **config)
     splits = {row["source_id"]: row["split"] for row in tables["corpus"]}
     held_out = [name for name, split in splits.items() if split == "validation"]

@@ -22,7 +22,6 @@ from tests.support.tools import run_tool, tool_python
 from tests.training.card.models import LENGTH, export
 from training.models.tokens import TokenizerFile
 from training.tasks.language_model import LanguageModel
-from training.tasks.make import byte_lengths_of
 
 LM_EVAL = "lm_eval==0.4.13"
 
@@ -86,7 +85,7 @@ def test_what_has_no_perplexity_is_told(lake: Lake, tmp_path: Path) -> None:
 
 def bits_per_byte(folder: Path, texts: list[str]) -> float:
     """Ringlake's own number for texts that each stand in a sequence behind an end-of-document token."""
-    task = LanguageModel(0, apart=False, byte_lengths=byte_lengths_of(TokenizerFile(Folder(str(folder)))))
+    task = LanguageModel(0, apart=False, byte_lengths=TokenizerFile(Folder(str(folder))).byte_lengths())
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.encode_special_tokens = True
     model = AutoModelForCausalLM.from_pretrained(folder).eval()

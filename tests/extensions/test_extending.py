@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,11 +117,11 @@ class Installed:
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-6000:]}"
         return done.stdout + done.stderr
 
-    def ringlake(self, *args: str, code: int = 0, **env: str) -> str:
+    def ringlake(self, *args: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "ringlake", *args],
-            cwd=self.folder, env={**self.environment, **env}, capture_output=True, text=True, timeout=SECONDS,
-            check=False,
+            cwd=self.folder, env={**self.environment, **(env or {})}, capture_output=True, text=True,
+            timeout=SECONDS, check=False,
         )  # fmt: skip
         assert done.returncode == code, f"{done.stdout}\n{done.stderr[-6000:]}"
         return done.stdout + done.stderr
@@ -178,7 +178,7 @@ def test_a_stage_is_a_command_without_an_import_for_the_list(installed: Installe
     assert "A stage of hosts 1.2." in listed
     assert "'hosts'" not in listed.splitlines()[-1]
     assert "'pydantic'" not in listed.splitlines()[-1]
-    shown = installed.ringlake("hosts", "--help", COLUMNS="200")
+    shown = installed.ringlake("hosts", "--help", env={"COLUMNS": "200"})
     assert "Tell the site of each document" in shown
     assert "--strip-www" in shown
     assert "key: hosts.strip_www; default: true" in shown
@@ -268,10 +268,10 @@ def test_a_changed_extension_runs_its_stage_again_and_no_other(
 
 def test_a_package_that_is_gone_is_told_by_the_names_that_need_it(lake: Path, installed: Installed) -> None:
     gone = {"PYTHONPATH": str(ROOT)}
-    told = installed.ringlake("clean", "--run", "run.yaml", code=2, **gone)
+    told = installed.ringlake("clean", "--run", "run.yaml", code=2, env=gone)
     assert "unknown key 'hosts'" in told
     assert "needs its package installed" in told
-    shown = installed.ringlake("status", "lake", **gone)
+    shown = installed.ringlake("status", "lake", env=gone)
     assert "hostless" in shown
 
 

@@ -39,16 +39,18 @@ CHAT = (
 def encoder(folder: Path, kind: str, **changes: Any) -> Path:
     """A BERT without a head ('base') or with one ('classification', 'question-answering')."""
     tokenizer = _wordpiece(folder)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    labels = {"id2label": {0: "bad", 1: "good", 2: "odd"}, "label2id": {"bad": 0, "good": 1, "odd": 2}}
+    if kind == "classification":
+        changes |= {"id2label": {0: "bad", 1: "good", 2: "odd"}, "label2id": {"bad": 0, "good": 1, "odd": 2}}
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
         max_position_embeddings=LENGTH,
         pad_token_id=0,
         # So large that what a model says depends on every token.
         initializer_range=0.6,
-        **sizes,
-        **(labels if kind == "classification" else {}),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
         **changes,
     )
     made = {

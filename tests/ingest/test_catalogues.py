@@ -6,6 +6,7 @@ import gettext
 import gzip
 import io
 import struct
+import sysconfig
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 
 from conf.ingest import IngestConfig
 from pipelines.errors import InputError
-from pipelines.ingest import installation
 from pipelines.ingest.discover import discover
 from pipelines.ingest.formats.catalogue_pairs import placeholders
 from pipelines.ingest.read_file import read_file
@@ -246,7 +246,7 @@ def test_without_inputs_the_catalogues_of_packages_are_read(
     (tmp_path / "one/locale/de/LC_MESSAGES").mkdir(parents=True)
     (tmp_path / "one/locale/de/LC_MESSAGES/one.mo").write_bytes(content)
     paths = {"purelib": str(tmp_path), "platlib": str(tmp_path)}
-    monkeypatch.setattr(installation.sysconfig, "get_paths", lambda: paths)
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: paths)
     config = IngestConfig(format="catalogues")
     files = discover(config)
     names = ["site-packages/one/locale/zh_CN/LC_MESSAGES/one.mo"]

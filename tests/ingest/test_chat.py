@@ -66,7 +66,8 @@ def test_turns_are_read_back_exactly(turns: list[tuple[str, str]]) -> None:
 def test_repair_moves_no_turn(turns: list[tuple[str, str]]) -> None:
     messages = [{"role": role, "content": f"a\n{content}\nb"} for role, content in turns]
     found = chat_document({"messages": messages}, Place(0, 1, ""), IngestConfig())
-    after = read_chat(repair(found.text)[0])  # type: ignore[union-attr]
+    assert isinstance(found, Document)
+    after = read_chat(repair(found.text)[0])
     assert [role for role, _ in after] == [role for role, _ in turns]
     for (_, text), message in zip(after, messages, strict=True):
         # But for blank lines at the ends, which repair takes from a whole text alone, each turn is repaired.

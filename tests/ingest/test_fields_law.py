@@ -64,7 +64,7 @@ def plain(record: dict[str, Any], config: IngestConfig) -> Document | tuple[str,
                 return "too_large", name
             if name in shown and is_blank(str(values[name])):
                 return f"{name}_is_blank", name
-    metadata = {name: values[name] for name in config.metadata_fields if values[name] is not None}
+    metadata = {name: value for name in config.metadata_fields if (value := values[name]) is not None}
     kind = "pair" if config.target_field else "record"
     text = values["text"]
     assert text is not None

@@ -156,6 +156,7 @@ def test_a_damaged_compressed_file_is_refused_once(tmp_path: Path, damage: str) 
     *expected, summary = read_file(file, config)
     rows, total = together([Part(file, index, of=3) for index in range(3)], config)
     assert rows == expected
+    assert isinstance(summary, Summary)
     assert total == replace(summary, compression=total.compression)
 
 

@@ -150,7 +150,7 @@ def test_topics_come_from_their_source(tmp_path: Path) -> None:
     assert found.documents == []
     from conf.ingest import IngestConfig
     from pipelines.ingest.discover import discover
-    from pipelines.ingest.read_file import read_file
+    from pipelines.ingest.read_file import Summary, read_file
 
     config = IngestConfig(inputs=(str(tmp_path),), format="python-docs")
     (file,) = discover(config)
@@ -159,6 +159,7 @@ def test_topics_come_from_their_source(tmp_path: Path) -> None:
     assert by_id(documents) == {"and": "Boolean\noperations", "del": "ab"}
     assert {document.kind for document in documents} == {"topic"}
     assert [content.encode()[document.offset :][:5] for document in documents] == [b"'and'", b"'del'"]
+    assert isinstance(summary, Summary)
     assert (summary.kept, summary.quarantined) == (2, 1)
 
 

@@ -6,7 +6,7 @@ import gzip
 import itertools
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def test_an_error_that_no_reader_knows_costs_the_rest_of_the_file(
 
 
 @pytest.mark.parametrize("pack", [brotli.compress, gzip.compress, raw_deflate])
-def test_a_cut_body_is_told(tmp_path: Path, pack) -> None:  # type: ignore[no-untyped-def]
+def test_a_cut_body_is_told(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     coding = {brotli.compress: "br", gzip.compress: "gzip", raw_deflate: "deflate"}[pack]
     block = http(pack(page())[:-30], Content_Encoding=coding)
     silent = read_bytes(tmp_path, "a.warc", record(block))

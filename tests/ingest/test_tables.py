@@ -40,8 +40,9 @@ def test_csv_comes_back_as_it_was_written(
     tmp_path: Path, rows: list[tuple[str, str, str]], line_break: str, quote_all: bool
 ) -> None:
     target = io.StringIO()
-    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
-    writer = csv.writer(target, lineterminator=line_break, quoting=quoting)
+    writer = csv.writer(
+        target, lineterminator=line_break, quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+    )
     writer.writerow(("text", "target", "id"))
     writer.writerows(rows)
     found = read_bytes(tmp_path, "a.csv", target.getvalue().encode(), target_field="target")
@@ -109,7 +110,7 @@ def test_columns_are_chosen_by_name_or_number(
 @pytest.mark.parametrize("config", [{"columns": ("a",)}, {"columns": ("a", "a"), "header": False}])
 def test_names_that_would_be_ignored_or_confused_are_refused(config: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="columns"):
-        IngestConfig(**config)  # type: ignore[arg-type]
+        IngestConfig(**config)
 
 
 def in_every_format(folder: Path, rows: list[dict[str, str | None]], **config: object) -> list[Outcome]:
@@ -125,7 +126,7 @@ def in_every_format(folder: Path, rows: list[dict[str, str | None]], **config: o
 
 
 def test_pairs_are_the_same_from_every_format(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, str | None]] = [
         {"en": "Go.", "zh": "走。", "key": "1", "at": "u1", "by": "Li"},
         {"en": "Stop.", "zh": None, "key": "2", "at": "u2", "by": "Wu"},
         {"en": None, "zh": "好。", "key": "3", "at": None, "by": None},
@@ -141,7 +142,7 @@ def test_pairs_are_the_same_from_every_format(tmp_path: Path) -> None:
 
 
 def test_labels_are_the_same_from_every_format(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, str | None]] = [
         {"text": "Great.", "class": "pos"},
         {"text": "Awful.", "class": None},
         {"text": "So so.", "class": "  "},

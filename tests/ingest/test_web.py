@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -81,7 +82,7 @@ def test_any_bytes_and_any_declaration_give_characters(raw: bytes, declared: str
     ],
 )
 def test_hostile_pages_cost_themselves_and_no_more(extractor: str, html: str, reason: str) -> None:
-    found = main_text(html, IngestConfig(extractor=extractor))  # type: ignore[arg-type]
+    found = main_text(html, IngestConfig(extractor=extractor))
     # An extractor that takes a page without a main part for its main part gives a text.
     assert not isinstance(found, Fault) or found.reason in {reason, "too_deep", "bad_html"}
     assert isinstance(found, Fault) or reason == "no_main_text"
@@ -98,9 +99,9 @@ def test_what_the_parser_would_drop_in_silence_is_a_fault() -> None:
 
 @given(st.text("<>/ab!- \"'=&;#0", max_size=300), st.sampled_from(EXTRACTORS))
 def test_no_markup_at_all_breaks_an_extractor(html: str, extractor: str) -> None:
-    found = main_text(html, IngestConfig(extractor=extractor))  # type: ignore[arg-type]
+    found = main_text(html, IngestConfig(extractor=extractor))
     assert isinstance(found, (str, Fault))
-    assert main_text(html, IngestConfig(extractor=extractor)) == found  # type: ignore[arg-type]
+    assert main_text(html, IngestConfig(extractor=extractor)) == found
 
 
 @pytest.mark.parametrize(
@@ -177,8 +178,8 @@ def test_encodings_of_the_body_are_undone_within_the_limit(tmp_path: Path) -> No
 def test_digests_are_checked(tmp_path: Path, name: str, right: bool) -> None:
     block = http(page())
     content = block if name == "WARC_Block_Digest" else page()
-    stated = sha1(content if right else content + b" ")
-    found = read_bytes(tmp_path, "a.warc", record(block, **{name: stated}))
+    digest: dict[str, Any] = {name: sha1(content if right else content + b" ")}
+    found = read_bytes(tmp_path, "a.warc", record(block, **digest))
     assert found.reasons == ([] if right else [("row", "bad_digest")])
     assert len(found.documents) == right
 
@@ -204,7 +205,8 @@ def test_digests_have_several_forms(stated: str, matches: bool | None) -> None:
 def test_a_body_shorter_than_http_says_is_a_fault_unless_the_crawler_vouches_for_it(tmp_path: Path) -> None:
     block = http(page(), Content_Length=str(len(page()) + 9))
     assert read_bytes(tmp_path, "a.warc", record(block)).reasons == [("row", "bad_length")]
-    for fields in ({"WARC_Block_Digest": sha1(block)}, {"WARC_Truncated": "length"}):
+    vouched: list[dict[str, Any]] = [{"WARC_Block_Digest": sha1(block)}, {"WARC_Truncated": "length"}]
+    for fields in vouched:
         found = read_bytes(tmp_path, "b.warc", record(block, **fields))
         assert len(found.documents) == 1
         assert found.documents[0].metadata.get("warc_truncated") == fields.get("WARC_Truncated")

@@ -18,7 +18,7 @@ import ringlake as api
 from conf import load
 from pipelines.console.console import Console
 from pipelines.errors import InputError, RinglakeError
-from pipelines.lake.predictions import parts_of
+from pipelines.lake.predictions import commit_part, parts_of
 from pipelines.predict import cluster
 from pipelines.predict.cluster import predict_on_cluster
 from pipelines.predict.local import predict_locally
@@ -55,19 +55,18 @@ def test_the_cluster_gives_what_one_process_gives_and_goes_on_where_it_stopped(
     spark: SparkSession, models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = table_of(tmp_path / "in", 60), tmp_path / "out"
-    write = cluster.commit_part
 
     def stops(location: str, frame: Any, attempt: str, number: int, noted: Any) -> None:
         if number == 2:
             raise RuntimeError("the machine is gone")
-        write(location, frame, attempt, number, noted)
+        commit_part(location, frame, attempt, number, noted)
 
     monkeypatch.setattr(cluster, "commit_part", stops)
     with pytest.raises(RinglakeError, match="the machine is gone"):
         on_cluster(models, source, target, part_rows=15)
     assert [part.noted["part"] for part in parts_of(str(target))] == [1, 0]
     before = DeltaTable(str(target)).version()
-    monkeypatch.setattr(cluster, "commit_part", write)
+    monkeypatch.setattr(cluster, "commit_part", commit_part)
     shown = on_cluster(models, source, target, part_rows=15)
     assert "going on with part 3 of 4" in shown and "60 rows, 52 predicted, 8 refused (missing 8)" in shown
     assert DeltaTable(str(target)).version() == before + 2
@@ -94,7 +93,7 @@ def test_a_part_that_is_there_is_not_written_again(
     on_cluster(models, source, target)
     (part,) = parts_of(str(target))
     frame = spark.read.format("delta").load(str(target))
-    cluster.commit_part(str(target), frame, part.noted["attempt"], 0, part.noted)
+    commit_part(str(target), frame, part.noted["attempt"], 0, part.noted)
     assert len(predictions(target)) == 8
 
 
@@ -145,8 +144,8 @@ def test_a_dataframe_gets_the_columns_of_its_predictions(
     chats = spark.createDataFrame(
         [([{"role": "user", "content": "fox"}],)], "messages array<struct<role: string, content: string>>"
     )
-    options = {"temperature": 0, "max_new_tokens": 4}
-    (row,) = api.predict(chats, models["chat"], verb="generate", **options).collect()
+    written = api.predict(chats, models["chat"], verb="generate", temperature=0, max_new_tokens=4)
+    (row,) = written.collect()
     assert isinstance(row["prediction"], str)
     with pytest.raises(InputError, match="no column text"):
         api.predict(chats, models["classify"], verb="classify")
@@ -192,7 +191,8 @@ def test_killed_between_two_parts_the_same_command_loses_and_doubles_nothing(
     models: dict[str, Path], tmp_path: Path
 ) -> None:
     source, target = table_of(tmp_path / "in", 140), tmp_path / "out"
-    args = ["classify", models["classify"], "--input", source, "--output", target, "--cluster"]
+    args: list[str | Path] = ["classify", models["classify"], "--input", source]
+    args += ["--output", target, "--cluster"]
     more = ["--set", "spark.master=local[2]", "--set", "spark.driver_memory=1g", "--part-rows", "35"]
     log = target / "_delta_log" / "00000000000000000001.json"
     end_when(command(*args, *more), tmp_path / "log", "part 2", signal.SIGKILL, log.exists)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from markupsafe import Markup
 
@@ -63,8 +66,8 @@ def test_plain_is_one_line_without_hidden_characters() -> None:
         (display.decimal, None, "–"),
     ],
 )
-def test_numbers(function: object, value: float | None, shown: str) -> None:
-    assert function(value) == shown  # type: ignore[operator]
+def test_numbers(function: Callable[[Any], str], value: float | None, shown: str) -> None:
+    assert function(value) == shown
 
 
 @pytest.mark.parametrize(

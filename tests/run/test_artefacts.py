@@ -39,7 +39,7 @@ def context(tmp_path: Path) -> Context:
     return Context(RunConfig(lake=lake.location), lake, Console(io.StringIO()))
 
 
-def doing(name: str, work: Callable[[Context], None], details: dict[str, str] | None = None) -> Stage:
+def doing(name: str, work: Callable[[Context], object], details: dict[str, str] | None = None) -> Stage:
     """A stage as it is, but for its tables, and with quick work in place of its own."""
 
     def run(given: Given[None]) -> Made:

@@ -36,7 +36,7 @@ def test_a_mixture_trains_is_accounted_for_and_is_pinned(
     small_job: SmallJob, lakes: tuple[Path, Path]
 ) -> None:
     own, other = lakes
-    command = ["train", "--lake", own, "--run", run_file(small_job, own, other)]
+    command: list[str | Path] = ["train", "--lake", own, "--run", run_file(small_job, own, other)]
     done = ringlake(*command)
     assert f"75.0% of each batch from {own}/tables/sequences version 0" in done.stderr
     assert f"25.0% of each batch from {other}/tables/sequences version 0" in done.stderr

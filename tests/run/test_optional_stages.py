@@ -117,7 +117,8 @@ def test_evaluation_texts_go_the_way_that_the_documents_went(made: Path, tmp_pat
         return cleaned_with(prepare(context, BY_NAME["dedup"]).given), stream.getvalue()
 
     # What this run says of cleaning is not what made the tables that it reads: the ledger knows that.
-    for section in ({}, {"repeats": {}}):
+    sections: list[dict[str, Any]] = [{}, {"repeats": {}}]
+    for section in sections:
         found, said = used(made / "lake", **section)
         assert (found.profile, found.privacy.email, said) == ("none", "redact", "")
     shutil.copytree(made / "lake", tmp_path / "lost")

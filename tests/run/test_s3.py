@@ -45,7 +45,7 @@ def test_ingest_reads_folders_and_globs(s3: dict[str, str], tmp_path: Path) -> N
     store.pipe(f"{BUCKET}/other/c-1.jsonl", "\n".join([*lines[20:], "no JSON"]).encode())
     lake = tmp_path / "lake"
     inputs = [f"--input=s3://{BUCKET}/in", f"--input=s3://{BUCKET}/other/c-*.jsonl"]
-    done = ringlake("ingest", *inputs, "--lake", lake, "--set", "spark.master=local[1]", **s3)
+    done = ringlake("ingest", *inputs, "--lake", lake, "--set", "spark.master=local[1]", env=s3)
     assert s3["AWS_SECRET_ACCESS_KEY"] not in done.stdout + done.stderr
     (run,) = status(lake)["runs"]
     assert (run["rows_in"], run["rows_out"], run["rows_quarantined"]) == (32, 30, 2)

@@ -157,7 +157,7 @@ def test_a_licence_draws_the_report_alone_anew_and_a_lost_readme_too(
 
 def test_stage_by_stage_on_one_core_gives_the_same_tables(small_job: SmallJob, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
-    one = ["--lake", lake, "--run", small_job.run_file, "--set", "spark.master=local[1]"]
+    one: list[str | Path] = ["--lake", lake, "--run", small_job.run_file, "--set", "spark.master=local[1]"]
     one += ["--set", "spark.shuffle_partitions=7", "--set", "spark.conf.spark.default.parallelism=3"]
     ringlake("run", small_job.run_file, "--until", "pack", "--set", f"lake={lake}", *one[4:])
     for table in DATA_TABLES:

@@ -48,7 +48,7 @@ def test_every_dependency_is_pinned() -> None:
 
 def imported(folder: Path) -> dict[str, str]:
     """Every module of others that Python files import, up to the first dot, with a file that does."""
-    found = {}
+    found: dict[str, str] = {}
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = []

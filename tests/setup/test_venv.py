@@ -49,7 +49,7 @@ def test_a_complete_environment_is_left_alone(checkout: Path) -> None:
     assert setup.stale(checkout) is None
 
 
-CHANGES: list[tuple[str, Callable[[Path], None]]] = [
+CHANGES: list[tuple[str, Callable[[Path], object]]] = [
     ("pyproject", lambda root: edit(root / "pyproject.toml", '"typer>=', '"typer>0.1,>=')),
     ("constraints", lambda root: edit(root / "constraints.txt", "torch==2.", "torch==1.")),
     ("ringlake command", lambda root: (root / ".venv/bin/ringlake").unlink()),
@@ -61,7 +61,7 @@ CHANGES: list[tuple[str, Callable[[Path], None]]] = [
 
 @pytest.mark.parametrize(("words", "change"), CHANGES)
 def test_a_change_of_what_belongs_in_it_is_noticed(
-    words: str, change: Callable[[Path], None], checkout: Path
+    words: str, change: Callable[[Path], object], checkout: Path
 ) -> None:
     change(checkout)
     assert words in (setup.stale(checkout) or "")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,9 @@ def command(*args: str | Path) -> list[str]:
 
 
 def ringlake(
-    *args: str | Path, code: int = 0, timeout: float = 600, **env: str
+    *args: str | Path, code: int = 0, timeout: float = 600, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end and asserts its exit code."""
+    """Runs a command to its end, with `env` besides the other variables, and asserts its exit code."""
     done = subprocess.run(
         command(*args),
         capture_output=True,
@@ -72,7 +73,7 @@ def ringlake(
         timeout=timeout,
         check=False,
         cwd=Path(__file__).resolve().parents[2],
-        env=environment(**env),
+        env=environment(**(env or {})),
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == code, (

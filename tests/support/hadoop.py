@@ -191,7 +191,7 @@ def main(folder: Path, with_yarn: bool, paths: list[str]) -> None:
     hdfs = getattr(jvm.org.apache.hadoop.hdfs, "MiniDFSCluster$Builder")(conf).numDataNodes(1).build()
     hdfs.waitActive()
     uri = hdfs.getFileSystem().getUri().toString()
-    yarn = None
+    yarn: Any = None
     if with_yarn:
         yarn = jvm.org.apache.hadoop.yarn.server.MiniYARNCluster("ringlake", NODES, 1, 1)
         yarn.init(conf)

@@ -17,7 +17,9 @@ DATA_TABLES = tuple(name for name in TABLES if name != "runs" and name not in OP
 
 def rows(lake: str | Path, name: str, version: int | None = None) -> list[dict[str, Any]]:
     """All rows of a table."""
-    return read_arrow(Lake.at(lake), name, version=version).to_pylist(maps_as_pydicts="strict")
+    table = read_arrow(Lake.at(lake), name, version=version)
+    found: list[dict[str, Any]] = table.to_pylist(maps_as_pydicts="strict")
+    return found
 
 
 def content_hash(lake: str | Path, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,8 +27,8 @@ def test_parts_are_whole_in_order_and_small(lengths: list[int], max_bytes: int, 
         assert stop - start == 1 or 2 * column.slice(start, stop - start).nbytes <= max_bytes
 
 
-def test_long_addresses_beside_tiny_texts_make_small_batches(tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
-    path = tmp_path_factory.mktemp("long") / "a.jsonl"
+def test_long_addresses_beside_tiny_texts_make_small_batches(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
     line = '{"text": "a", "url": "' + "u" * LONG + '", "id": "' + "i" * LONG + '"}\n'
     path.write_text(line * 20)
     config = IngestConfig(inputs=(str(path),), url_field="url")

@@ -28,6 +28,7 @@ from pipelines.tokenize.choice import probe_texts
 from pipelines.tokenize.engine import Encoder, fast_tokenizer
 from pipelines.tokenize.folder import END_OF_DOCUMENT
 from pipelines.tokenize.special import Guard
+from pipelines.worker import Kernel
 from tests.support.corpus import docstrings
 from tests.support.tables import rows
 
@@ -99,7 +100,7 @@ def test_sparks_text_gives_the_message_and_no_other_error_does() -> None:
     assert difference_in(RuntimeError("ValueError: it is so")) is None
 
 
-def _odd(content: str, engine: str, size: int) -> stage.Kernel:
+def _odd(content: str, engine: str, size: int) -> Kernel:
     """The kernel of the stage, but what it is told of gigatoken's ids of the last text is wrong by one."""
     if engine != "gigatoken":
         return _encode_batches(content, engine, size)
@@ -113,7 +114,7 @@ def _odd(content: str, engine: str, size: int) -> stage.Kernel:
     return convert
 
 
-def _odd_then_special(content: str, engine: str, size: int) -> stage.Kernel:
+def _odd_then_special(content: str, engine: str, size: int) -> Kernel:
     """As `_odd`, and every id of the other library is that of a special token."""
     if engine == "gigatoken":
         return _odd(content, engine, size)

@@ -24,7 +24,7 @@ class Place:
     lines: list[str] = field(default_factory=list)
 
     def run(
-        self, spark: SparkSession, config: TrainConfig, say: Callable[[str], object] | None = None
+        self, spark: SparkSession, config: TrainConfig, say: Callable[[str], None] | None = None
     ) -> TrainResult:
         return train_model(
             spark,

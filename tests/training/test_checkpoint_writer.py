@@ -16,7 +16,7 @@ import torch
 
 from ringlake.base.storage import Folder
 from training.checkpoints import writer as checkpoint_writer
-from training.checkpoints.checkpoint import Checkpoint, load_latest, load_step
+from training.checkpoints.checkpoint import Checkpoint, load_latest, load_step, save_checkpoint
 from training.checkpoints.writer import CheckpointWriter
 from training.errors import DataError, TrainingError
 
@@ -83,7 +83,6 @@ def test_leaving_waits_for_the_last_one_and_only_one_is_in_flight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Folder(str(tmp_path))
-    original = checkpoint_writer.save_checkpoint
     gate, active, most = threading.Event(), [0], [0]
     lock = threading.Lock()
 
@@ -92,7 +91,7 @@ def test_leaving_waits_for_the_last_one_and_only_one_is_in_flight(
             active[0] += 1
             most[0] = max(most[0], active[0])
         gate.wait(60)
-        original(place, checkpoint, keep)
+        save_checkpoint(place, checkpoint, keep)
         with lock:
             active[0] -= 1
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from training.errors import DataError
 from training.models.document_mask import check_obeys, document_inputs, keep_apart, keeps_apart
@@ -17,12 +18,13 @@ from training.models.loss import shift_targets, sum_nats
 END, VOCAB = 0, 16
 
 
-def small(architecture: str, **more: object) -> torch.nn.Module:
+def small(architecture: str, **more: int) -> PreTrainedModel:
     torch.manual_seed(1)
     sizes = {"vocab_size": VOCAB, "max_position_embeddings": 32, "hidden_size": 16, "num_hidden_layers": 2}
     sizes |= {"num_attention_heads": 2, **more}
     config = AutoConfig.for_model(architecture, **sizes)
-    return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").eval()  # type: ignore[no-any-return]
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").eval()
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,9 @@ class _Deaf(torch.nn.Module):
         super().__init__()
         self.inner, self.config = inner, inner.config
 
-    def forward(self, input_ids: torch.Tensor, position_ids: object, attention_mask: object, **_: object):  # type: ignore[no-untyped-def]
+    def forward(
+        self, input_ids: torch.Tensor, position_ids: object, attention_mask: object, **_: object
+    ) -> Any:
         return self.inner(input_ids=input_ids, use_cache=False)
 
 

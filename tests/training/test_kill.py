@@ -43,17 +43,18 @@ def watched(job: TrainJob, folder: Path, kill_at: int | None, victim: int) -> Ca
     def main() -> Any:
         from training import loop
         from training.launch.ranks import current_rank
+        from training.step import Stepper
 
-        original = loop.Stepper.step
+        original = Stepper.step
 
-        def stepping(self: Any, batch: Any, wait: float, **more: Any) -> Any:
+        def stepping(self: Stepper, batch: Any, wait_seconds: float, **more: Any) -> Any:
             rank = current_rank().rank
             if batch.step == kill_at and rank == victim:
                 os.kill(os.getpid(), signal.SIGKILL)
             (folder / f"{batch.step}.{rank}.json").write_text(json.dumps(batch.sequence_ids.tolist()))
-            return original(self, batch, wait, **more)
+            return original(self, batch, wait_seconds, **more)
 
-        loop.Stepper.step = stepping
+        Stepper.step = stepping  # type: ignore[method-assign]
         return loop.train_rank(job)
 
     return main

@@ -17,7 +17,17 @@ from conf.generate import GenerateConfig
 from conf.model import ModelConfig
 from ringlake.base.storage import Folder
 from tests.training.times import check_times
-from tests.training.tiny import END_OF_DOCUMENT, LENGTH, MODEL, NUM_TRAIN, VOCAB_SIZE, make_config, make_job
+from tests.training.tiny import (
+    END_OF_DOCUMENT,
+    LENGTH,
+    MODEL,
+    NUM_TRAIN,
+    SIZES,
+    VOCAB_SIZE,
+    make_config,
+    make_job,
+)
+from training.data.plan import SamplePlan
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
 from training.errors import DataError, TrainingError
@@ -29,6 +39,7 @@ from training.loop import train_rank
 from training.models.build import build_model, load_model
 from training.models.tokens import TokenizerFile
 from training.outcome import Trained
+from training.step import Stepper
 from training.strategies.single import Single
 from training.tasks.make import make_task
 
@@ -78,6 +89,7 @@ def test_the_log_says_where_the_time_went_and_what_the_model_computed(
 
 def test_validation_has_bits_per_byte(finished: tuple[TrainJob, Trained]) -> None:
     job, _ = finished
+    assert job.validation
     task = make_task("language-model", job.config, {}, TokenizerFile(Folder(job.tokenizer_dir)))
     model, count = load_model(job.model_dir), job.config.validate_sequences
     scored = score(model, job.validation, count, VOCAB_SIZE, 4, Single(), task)
@@ -156,9 +168,7 @@ def test_a_resume_from_any_checkpoint_gives_the_same_curve_and_model(
     class Crash(Exception):
         pass
 
-    from training import loop
-
-    original = loop.Stepper.step
+    original = Stepper.step
 
     def crash_at(step: int) -> None:
         def stepping(self: Any, batch: Any, wait: float, **more: Any) -> Any:
@@ -166,7 +176,7 @@ def test_a_resume_from_any_checkpoint_gives_the_same_curve_and_model(
                 raise Crash
             return original(self, batch, wait, **more)
 
-        monkeypatch.setattr(loop.Stepper, "step", stepping)
+        monkeypatch.setattr(Stepper, "step", stepping)
 
     # In the first epoch, before any further checkpoint, and in the second epoch.
     for step in (6, 7, 17):
@@ -177,7 +187,7 @@ def test_a_resume_from_any_checkpoint_gives_the_same_curve_and_model(
             assert [line["step"] for line in metrics(job)] == list(range(1, 8))
     newest = tmp_path / "c" / "step-000000016" / "model.safetensors"
     newest.write_bytes(newest.read_bytes()[:-3])
-    monkeypatch.setattr(loop.Stepper, "step", original)
+    monkeypatch.setattr(Stepper, "step", original)
     resumed = train_rank(job)
     assert resumed.resumed_from == 12
     names = ("step", "epoch", "loss", "lr", "grad_norm", "ids_hash", "sequences", "tokens")
@@ -203,6 +213,7 @@ def test_a_finished_training_is_not_done_again(finished: tuple[TrainJob, Trained
 
 def test_how_it_is_computed_may_change_but_not_what(finished: tuple[TrainJob, Trained]) -> None:
     job, _ = finished
+    assert isinstance(job.plan, SamplePlan)
     changed = replace(job, config=job.config.model_copy(update={"micro_batch_size": 8, "log_every": 7}))
     assert train_rank(changed).resumed_from == 20
     for other, words in (
@@ -274,6 +285,7 @@ def test_evaluation_equals_transformers_own_loss(finished: tuple[TrainJob, Train
     job, _ = finished
     model = AutoModelForCausalLM.from_pretrained(job.model_dir)
     tokenizer = AutoTokenizer.from_pretrained(job.model_dir)
+    assert job.validation
     count = job.validation.num_sequences
     with SequenceReader(
         job.validation, sequential_schedule(count, count, job.validation.block_rows, 0, 1), VOCAB_SIZE
@@ -285,7 +297,7 @@ def test_evaluation_equals_transformers_own_loss(finished: tuple[TrainJob, Train
         nats += float(model(input_ids=ids, labels=ids).loss.detach()) * (int(length) - 1)
         targets += int(length) - 1
         size += sum(
-            len(tokenizer.backend_tokenizer.id_to_token(int(token)))
+            len(tokenizer.backend_tokenizer.id_to_token(int(token)) or "")
             if token != model.config.eos_token_id
             else 0
             for token in row[1:length]
@@ -313,7 +325,7 @@ def test_a_pretrained_folder_is_a_start(finished: tuple[TrainJob, Trained], tmp_
         (ModelConfig(architecture="lama"), "architecture = 'lama' .* did you mean .*llama"),
         (ModelConfig(config={"hiden_size": 8}), "model.config.hiden_size .* did you mean hidden_size"),
         (ModelConfig(config={"vocab_size": 8}), "vocab_size is filled in"),
-        (ModelConfig(config={**MODEL.config, "num_attention_heads": 3}), "cannot make a 'llama' model"),
+        (ModelConfig(config={**SIZES, "num_attention_heads": 3}), "cannot make a 'llama' model"),
         (ModelConfig(pretrained="/nowhere/at/all"), "'/nowhere/at/all' cannot be loaded"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 import pytest
 from pyspark.sql import SparkSession
 
@@ -31,10 +31,11 @@ def lose_rank_1_then_0(job: TrainJob) -> Any:
 
     from training import loop
     from training.launch import current_rank
+    from training.step import Stepper
 
-    step, rank = loop.Stepper.step, current_rank().rank
+    step, rank = Stepper.step, current_rank().rank
 
-    def dying(self: loop.Stepper, batch: Any, wait_seconds: float, **more: Any) -> Any:
+    def dying(self: Stepper, batch: Any, wait_seconds: float, **more: Any) -> Any:
         if (rank, batch.step) == (0, 11):
             while not any(Path(job.checkpoint_dir).glob("step-000000008/manifest.json")):
                 time.sleep(0.01)
@@ -42,7 +43,7 @@ def lose_rank_1_then_0(job: TrainJob) -> Any:
             os.kill(os.getpid(), signal.SIGKILL)
         return step(self, batch, wait_seconds, **more)
 
-    loop.Stepper.step = dying  # type: ignore[method-assign]
+    Stepper.step = dying  # type: ignore[method-assign]
     return loop.take_part(job)
 
 

@@ -139,7 +139,8 @@ def test_a_validation_set_without_a_target_steers_nothing(tmp_path: Path) -> Non
     card = (Path(job.model_dir) / "README.md").read_text()
     assert "| best validation loss (nats) | none |" in card
     assert "| weights of step | 8 |" in card
-    score = evaluate_rank(EvaluateJob(job.model_dir, job.validation, VOCAB_SIZE, batch_size=4))  # type: ignore[arg-type]
+    assert job.validation
+    score = evaluate_rank(EvaluateJob(job.model_dir, job.validation, VOCAB_SIZE, batch_size=4))
     assert (score.num_sequences, score.num_targets, score.num_bytes) == (1, 0, 0)
     assert score.loss is None
     assert score.bits_per_byte is None

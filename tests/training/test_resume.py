@@ -10,9 +10,9 @@ import pytest
 
 from ringlake.base.storage import Folder
 from tests.training.tiny import make_config, make_job
-from training import loop
 from training.logs.metrics import read_metrics
 from training.loop import train_rank
+from training.step import Stepper
 
 
 class Crash(Exception):
@@ -20,14 +20,14 @@ class Crash(Exception):
 
 
 def crash_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = loop.Stepper.step
+    original = Stepper.step
 
     def stepping(self: Any, batch: Any, wait: float, **more: Any) -> Any:
         if batch.step == step:
             raise Crash
         return original(self, batch, wait, **more)
 
-    monkeypatch.setattr(loop.Stepper, "step", stepping)
+    monkeypatch.setattr(Stepper, "step", stepping)
 
 
 VARIANTS: dict[str, dict[str, Any]] = {

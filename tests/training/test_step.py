@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from conf.model import ModelConfig
 from ringlake.base.storage import Folder
-from tests.training.tiny import LENGTH, MODEL, VOCAB_SIZE, make_config, make_job
+from tests.training.tiny import LENGTH, MODEL, SIZES, VOCAB_SIZE, make_config, make_job
 from training.data.reader import Batch
 from training.logs.metrics import read_metrics
 from training.loop import train_rank
@@ -30,7 +30,7 @@ MODEL_OF_TEST: Any = build_model(MODEL, vocab_size=VOCAB_SIZE, sequence_length=L
 
 def make_batch(num_tokens: list[int], seed: int = 0) -> Batch:
     ids = np.random.default_rng(seed).integers(0, VOCAB_SIZE, (len(num_tokens), LENGTH), dtype=np.int32)
-    return Batch(0, np.arange(len(num_tokens)), ids, np.array(num_tokens, dtype=np.int32))
+    return Batch(0, np.arange(len(num_tokens)), ids.astype(np.uint16), np.array(num_tokens, dtype=np.int32))
 
 
 def take_step(
@@ -168,7 +168,7 @@ def test_a_training_in_fp16_finds_its_scale_and_learns(
 def test_a_compiled_model_trains_the_same(tmp_path: Path) -> None:
     losses = []
     # Compiling takes the time, once for each shape and mode: one layer, and no odd batch in validation.
-    model = ModelConfig(config=MODEL.config | {"num_hidden_layers": 1})
+    model = ModelConfig(config=SIZES | {"num_hidden_layers": 1})
     for name, changes in (("plain", {}), ("compiled", {"compile": True})):
         config = make_config(steps=4, validate_every=4, validate_sequences=2, **changes)
         job = make_job(tmp_path / name, config, model)

@@ -51,7 +51,8 @@ def change(ids: list[int], seed: int = 1, step: int = 3, **changes: Any) -> torc
     speed_up(model, config)
     before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
     rows = np.stack([np.random.default_rng(i).integers(0, VOCAB_SIZE, LENGTH, dtype=np.int32) for i in ids])
-    batch = Batch(step, np.array(ids), rows, np.full(len(ids), LENGTH, dtype=np.int32))
+    lengths = np.full(len(ids), LENGTH, dtype=np.int32)
+    batch = Batch(step, np.array(ids), rows.astype(np.uint16), lengths)
     stepper = Stepper(
         model, make_optimizer(model, config), Single(), config, 8 * (LENGTH - 1), LossScale(), draws=True
     )
@@ -132,6 +133,9 @@ class _Wrapped(torch.nn.Module):
         found = self.inner(input_ids=input_ids, use_cache=use_cache)
         found.logits = self.change(found.logits)
         return found
+
+    def change(self, logits: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
 
 
 class _SeesOthers(_Wrapped):

@@ -26,16 +26,15 @@ END_OF_DOCUMENT = "<|endoftext|>"
 
 TEXTS = ["the quick brown fox", "the lazy dog returns the value", "return None if the value is missing"] * 5
 
-MODEL = ModelConfig(
-    config={
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "tie_word_embeddings": True,
-    }
-)
+SIZES = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "tie_word_embeddings": True,
+}
+MODEL = ModelConfig(config=SIZES)
 
 
 def make_config(**changes: Any) -> TrainConfig:

@@ -74,10 +74,10 @@ def main() -> int:
         if found.text != case.redacted:
             sys.stderr.write(f"{case.kind}: {case.text!r} became {found.text!r}\n")
     sys.stdout.write("kind         texts  must go  found  right  precision  recall\n")
-    for kind, (texts, right, marked, found) in rows.items():
-        precision, recall = right / max(1, found), right / max(1, marked)
+    for kind, (texts, right, marked, removed) in rows.items():
+        precision, recall = right / max(1, removed), right / max(1, marked)
         sys.stdout.write(
-            f"{kind:12} {texts:5} {marked:8} {found:6} {right:6} {precision:10.3f} {recall:7.3f}\n"
+            f"{kind:12} {texts:5} {marked:8} {removed:6} {right:6} {precision:10.3f} {recall:7.3f}\n"
         )
     return 0
 

@@ -126,7 +126,7 @@ def test_modes_in_a_run_file_may_be_yamls_off_and_on() -> None:
     privacy = load(overrides=["clean.privacy={email: off, phone: on, iban: reject}"]).clean.privacy
     assert (privacy.email, privacy.phone, privacy.iban) == ("off", "redact", "reject")
     with pytest.raises(ValidationError):
-        PrivacyConfig(email="maybe")  # type: ignore[arg-type]
+        PrivacyConfig(email="maybe")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ import pytest
 
 from tests.training.tables import random_tokens, write_sequences
 from training.data import footers
-from training.data.layout import GROUP, join_layouts, make_layout, read_layout
+from training.data.footers import GROUP
+from training.data.layout import join_layouts, make_layout, read_layout
 from training.data.snapshot import DataFile, Snapshot
 from training.errors import DataError
 

@@ -109,9 +109,13 @@ def test_a_ranks_failure_is_told_though_the_console_never_goes_on(
     start: Launch, standing: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.launch.job.PATIENCE_SECONDS", 1.0)
+
+    def say(_line: str) -> None:
+        standing.wait(600)
+
     began = time.monotonic()
     with pytest.raises(RankFailedError, match=r"^rank 1 of 2 .*ValueError: the true cause") as caught:
-        start(fail_beside_a_flood, 2, options=LaunchOptions(say=lambda _line: standing.wait(600)))
+        start(fail_beside_a_flood, 2, options=LaunchOptions(say=say))
     assert time.monotonic() - began < 60
     assert "not all output of the ranks could be shown" in str(caught.value)
     assert "went away" not in str(caught.value)

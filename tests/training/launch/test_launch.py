@@ -17,7 +17,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from training.errors import NotEnoughSlotsError, RankFailedError, TrainingError
-from training.launch import LaunchOptions, launch
+from training.launch import LaunchOptions, barrier, launch
+from training.launch.channel import DriverServer
 
 FAILURE_SECONDS = 30
 """A failure must have ended the job by then, see the issue on launching; importing torch is counted in."""
@@ -234,7 +235,9 @@ def test_a_rank_may_join_and_wait_longer_than_a_stall(spark: SparkSession) -> No
     assert run(spark, body, stall_seconds=5) == [2.0, 4.0]
 
 
-def test_the_ranks_end_when_the_driver_ends_the_job(spark: SparkSession) -> None:
+def test_the_ranks_end_when_the_driver_ends_the_job(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The driver's end of the line goes, as it does when the driver is killed."""
 
     def body() -> None:
@@ -243,29 +246,23 @@ def test_the_ranks_end_when_the_driver_ends_the_job(spark: SparkSession) -> None
         print("up", flush=True)
         time.sleep(600)
 
-    from training.launch import barrier
+    servers: list[DriverServer] = []
 
-    servers: list[Any] = []
-    original = barrier.DriverServer
-
-    class Noted(original):  # type: ignore[misc, valid-type]
+    class Noted(DriverServer):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             servers.append(self)
 
-    barrier.DriverServer = Noted  # type: ignore[misc]
-    try:
-        closer: list[threading.Thread] = []
+    monkeypatch.setattr(barrier, "DriverServer", Noted)
+    closer: list[threading.Thread] = []
 
-        def say(line: str) -> None:
-            if line.endswith("up") and not closer:
-                closer.append(threading.Thread(target=servers[0].close))
-                closer[0].start()
+    def say(line: str) -> None:
+        if line.endswith("up") and not closer:
+            closer.append(threading.Thread(target=servers[0].close))
+            closer[0].start()
 
-        with pytest.raises(TrainingError):
-            launch(body, 2, spark=spark, options=LaunchOptions(say=say))
-    finally:
-        barrier.DriverServer = original  # type: ignore[misc]
+    with pytest.raises(TrainingError):
+        launch(body, 2, spark=spark, options=LaunchOptions(say=say))
     assert_nothing_is_left()
 
 
@@ -306,8 +303,9 @@ def test_the_job_is_described_and_the_threads_properties_are_restored(spark: Spa
         assert context.getLocalProperty("spark.jobGroup.id") == "mine"
         assert context.getLocalProperty("spark.job.description") == "my own work"
     finally:
-        context.setLocalProperty("spark.jobGroup.id", None)
-        context.setLocalProperty("spark.job.description", None)
+        # None takes a property away, which Spark's annotation leaves out.
+        context.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
+        context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]
 
 
 DRIVER = """

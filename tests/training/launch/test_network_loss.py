@@ -32,7 +32,8 @@ def network() -> Iterator[tuple[str, str, str]]:
     """Namespaces of the driver, of the tasks, and of the bridge `wire` between them."""
     if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("ip"):
         pytest.skip("needs Linux, root and the ip command of iproute2")
-    names = tuple(f"ringlake-{os.getpid()}-{part}" for part in ("driver", "tasks", "wire"))
+    stem = f"ringlake-{os.getpid()}"
+    names = (f"{stem}-driver", f"{stem}-tasks", f"{stem}-wire")
     try:
         try:
             for name in names:
@@ -65,7 +66,8 @@ def start(namespace: str, *arguments: str) -> subprocess.Popen[str]:
 
 def said(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout
-    return json.loads(process.stdout.readline() or "{}")
+    found: dict[str, Any] = json.loads(process.stdout.readline() or "{}")
+    return found
 
 
 def test_both_ends_notice_a_network_that_is_gone(network: tuple[str, str, str]) -> None:

@@ -164,12 +164,13 @@ def train(job: TrainJob) -> Any:
 
     from training import loop
     from training.launch import current_rank
+    from training.step import Stepper
 
-    step = loop.Stepper.step
+    step = Stepper.step
     last = current_rank().world_size - 1 - job.config.strategy.chosen.num_servers
     rest = LAG_SECONDS
 
-    def lagging(self: loop.Stepper, batch: Any, wait_seconds: float, **more: Any) -> Any:
+    def lagging(self: Stepper, batch: Any, wait_seconds: float, **more: Any) -> Any:
         nonlocal rest
         if batch.step % 2 and current_rank().rank == last > 0:
             time.sleep(rest)
@@ -178,7 +179,7 @@ def train(job: TrainJob) -> Any:
         rest = max(LAG_SECONDS, LAG_STEPS * (time.perf_counter() - began))
         return result
 
-    loop.Stepper.step = lagging  # type: ignore[method-assign]
+    Stepper.step = lagging  # type: ignore[method-assign]
     return loop.take_part(job)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -69,8 +72,8 @@ def test_a_bucket_is_sent_when_backward_has_finished_it_and_only_then() -> None:
     assert [number for number, _ in sent] == [1, 0]
 
 
-def in_thread(body: object) -> threading.Thread:
-    thread = threading.Thread(target=body, daemon=True)  # type: ignore[arg-type]
+def in_thread(body: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=body, daemon=True)
     thread.start()
     return thread
 
@@ -83,7 +86,7 @@ def test_a_meeting_gives_everyone_the_same_and_joins_in_order() -> None:
         for letter in "xyz":
             found[worker].append(meeting.arrive(worker, f"{worker}{letter}"))
 
-    threads = [in_thread(lambda worker=worker: work(worker)) for worker in (2, 0, 1)]
+    threads = [in_thread(partial(work, worker)) for worker in (2, 0, 1)]
     for thread in threads:
         thread.join(SECONDS)
     assert set(map(tuple, found.values())) == {("0x1x2x", "0y1y2y", "0z1z2z")}
@@ -92,9 +95,11 @@ def test_a_meeting_gives_everyone_the_same_and_joins_in_order() -> None:
 def test_a_meeting_does_not_wait_for_who_has_left() -> None:
     meeting: Meeting[int, int] = Meeting(range(3), sum)
     found: list[int] = []
-    threads = [
-        in_thread(lambda worker=worker: found.append(meeting.arrive(worker, worker))) for worker in (1, 2)
-    ]
+
+    def work(worker: int) -> None:
+        found.append(meeting.arrive(worker, worker))
+
+    threads = [in_thread(partial(work, worker)) for worker in (1, 2)]
     meeting.leave(0)
     for thread in threads:
         thread.join(SECONDS)
@@ -168,10 +173,15 @@ def test_what_does_not_fit_is_refused_with_key_and_remedy(override: str, words: 
 
 
 def test_a_checkpoint_outlives_a_change_between_exact_strategies_only() -> None:
-    exact = [{}, {"name": "ring", "ring": {"overlap": True}}, {"name": "ddp"}, {"name": "parameter_server"}]
+    exact: list[dict[str, Any]] = [
+        {},
+        {"name": "ring", "ring": {"overlap": True}},
+        {"name": "ddp"},
+        {"name": "parameter_server"},
+    ]
     exact.append({"name": "ddp", "ddp": {"shard": True}})
     assert [StrategyConfig(**section).chosen.identity() for section in exact] == [{}] * 5
-    others = [
+    others: list[dict[str, Any]] = [
         {"ring": {"compression": "fp16"}},
         {"name": "local_sgd"},
         {"name": "local_sgd", "local_sgd": {"outer": "nesterov"}},
