@@ -90,14 +90,16 @@ def _package() -> Any:
 def _config(folder: Folder) -> dict[str, Any]:
     """The config.json of a plain llama."""
     try:
-        config = json.loads(folder.read("config.json"))
+        config: Any = json.loads(folder.read("config.json"))
     except (FileNotFoundError, ValueError) as error:
         raise DataError(f"{folder.location} has no config.json that can be read ({error})") from error
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind != "llama" or config.get("architectures") != ["LlamaForCausalLM"]:
+    if not isinstance(config, dict):
+        raise DataError(f"{folder.location}: config.json must hold a JSON object")
+    kind, classes = config.get("model_type"), config.get("architectures")
+    if kind != "llama" or classes != ["LlamaForCausalLM"]:
         raise DataError(
-            f"{folder.location} is a {kind!r} of {config.get('architectures') if kind else None}; only a "
-            f"causal llama can be written as GGUF here"
+            f"{folder.location} is a {kind!r} model of the classes {classes}; only a causal llama can be "
+            f"written as GGUF here"
         )
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if (found := rope.get("rope_type", rope.get("type", "default"))) != "default":

@@ -43,8 +43,9 @@ def read_card(folder: Folder) -> dict[str, Any] | None:
 
 def is_whole(folder: Folder) -> bool:
     """Whether each listed file is there with its size; the contents are not read, which may be gigabytes."""
-    made = _read(folder)
-    files = None if made is None else made.get("files")
+    files = (_read(folder) or {}).get("files")
+    if not isinstance(files, dict):
+        return False
     try:
         return bool(files) and all(folder.size(name) == made["bytes"] for name, made in files.items())
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
