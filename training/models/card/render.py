@@ -113,7 +113,8 @@ def _lake(number: int, shares: list[str]) -> str:
 
 
 def _rows(values: Mapping[str, Any]) -> list[list[str]]:
-    return [[escaped(name), escaped(value)] for name, value in values.items()]
+    # The names are those of `training.models.card.facts`, none of them from the data.
+    return [[name, escaped(value)] for name, value in values.items()]
 
 
 def _licence(terms: CardConfig) -> list[str]:
