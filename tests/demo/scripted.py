@@ -33,7 +33,9 @@ def scripted(folder: Path, words: Sequence[str], *, chat: bool = False) -> Path:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": CHAT}))
     size = tokenizer.get_vocab_size()
     end = tokenizer.token_to_id(END_OF_DOCUMENT)
-    script = [tokenizer.token_to_id(word) for word in words]
+    script = [number for word in words if (number := tokenizer.token_to_id(word)) is not None]
+    assert end is not None
+    assert len(script) == len(words)
     config = LlamaConfig(
         vocab_size=size,
         hidden_size=size + size % 2,

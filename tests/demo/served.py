@@ -116,7 +116,8 @@ def served(model: Path, site: Path, folder: Path, *options: str, pause: float = 
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _until_it_answers(port: int) -> None:

@@ -166,7 +166,9 @@ def test_a_port_that_is_taken(models: dict[str, Path], site: Path, tmp_path: Pat
     with served(models["embed"], site, tmp_path) as page:
         from tests.support.cli import ringlake
 
-        done = ringlake("demo", models["embed"], "--port", str(page.port), code=4, PYTHONPATH=f"{site}")
+        done = ringlake(
+            "demo", models["embed"], "--port", str(page.port), code=4, env={"PYTHONPATH": f"{site}"}
+        )
         assert done.stderr.splitlines() == [
             f"ringlake: error: demo: port {page.port} of 127.0.0.1 is in use; name another with --port"
         ]

@@ -136,7 +136,7 @@ def test_what_llama_cpp_would_read_otherwise_is_refused(
 ) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "gguf", Nothing())  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "gguf", Nothing())
     folder = export("translation" if harm == "translation" else "language-model", tmp_path)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     if harm == "normalizer":

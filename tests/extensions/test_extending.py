@@ -311,7 +311,7 @@ def test_the_task_is_trained_and_scored_by_its_own_metric(stars: Path, installed
     assert "the median of the training texts" in page
     # The model folder opens without the package, by the verb of the declaration.
     asked = ("classify", str(stars / "model"), "--text", "A splendid meal.")
-    told = installed.ringlake(*asked, PYTHONPATH=str(ROOT))
+    told = installed.ringlake(*asked, env={"PYTHONPATH": str(ROOT)})
     assert told[0] in "12345"
 
 
@@ -341,7 +341,7 @@ def test_a_changed_task_runs_its_stages_again_and_no_other(
 
 
 def test_a_task_whose_package_is_gone_is_told_by_its_name(stars: Path, installed: Installed) -> None:
-    told = installed.ringlake("train", "--run", "stars.yaml", code=2, PYTHONPATH=str(ROOT))
+    told = installed.ringlake("train", "--run", "stars.yaml", code=2, env={"PYTHONPATH": str(ROOT)})
     assert "task.name = 'stars' is not known" in told
 
 

@@ -263,9 +263,9 @@ def test_question_answering(spark: SparkSession, tmp_path: Path) -> None:
     model = AutoModelForQuestionAnswering.from_pretrained(lake / "model")
     assert model.config.no_answer is True
     asked_row = {"question": "what is the code", "context": "the dog was seen near code 4711 by a tree"}
-    (answer,) = open_predictor("answer", str(lake / "model"), Options()).predict([asked_row])
-    assert isinstance(answer, Prediction)
-    assert str(answer.value) in asked_row["context"]
+    (told,) = open_predictor("answer", str(lake / "model"), Options()).predict([asked_row])
+    assert isinstance(told, Prediction)
+    assert str(told.value) in asked_row["context"]
     assert "no answer" in (lake / "report.html").read_text("utf-8")
 
 

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import AutoTokenizer
@@ -117,7 +118,8 @@ def test_transformers_writes_the_prompt_of_a_chat_that_was_learned(folders: dict
         {"role": "user", "content": "return"},
     ]
     tokenizer = AutoTokenizer.from_pretrained(folders["instruct"])
-    found = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+    made: Any = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+    found = made["input_ids"]
     own = Writer(str(folders["instruct"]), Options())._prompt(0, {"messages": messages})
     roles = [tokenizer.convert_tokens_to_ids(f"<|{role}|>") for role in ("user", "assistant")]
     assert (found[0], found[-1]) == (roles[0], roles[1])

@@ -153,7 +153,7 @@ def test_the_licence_is_the_run_files_or_not_stated() -> None:
 )
 def test_a_licence_that_says_nothing_is_refused(keys: dict[str, str], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
-        CardConfig(**keys)  # type: ignore[arg-type]
+        CardConfig(**keys)
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_rows_come_apart_into_the_examples_that_they_were_made_of() -> None:
 
 
 def test_rows_of_a_language_model_are_refused() -> None:
-    ids = np.arange(1, 9, dtype=np.uint32).reshape(1, 8) & ID_BITS
+    ids = np.arange(1, 9, dtype=np.uint32).reshape(1, 8) & np.uint32(ID_BITS)
     with pytest.raises(DataError, match="sequence_id 7 holds no examples"):
         unpack(Batch(0, np.array([7]), ids, np.array([8], np.int32)))
 
