@@ -30,7 +30,8 @@ def _lines(text: str) -> Iterator[list[str]]:
     for line in re.findall(r"^(?: {4}|  Example: |Example: )(?:\S*bin/)?(ringlake .*)$", text, re.MULTILINE):
         for part in line.split("&&"):
             words = shlex.split(part.strip(), comments=True)
-            if words and "..." not in words:
+            # What a script was given is known when it runs.
+            if words and not {"...", "$@"} & set(words):
                 yield words[1:]
 
 

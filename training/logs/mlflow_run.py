@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ class MlflowRun:
         import mlflow
         from huggingface_hub import ModelCard
 
+        _load_pipeline(pipeline)
         # Not `from mlflow import transformers`, which MLflow loads when it is first asked for.
         flavor: Any = mlflow.transformers
         before = mlflow.get_tracking_uri()
@@ -133,6 +135,20 @@ class MlflowRun:
     def close(self) -> None:
         """Say that the run has ended."""
         self._client.set_terminated(self._run_id, self._finished)
+
+
+def _load_pipeline(name: str) -> None:
+    """Has transformers' list of pipelines name the class of one, which MLflow asks for its name.
+
+    Some versions have the place of the class there as text, and load it when a pipeline is made; they take
+    either.
+    """
+    from transformers import pipelines
+
+    entry: dict[str, Any] = pipelines.check_task(name)[1]
+    if isinstance(place := entry.get("impl"), str):
+        module, _, kind = place.rpartition(".")
+        entry["impl"] = getattr(import_module(module), kind)
 
 
 def missing(what: str, package: str, remedy: str, error: ImportError) -> TrainingError:
