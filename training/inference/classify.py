@@ -8,7 +8,7 @@ import torch
 
 from training.inference.folder import open_model
 from training.inference.options import Options
-from training.inference.predictor import Outcome, Prediction, Predictor, Row
+from training.inference.predictor import Outcome, Prediction, Predictor, Refusal, Row
 from training.inference.windows import batches_of, text_windows
 
 
@@ -31,8 +31,30 @@ class Classifier(Predictor):
 
     def predict(self, rows: Sequence[Row]) -> list[Outcome]:
         """See `Predictor.predict`; rows have a `text`."""
+        outcomes: list[Outcome] = []
+        for found in self._probabilities(rows):
+            if isinstance(found, Refusal):
+                outcomes.append(found)
+            else:
+                score, label = found.max(-1)
+                outcomes.append(Prediction(self._name(int(label)), float(score)))
+        return outcomes
+
+    def shares(self, row: Row) -> list[tuple[str, float]] | Refusal:
+        """Every label of a text with its probability, the likeliest first."""
+        (found,) = self._probabilities([row])
+        if isinstance(found, Refusal):
+            return found
+        order = torch.argsort(found, descending=True, stable=True).tolist()
+        return [(self._name(number), float(found[number])) for number in order]
+
+    def _name(self, number: int) -> str:
+        return self._labels.get(number, f"LABEL_{number}")
+
+    def _probabilities(self, rows: Sequence[Row]) -> list[torch.Tensor | Refusal]:
+        """The probabilities of the labels for each row, (labels,)."""
         windows, refused = text_windows(self._opened, rows)
-        outcomes: dict[int, Outcome] = dict(refused)
+        outcomes: dict[int, torch.Tensor | Refusal] = dict(refused)
         sums: dict[int, torch.Tensor] = {}
         weights: dict[int, int] = {}
         with torch.inference_mode():
@@ -43,7 +65,5 @@ class Classifier(Predictor):
                     weights[row] = weights.get(row, 0) + weight
                     sums[row] = sums[row] + row_of_batch * weight if row in sums else row_of_batch * weight
         for row, total in sums.items():
-            score, label = (total / weights[row]).max(-1)
-            number = int(label)
-            outcomes[row] = Prediction(self._labels.get(number, f"LABEL_{number}"), float(score))
+            outcomes[row] = total / weights[row]
         return [outcomes[number] for number in range(len(rows))]

@@ -75,6 +75,26 @@ def check_model(verb: Verb, model_dir: str) -> dict[str, Any]:
         DataError: There is no model, its weights are pickled, it needs code of its own, or it is of another
             kind than the verb needs.
     """
+    config = _config(model_dir)
+    _check_kind(verb, model_dir, config)
+    return config
+
+
+def natural_verb(model_dir: str) -> tuple[Verb, str]:
+    """The verb that a model is made for, that of its head or else `embed`, and the model's type.
+
+    Raises:
+        DataError: See `check_model`.
+    """
+    config = _config(model_dir)
+    heads = _heads(config)
+    verb: Verb = next((verb for verb, kind in KINDS.items() if kind in heads), "embed")
+    _check_kind(verb, model_dir, config)
+    return verb, config["model_type"]
+
+
+def _config(model_dir: str) -> dict[str, Any]:
+    """The config.json of a folder, whatever its head; DataError as in `check_model`."""
     folder = folder_of(model_dir)
     try:
         if folder.size("config.json") > _MAX_CONFIG_BYTES:
@@ -91,7 +111,6 @@ def check_model(verb: Verb, model_dir: str) -> dict[str, Any]:
     if name not in CONFIG_MAPPING:
         own = "needs code of its own, which is not run" if config.get("auto_map") else "is not known here"
         raise DataError(f"{model_dir}: model_type = {name!r} {own}; use a model that transformers has")
-    _check_kind(verb, model_dir, config)
     return config
 
 
@@ -155,9 +174,7 @@ def _check_weights(model_dir: str, names: list[str]) -> None:
 
 def _check_kind(verb: Verb, model_dir: str, config: dict[str, Any]) -> None:
     kind, name = KINDS[verb], config["model_type"]
-    given = config.get("architectures")
-    architecture = str(given[0]) if isinstance(given, list) and given else ""
-    heads = {head for head, (mapping, _) in _HEADS.items() if architecture in _classes(mapping)}
+    architecture, heads = _architecture(config), _heads(config)
     if kind == "base":
         # Any encoder or causal model has states to take; one with an encoder and a decoder has two.
         if heads != {"seq2seq"} and not config.get("is_encoder_decoder"):
@@ -171,6 +188,17 @@ def _check_kind(verb: Verb, model_dir: str, config: dict[str, Any]) -> None:
         f"the architecture {architecture}" if architecture else "no architecture named in its config.json"
     )
     raise DataError(f"{model_dir} is a {name} with {has}; {verb} needs {needs}")
+
+
+def _architecture(config: dict[str, Any]) -> str:
+    given = config.get("architectures")
+    return str(given[0]) if isinstance(given, list) and given else ""
+
+
+def _heads(config: dict[str, Any]) -> set[Kind]:
+    """The heads that a model has; more than one where transformers uses a class for several."""
+    architecture = _architecture(config)
+    return {head for head, (mapping, _) in _HEADS.items() if architecture in _classes(mapping)}
 
 
 def _classes(mapping: str) -> set[str]:

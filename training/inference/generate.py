@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, StoppingCriteriaList
 
+from conf.generate import GenerateConfig
 from training.errors import DataError
 from training.inference.batches import padded, plan
 from training.inference.draws import StopAtText, cut, draws, processors
@@ -48,7 +50,7 @@ class Writer(Predictor):
 
     def __init__(self, model_dir: str, options: Options) -> None:
         self._opened = open_model("generate", model_dir, options)
-        self._options, self._config = options, options.generate
+        self._options = options
         model = self._opened.model
         self._ends = ends(self._opened)
         self._pad = self._ends[0] if self._ends else 0
@@ -56,14 +58,38 @@ class Writer(Predictor):
         model.generation_config = GenerationConfig(
             eos_token_id=self._ends or None, pad_token_id=self._pad, bos_token_id=None
         )
-        longest = getattr(model.config, "max_position_embeddings", 2**20)
-        self._num_new = self._config.max_new_tokens or max(1, min(DEFAULT_NEW_TOKENS, longest // 2))
+        self._take(options.generate)
+
+    def using(self, config: GenerateConfig) -> Writer:
+        """The same opened model with other settings; DataError as when a model is opened."""
+        other = copy.copy(self)
+        other._take(config)
+        return other
+
+    def _take(self, config: GenerateConfig) -> None:
+        longest = self._longest
+        self._config = config
+        self._num_new = config.max_new_tokens or max(1, min(DEFAULT_NEW_TOKENS, longest // 2))
         self._room = longest - self._num_new
         if self._room < 1:
             raise DataError(
                 f"generate.max_new_tokens = {self._num_new} leaves no room for a prompt: the model takes "
                 f"{longest} tokens in all"
             )
+
+    @property
+    def num_new_tokens(self) -> int:
+        """Most tokens that a text has."""
+        return self._num_new
+
+    @property
+    def most_new_tokens(self) -> int:
+        """Most tokens that a text could be set to have: one place is left for a prompt."""
+        return self._longest - 1
+
+    @property
+    def _longest(self) -> int:
+        return int(getattr(self._opened.model.config, "max_position_embeddings", 2**20))
 
     @property
     def chats(self) -> bool:
