@@ -12,7 +12,7 @@ import typer
 
 from conf import ConfigError
 from conf.urls import without_secrets
-from pipelines.cli import extensions, look, predict, sample, set_up, ship, stages
+from pipelines.cli import demo, extensions, look, predict, sample, set_up, ship, stages
 from pipelines.console.console import printable
 from pipelines.errors import RinglakeError, StageFailedError
 from pipelines.run.version import code_version
@@ -42,6 +42,7 @@ stages.register(app)
 look.register(app)
 sample.register(app)
 predict.register(app)
+demo.register(app)
 set_up.register(app)
 ship.register(app)
 extensions.register(app)

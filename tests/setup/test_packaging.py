@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"conf", "pipelines", "ringlake", "schemas", "training"}
@@ -44,6 +45,16 @@ def test_every_dependency_is_pinned() -> None:
     assert names - {line.split("==")[0] for line in pins()} == set()
 
 
+def test_the_page_is_tested_with_pins_beside_the_constraints() -> None:
+    lines = (ROOT / "tests" / "demo" / "gradio.txt").read_text().splitlines()
+    more = dict(line.split("==") for line in lines if not line.startswith("#"))
+    known = dict(line.split(" ;")[0].split("==") for line in pins())
+    assert more.keys() & known.keys() == set()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for wanted in map(Requirement, extras["demo"]):
+        assert wanted.specifier.contains((more | known)[wanted.name])
+
+
 def imported(folder: Path) -> dict[str, str]:
     """Every module of others that Python files import, up to the first dot, with a file that does."""
     found = {}
@@ -62,7 +73,8 @@ def imported(folder: Path) -> dict[str, str]:
 def test_what_is_imported_is_declared(package: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["horovod"], *extras["tracking"], *extras["tasks"]]
+    wanted = list(project["dependencies"])
+    wanted += [one for name in ("horovod", "tracking", "tasks", "demo") for one in extras[name]]
     declared = {canonical(one) for one in wanted}
     distributions = metadata.packages_distributions()
     missing = {
