@@ -178,8 +178,8 @@ def _prompt(gr: Any, desk: Desk, writer: Writer, base: GenerateConfig) -> None:
         elem_id="ask-prompt",
     )
     with gr.Row():
-        button = gr.Button("Write on", variant="primary", scale=3, elem_id="ask")
-        stop = gr.Button("Stop", elem_id="stop")
+        button = gr.Button("Write on", variant="primary", scale=3, min_width=90, elem_id="ask")
+        stop = gr.Button("Stop", min_width=90, elem_id="stop")
     result = gr.Textbox(label="What follows", lines=6, max_lines=30, interactive=False, elem_id="answer")
     note = _note(gr)
     values = _settings(gr, writer, base)
@@ -232,9 +232,9 @@ def _chat(gr: Any, desk: Desk, writer: Writer, base: GenerateConfig) -> None:
         elem_id="ask-message",
     )
     with gr.Row():
-        button = gr.Button("Send", variant="primary", scale=3, elem_id="ask")
-        stop = gr.Button("Stop", elem_id="stop")
-        new = gr.Button("New chat", elem_id="new")
+        button = gr.Button("Send", variant="primary", scale=3, min_width=90, elem_id="ask")
+        stop = gr.Button("Stop", min_width=90, elem_id="stop")
+        new = gr.Button("New chat", min_width=90, elem_id="new")
     values = _settings(gr, writer, base)
 
     def talked(before: list[Any], text: str | None, *numbers: float) -> Iterator[tuple[Any, ...]]:

@@ -17,6 +17,7 @@ from transformers import (
 
 from tests.inference import tiny
 from tests.inference.tiny import LENGTH, TEXTS
+from training.inference.classify import Classifier
 from training.inference.opening import open_predictor
 from training.inference.options import Options
 from training.inference.predictor import Outcome, Prediction, Refusal
@@ -50,6 +51,22 @@ def test_a_label_is_the_likeliest_and_its_score_its_probability(models: dict[str
         assert each.value == ["bad", "good", "odd"][int(share.argmax())]
         assert each.score == pytest.approx(share.max().item(), abs=1e-5)
     assert len({each.score for each in found}) == len(TEXTS)
+
+
+def test_shares_are_the_probabilities_of_all_labels_the_likeliest_first(models: dict[str, Path]) -> None:
+    predictor = open_predictor("classify", models["classify"])
+    assert isinstance(predictor, Classifier)
+    for text, found in zip([*TEXTS, LONG], good(predictor.predict([*ROWS, {"text": LONG}])), strict=True):
+        shares = predictor.shares({"text": text})
+        assert not isinstance(shares, Refusal)
+        best, share = shares[0]
+        assert best == str(found.value)
+        assert share == pytest.approx(found.score, abs=1e-5)
+        assert sorted(label for label, _ in shares) == ["bad", "good", "odd"]
+        numbers = [share for _, share in shares]
+        assert numbers == sorted(numbers, reverse=True) and sum(numbers) == pytest.approx(1, abs=1e-5)
+    refused = predictor.shares({"text": " "})
+    assert isinstance(refused, Refusal) and refused.reason == "empty"
 
 
 def test_a_vector_is_the_mean_over_the_tokens(models: dict[str, Path]) -> None:

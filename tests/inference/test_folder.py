@@ -11,7 +11,7 @@ import pytest
 
 from training.errors import DataError
 from training.inference.batches import plan
-from training.inference.folder import check_model, model_identity
+from training.inference.folder import check_model, model_identity, natural_verb
 from training.inference.opening import open_predictor
 from training.inference.options import VERBS, Options
 
@@ -88,3 +88,21 @@ def test_batches_have_every_row_once_and_keep_the_budget() -> None:
     assert sorted(row for batch in batches for row in batch) == list(range(8))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 100
+
+
+def test_the_head_of_a_model_says_what_it_is_asked_for(models: dict[str, Path]) -> None:
+    found = {name: natural_verb(str(folder))[0] for name, folder in models.items()}
+    assert found == {
+        **{verb: verb for verb in ("classify", "answer", "embed", "translate", "generate")},
+        "chat": "generate",
+    }
+    assert natural_verb(str(models["embed"]))[1] == "bert"
+
+
+def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no config\.json"):
+        natural_verb(str(tmp_path))
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "architectures": ["BertModel"]}')
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(DataError, match="can run code when it is read"):
+        natural_verb(str(tmp_path))

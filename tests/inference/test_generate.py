@@ -53,6 +53,20 @@ def test_greedy_text_is_that_of_a_model_that_reads_all_again_for_each_token(mode
     assert written(models["generate"], GenerateConfig(max_new_tokens=12, temperature=0)) == expected
 
 
+def test_an_opened_model_takes_other_settings(models: dict[str, Path]) -> None:
+    plain = GenerateConfig(max_new_tokens=5, temperature=0)
+    writer = Writer(str(models["generate"]), Options(generate=plain))
+    other = writer.using(SAMPLED)
+    found = [outcome.value for outcome in other.predict(ROWS) if isinstance(outcome, Prediction)]
+    assert found == written(models["generate"], SAMPLED)
+    assert (writer.num_new_tokens, other.num_new_tokens) == (5, 12)
+    found = [outcome.value for outcome in writer.predict(ROWS) if isinstance(outcome, Prediction)]
+    assert found == written(models["generate"], plain)
+    writer.using(GenerateConfig(max_new_tokens=writer.most_new_tokens))
+    with pytest.raises(DataError, match="leaves no room for a prompt"):
+        writer.using(GenerateConfig(max_new_tokens=writer.most_new_tokens + 1))
+
+
 def test_drawn_text_is_what_its_definition_gives(models: dict[str, Path]) -> None:
     """Penalty, temperature, top-k, top-p and inverse transform sampling, written down once more in numpy."""
     model, tokenizer = opened(models["generate"])
