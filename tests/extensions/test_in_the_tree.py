@@ -134,7 +134,7 @@ from pipelines.tokenize.tasks import examples_of
 from training.tasks.make import make_task
 config = load(None, ["task.name=echo"])
 print(json.dumps({
-    "name": config.task.name, "meaning": key("task.name").meaning, "choices": key("task.name").choices,
+    "name": config.task.name, "choices": key("task.name").choices,
     "maker": examples_of("echo").maker.__name__, "loaded": examples_of("echo") in PARTS,
     "task": type(make_task("echo", TrainConfig(), {}, None)).__name__,
     "reads": BY_NAME["evaluate"].reads_of(config),
@@ -144,13 +144,14 @@ print(json.dumps({
 """
 
 
-def test_a_task_is_three_files_and_its_declaration(tmp_path: Path) -> None:
+def test_a_task_is_three_files_its_declaration_and_its_name(tmp_path: Path) -> None:
     declared = (ROOT / "ringlake/base/tasks.py").read_text("utf-8")
     place = declared.index("        TaskKind(")
-    copied(tmp_path, {**SIDES, "ringlake/base/tasks.py": declared[:place] + TASK + declared[place:]})
+    named = (ROOT / "conf/task.py").read_text("utf-8").replace('Literal["', 'Literal["echo", "', 1)
+    edited = {"ringlake/base/tasks.py": declared[:place] + TASK + declared[place:], "conf/task.py": named}
+    copied(tmp_path, {**SIDES, **edited})
     found = told(tmp_path, OF_TASK)
     assert found["name"] == "echo"
-    assert "echo says it again; language-model continues any text" in found["meaning"]
     assert "echo" in found["choices"]
     assert (found["maker"], found["loaded"], found["task"]) == ("Echoes", True, "Echo")
     assert found["reads"] == ["sequences", "corpus", "refused"]
