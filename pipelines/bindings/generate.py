@@ -10,9 +10,9 @@ from ringlake.base.tasks import kind_of
 
 
 def _generate(given: Given[None]) -> Made:
-    task = given.config.task.name
-    if kind_of(task).verb != "generate":
-        given.say(f"    a model of the task {task} does not continue prompts; there are no samples")
+    task = kind_of(given.config.task.name)
+    if task.verb != "generate":
+        given.say(f"    a model of the task {task.name} does not continue prompts; there are no samples")
         write_json(given.context.lake.samples, [])
         return Made(tally=Tally(0, 0), details={"samples": 0})
     # Here and not above: torch takes seconds to import, and no other stage needs it in this process.
@@ -22,7 +22,7 @@ def _generate(given: Given[None]) -> Made:
     samples = []
     model = own_model(given.context).location
     for prompt in config.prompts:
-        text = generate_text(model, prompt, config, asks=task == "instruct")
+        text = generate_text(model, prompt, config, asks=task.chats)
         samples.append({"prompt": prompt, "text": text})
         given.say(f"    {prompt!r} -> {text[:100]!r}")
     write_json(given.context.lake.samples, samples)

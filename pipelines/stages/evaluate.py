@@ -15,7 +15,7 @@ EVALUATE = Stage(
     reads=("sequences",),
     reads_with=lambda config: _OF_TASKS if kind_of(config.task.name).scores else ("sequences",),
     may_read=_OF_TASKS[1:],
-    extras=lambda config: {"sacrebleu": "tasks"} if config.task.name == "translation" else {},
+    extras=lambda config: kind_of(config.task.name).extras,
     binding="pipelines.bindings.evaluate",
     code=(
         "training.start",

@@ -9,7 +9,8 @@ point of the group `ringlake.tasks` names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ringlake.base.extensions import Door, Extension, ExtensionError, unknown
@@ -33,7 +34,10 @@ class TaskKind:
             gives the loss of the validation sequences.
         verb: What its models are asked for afterwards: 'generate', 'translate', 'classify', 'answer' or
             'embed'; empty: none of these.
+        chats: Whether its models are given chats.
         options: Place of the section that `task.options` is read as; empty: it takes none.
+        extras: Modules that its scores need and that not everybody has, each with the extra of ringlake that
+            installs it.
 
     Raises:
         ValueError: A place is not written so, or there is none of what must be there.
@@ -45,7 +49,9 @@ class TaskKind:
     examples: str = ""
     scores: str = ""
     verb: str = ""
+    chats: bool = False
     options: str = ""
+    extras: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part in ("training", "examples", "scores", "options"):
@@ -72,6 +78,7 @@ TASKS: dict[str, TaskKind] = {
             examples="pipelines.tokenize.chats:EXAMPLES",
             training="training.tasks.instruct:make",
             verb="generate",
+            chats=True,
         ),
         TaskKind(
             name="translation",
@@ -80,6 +87,7 @@ TASKS: dict[str, TaskKind] = {
             training="training.tasks.translation:make",
             scores="pipelines.evaluate.translation:SCORES",
             verb="translate",
+            extras={"sacrebleu": "tasks"},
         ),
         TaskKind(
             name="classification",

@@ -144,15 +144,12 @@ print(json.dumps({
 """
 
 
-def test_a_task_is_three_files_its_name_and_its_declaration(tmp_path: Path) -> None:
+def test_a_task_is_three_files_its_declaration_and_its_name(tmp_path: Path) -> None:
     declared = (ROOT / "ringlake/base/tasks.py").read_text("utf-8")
     place = declared.index("        TaskKind(")
-    known = (ROOT / "conf/task.py").read_text("utf-8")
-    changed = {
-        "ringlake/base/tasks.py": declared[:place] + TASK + declared[place:],
-        "conf/task.py": known.replace("TaskName = Literal[", 'TaskName = Literal["echo", '),
-    }
-    copied(tmp_path, {**SIDES, **changed})
+    named = (ROOT / "conf/task.py").read_text("utf-8").replace('Literal["', 'Literal["echo", "', 1)
+    edited = {"ringlake/base/tasks.py": declared[:place] + TASK + declared[place:], "conf/task.py": named}
+    copied(tmp_path, {**SIDES, **edited})
     found = told(tmp_path, OF_TASK)
     assert found["name"] == "echo"
     assert "echo" in found["choices"]

@@ -30,7 +30,6 @@ class Instruct(LanguageModel):
 
     name = "instruct"
     what = "chat model"
-    chats = True
     use = (
         "It answers in chats in the manner of the chats that it was trained on. It is meant for research, "
         "and for assistants whose answers a person reads and checks."

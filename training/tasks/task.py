@@ -45,7 +45,6 @@ class Task(ABC):
         padding_side: Where texts are padded for such models.
         needs_whole_rows: Whether a model is given whole sequences, not their examples one by one.
         has_own_head: Whether a pre-trained model gets a head of its own for it, which is made anew.
-        chats: Whether its models are given chats.
         use: What its models are meant for, in sentences for their README; empty: nothing but what the
             declaration of the task says.
         limits: What has to be known before one is used, likewise.
@@ -59,7 +58,6 @@ class Task(ABC):
     padding_side: ClassVar[Literal["left", "right"]] = "right"
     needs_whole_rows: ClassVar[bool] = False
     has_own_head: ClassVar[bool] = False
-    chats: ClassVar[bool] = False
     use: ClassVar[str] = ""
     limits: ClassVar[tuple[str, ...]] = ()
 

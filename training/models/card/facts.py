@@ -36,7 +36,7 @@ def model_facts(model: Any, task: Task) -> JsonValues:
         "task": task.name,
         "summary": declared.summary,
         "verb": declared.verb,
-        "chats": task.chats,
+        "chats": declared.chats,
         "what": task.what,
         "use": task.use,
         "limits": list(task.limits),
