@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from conf.generate import GenerateConfig
 from pipelines.demo import answers, writing
 from pipelines.demo.desk import Desk
 from pipelines.demo.shown import Shown
+from pipelines.demo.turns import Turns
 from training.errors import DataError
 from training.inference.generate import Writer
 from training.inference.options import Verb
 from training.inference.predictor import Predictor
+
+T = TypeVar("T")
 
 MOST_WAITING = 16
 """Questions that may wait for their turn; one more is told that the queue is full."""
@@ -184,28 +187,20 @@ def _prompt(gr: Any, desk: Desk, writer: Writer, base: GenerateConfig) -> None:
     note = _note(gr)
     values = _settings(gr, writer, base)
 
-    def written(text: str | None, *numbers: float) -> Iterator[tuple[str, Any]]:
-        for shown in _told(writing.continuation, desk, writer, base, numbers, text or ""):
-            yield shown.text, _noted(gr, shown)
+    turns = Turns()
 
-    event = _on(gr, [button.click, prompt.submit], written, [prompt, *values], [result, note])
-    stop.click(None, cancels=[event], api_visibility="private")
+    def written(request: Any, text: str | None, *numbers: float) -> Iterator[tuple[str, Any]]:
+        try:
+            config = writing.settings(base, *numbers)
+        except DataError as error:
+            yield "", _noted(gr, Shown(note=str(error)))
+            return
+        with turns.of(request.session_hash) as turn:
+            for shown in writing.continuation(desk, turn, writer, config, text or ""):
+                yield shown.text, _noted(gr, shown)
 
-
-def _told(
-    write: Callable[..., Iterator[Shown]],
-    desk: Desk,
-    writer: Writer,
-    base: GenerateConfig,
-    numbers: tuple[float, ...],
-    text: str,
-) -> Iterator[Shown]:
-    try:
-        config = writing.settings(base, *numbers)
-    except DataError as error:
-        yield Shown(note=str(error))
-        return
-    yield from write(desk, writer, config, text)
+    _on(gr, [button.click, prompt.submit], _of_page(gr, written), [prompt, *values], [result, note])
+    _stops(gr, stop.click, turns)
 
 
 def _chat(gr: Any, desk: Desk, writer: Writer, base: GenerateConfig) -> None:
@@ -237,32 +232,37 @@ def _chat(gr: Any, desk: Desk, writer: Writer, base: GenerateConfig) -> None:
         new = gr.Button("New chat", min_width=90, elem_id="new")
     values = _settings(gr, writer, base)
 
-    def talked(before: list[Any], text: str | None, *numbers: float) -> Iterator[tuple[Any, ...]]:
+    turns = Turns()
+
+    def talked(
+        request: Any, before: list[Any], text: str | None, *numbers: float
+    ) -> Iterator[tuple[Any, ...]]:
         try:
             config = writing.settings(base, *numbers)
         except DataError as error:
             yield before, _bubbles(before), text, _noted(gr, Shown(note=str(error)))
             return
-        for after, shown in writing.conversation(desk, writer, config, before, text or ""):
-            box = text if len(after) == len(before) else ""
-            yield after, _bubbles(after), box, _noted(gr, shown)
+        with turns.of(request.session_hash) as turn:
+            for after, shown in writing.conversation(desk, turn, writer, config, before, text or ""):
+                box = text if len(after) == len(before) else ""
+                yield after, _bubbles(after), box, _noted(gr, shown)
 
-    event = _on(
+    _on(
         gr,
         [button.click, said.submit],
-        talked,
+        _of_page(gr, talked),
         [messages, said, *values],
         [messages, shown_messages, said, note],
     )
-    stop.click(None, cancels=[event], api_visibility="private")
-    gr.on(
-        [new.click, shown_messages.clear],
-        lambda: ([], [], _noted(gr, Shown())),
-        None,
-        [messages, shown_messages, note],
-        cancels=[event],
-        api_visibility="private",
-    )
+    _stops(gr, stop.click, turns)
+    for begin_anew in (new.click, shown_messages.clear):
+        # What the answer told until it was stopped has been shown by then.
+        _stops(gr, begin_anew, turns).then(
+            lambda: ([], [], _noted(gr, Shown())),
+            None,
+            [messages, shown_messages, note],
+            api_visibility="private",
+        )
 
 
 def _bubbles(messages: list[Any]) -> list[Any]:
@@ -279,6 +279,33 @@ def _bubbles(messages: list[Any]) -> list[Any]:
     ]
 
 
+def _of_page(gr: Any, work: Callable[..., T]) -> Callable[..., T]:
+    """`work`, whose first argument the library gives it: which open page asks."""
+    # The library goes by the annotation, and is not imported where the function is defined.
+    work.__annotations__["request"] = gr.Request
+    return work
+
+
+def _stops(gr: Any, trigger: Callable[..., Any], turns: Turns) -> Any:
+    """An event that ends the text which the same page waits for.
+
+    The library can cancel events itself; an answer that sends its next piece at that moment is then shown as
+    an error. Here the text ends as all texts do, only earlier.
+    """
+
+    def stopped(request: Any) -> None:
+        turns.leave(request.session_hash)
+
+    return trigger(
+        _of_page(gr, stopped),
+        None,
+        None,
+        show_progress="hidden",
+        concurrency_limit=MOST_WAITING,
+        api_visibility="private",
+    )
+
+
 def _on(gr: Any, triggers: list[Any], work: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> Any:
     """An event on which the model is asked; a second press while it answers is none."""
     return gr.on(
@@ -287,7 +314,8 @@ def _on(gr: Any, triggers: list[Any], work: Callable[..., Any], inputs: list[Any
         inputs,
         outputs,
         trigger_mode="once",
-        concurrency_limit=1,
+        # They wait at the desk, where they can be stopped too.
+        concurrency_limit=MOST_WAITING,
         concurrency_id="model",
         show_progress="minimal",
         api_visibility="private",

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from conf.generate import GenerateConfig
-from pipelines.demo.desk import Desk
+from pipelines.demo.desk import Desk, Turn
 from pipelines.demo.shown import Shown, refused, too_long
 from training.errors import DataError
 from training.inference.generate import Writer
@@ -47,20 +47,24 @@ def settings(
         raise DataError(" ".join(str(error).split())) from None
 
 
-def continuation(desk: Desk, writer: Writer, config: GenerateConfig, prompt: str) -> Iterator[Shown]:
-    """What follows a prompt, longer each time."""
-    yield from _written(desk, writer, config, {"prompt": prompt}, [prompt], "leave out its beginning")
+def continuation(
+    desk: Desk, turn: Turn, writer: Writer, config: GenerateConfig, prompt: str
+) -> Iterator[Shown]:
+    """What follows a prompt, longer each time, until the text or the turn ends."""
+    yield from _written(desk, turn, writer, config, {"prompt": prompt}, [prompt], "leave out its beginning")
 
 
 def conversation(
-    desk: Desk, writer: Writer, config: GenerateConfig, before: Sequence[Message], said: str
+    desk: Desk, turn: Turn, writer: Writer, config: GenerateConfig, before: Sequence[Message], said: str
 ) -> Iterator[tuple[list[Message], Shown]]:
     """The messages of a chat after the user said something, the answer longer each time.
 
-    What is refused is not among them, so that the user can say it in another way.
+    What is refused, or stopped before its answer began, is not among them, so that the user can say it in
+    another way.
 
     Args:
         desk: Asks the model.
+        turn: Ends the answer where it is left.
         writer: The model.
         config: How it writes.
         before: Messages so far.
@@ -71,9 +75,9 @@ def conversation(
     if not said.strip():
         yield list(before), refused(Refusal("empty", "the message has no visible character"))
         return
-    answers = _written(desk, writer, config, {"messages": messages}, texts, "begin a new chat")
+    answers = _written(desk, turn, writer, config, {"messages": messages}, texts, "begin a new chat")
     for shown in answers:
-        if shown.note and not shown.text:
+        if not shown.text and (shown.note or turn.is_left):
             yield list(before), shown
         else:
             yield [*messages, {"role": "assistant", "content": shown.text}], shown
@@ -81,6 +85,7 @@ def conversation(
 
 def _written(
     desk: Desk,
+    turn: Turn,
     writer: Writer,
     config: GenerateConfig,
     row: Mapping[str, Any],
@@ -92,7 +97,7 @@ def _written(
         yield refused(refusal)
         return
     text = ""
-    pieces = desk.stream(lambda tell: writer.using(config).stream(row, tell))
+    pieces = desk.stream(lambda tell: writer.using(config).stream(row, tell), turn)
     try:
         while True:
             text = next(pieces)
@@ -104,7 +109,9 @@ def _written(
         return
     finally:
         pieces.close()
-    if outcome is None:
+    if outcome is None and turn.is_left:
+        yield Shown(text)
+    elif outcome is None:
         yield Shown(text, note="ended before the text did: the page is closing")
     elif isinstance(outcome, Refusal):
         yield refused(outcome, text)

@@ -118,6 +118,7 @@ def test_a_writer(site: Path, tmp_path: Path, browser: Browser) -> None:
         browser.wait(IDLE)
         stopped = browser.run(value)
         assert whole.startswith(stopped) and stopped != whole
+        assert not browser.run("document.querySelector('#note textarea')?.value")
 
         browser.click("#ask")
         texts = grown(browser, value, whole)
@@ -159,6 +160,16 @@ def test_a_chat(site: Path, tmp_path: Path, browser: Browser) -> None:
         browser.wait(f"{bubbles}.length == 4 && {bubbles}[3] == {bubbles}[1]")
         browser.click("#new")
         browser.wait(f"{bubbles}.length == 0")
+        browser.wait(IDLE)
+
+        # A new chat while an answer is written: nothing of it comes after.
+        browser.type("#ask-message textarea", "And now?")
+        browser.click("#ask")
+        browser.wait(f"{bubbles}.length == 2 && {bubbles}[1].includes({words[1].strip()!r})")
+        browser.click("#new")
+        browser.wait(f"{bubbles}.length == 0")
+        browser.wait(IDLE)
+        assert browser.run(f"{bubbles}.length") == 0
         check_alone(page, browser)
 
 

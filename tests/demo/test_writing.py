@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conf.generate import GenerateConfig
-from pipelines.demo.desk import Desk
+from pipelines.demo.desk import Desk, Turn
 from pipelines.demo.shown import MAX_CHARACTERS
 from pipelines.demo.writing import continuation, conversation, most_new_tokens, settings
 from tests.inference.tiny import LENGTH
@@ -38,7 +38,7 @@ def said(folder: Path, row: dict[str, Any], config: GenerateConfig = CONFIG) -> 
 
 def test_a_text_is_that_of_the_command_and_grows(models: dict[str, Path], desk: Desk) -> None:
     writer = Writer(str(models["generate"]), Options())
-    shown = list(continuation(desk, writer, CONFIG, "the fox"))
+    shown = list(continuation(desk, Turn(), writer, CONFIG, "the fox"))
     assert shown[-1].text == said(models["generate"], {"prompt": "the fox"})
     texts = [item.text for item in shown]
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
@@ -49,11 +49,11 @@ def test_settings_of_a_text_are_its_own(models: dict[str, Path], desk: Desk) -> 
     writer = Writer(str(models["generate"]), Options())
     before = writer.num_new_tokens
     long = GenerateConfig(max_new_tokens=40, temperature=0)
-    *_, last = continuation(desk, writer, long, "the")
+    *_, last = continuation(desk, Turn(), writer, long, "the")
     assert last.text == said(models["generate"], {"prompt": "the"}, long)
     assert writer.num_new_tokens == before
     assert most_new_tokens(writer) == LENGTH - 1
-    *_, last = continuation(desk, writer, GenerateConfig(max_new_tokens=LENGTH), "the")
+    *_, last = continuation(desk, Turn(), writer, GenerateConfig(max_new_tokens=LENGTH), "the")
     assert "leaves no room for a prompt" in last.note
 
 
@@ -75,20 +75,20 @@ def test_a_chat_has_seen_what_was_said(models: dict[str, Path], desk: Desk) -> N
     messages: list[dict[str, str]] = []
     for text in ("the fox", "the dog"):
         asked = [*messages, {"role": "user", "content": text}]
-        *_, (messages, shown) = conversation(desk, writer, CONFIG, messages, text)
+        *_, (messages, shown) = conversation(desk, Turn(), writer, CONFIG, messages, text)
         answer = said(models["chat"], {"messages": asked})
         assert messages == [*asked, {"role": "assistant", "content": answer}]
         assert (shown.text, shown.note) == (answer, "")
     for refused in (" ", "a" * MAX_CHARACTERS):
-        *_, (after, shown) = conversation(desk, writer, CONFIG, messages, refused)
+        *_, (after, shown) = conversation(desk, Turn(), writer, CONFIG, messages, refused)
         assert after == messages and shown.note
     assert "begin a new chat (too_long)" in shown.note
 
 
 def test_who_leaves_a_text_lets_the_next_one_in(models: dict[str, Path], desk: Desk) -> None:
     writer = Writer(str(models["generate"]), Options())
-    text = continuation(desk, writer, CONFIG, "the")
+    text = continuation(desk, Turn(), writer, CONFIG, "the")
     next(text)
     text.close()  # type: ignore[attr-defined]
-    *_, last = continuation(desk, writer, CONFIG, "the fox")
+    *_, last = continuation(desk, Turn(), writer, CONFIG, "the fox")
     assert last.text == said(models["generate"], {"prompt": "the fox"})
