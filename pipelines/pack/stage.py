@@ -148,8 +148,10 @@ def write_settings(config: PackConfig) -> dict[str, str]:
 
 def packed_totals(sequences: DataFrame) -> tuple[int, int]:
     """Documents that begin in the sequences (each copy does so once), and tokens without padding."""
-    # Only this field of the segments is read from the files.
-    begins = F.size(F.filter(F.col("segments.doc_start"), lambda start: start == 0))
+    # Only this field of the segments is read from the files. What a lambda filters is interpreted row by row;
+    # removing a value is compiled.
+    starts = F.col("segments.doc_start")
+    begins = F.size(starts) - F.size(F.array_remove(starts, 0))
     row = sequences.agg(F.sum(begins), F.sum("num_tokens")).first()
     return (int(row[0] or 0), int(row[1] or 0)) if row is not None else (0, 0)
 
