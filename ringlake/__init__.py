@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from ringlake.base.extensions import ExtensionError
     from ringlake.jobs import StageRun, run
     from ringlake.lakes import Lake, Table, open_lake, predict
+    from ringlake.models import Model, open_model
     from ringlake.sequences import Sequences
+    from ringlake.trainings import Training
     from training.errors import RankFailedError, TrainingError
     from training.failures import RankFailure
     from training.launch import (
@@ -55,6 +57,7 @@ _PLACES = {
     "HorovodRunner": "training.launch",
     "Lake": "ringlake.lakes",
     "LaunchOptions": "training.launch",
+    "Model": "ringlake.models",
     "RankFailedError": "training.errors",
     "RankFailure": "training.failures",
     "RankInfo": "training.launch",
@@ -62,6 +65,7 @@ _PLACES = {
     "Sequences": "ringlake.sequences",
     "StageRun": "ringlake.jobs",
     "Table": "ringlake.lakes",
+    "Training": "ringlake.trainings",
     "TrainingError": "training.errors",
     "current_rank": "training.launch",
     "emit": "training.launch",
@@ -69,6 +73,7 @@ _PLACES = {
     "launch_local": "training.launch",
     "log_to_driver": "training.launch",
     "open_lake": "ringlake.lakes",
+    "open_model": "ringlake.models",
     "predict": "ringlake.lakes",
     "run": "ringlake.jobs",
 }
@@ -81,6 +86,7 @@ __all__ = [
     "HorovodRunner",
     "Lake",
     "LaunchOptions",
+    "Model",
     "NameClashError",
     "RankFailedError",
     "RankFailure",
@@ -89,6 +95,7 @@ __all__ = [
     "Sequences",
     "StageRun",
     "Table",
+    "Training",
     "TrainingError",
     "current_rank",
     "emit",
@@ -96,6 +103,7 @@ __all__ = [
     "launch_local",
     "log_to_driver",
     "open_lake",
+    "open_model",
     "predict",
     "run",
 ]

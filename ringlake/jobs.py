@@ -56,6 +56,55 @@ class StageRun:
         """A row of the ledger."""
         return cls(**{name: getattr(record, name) for name in cls.__dataclass_fields__})
 
+    def _repr_html_(self) -> str:
+        from ringlake.display import panel
+
+        return panel(
+            f"{self.stage}: {self.state}",
+            {
+                "began": self.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+                "seconds": round(self.seconds, 1),
+                f"{self.unit} in": self.rows_in,
+                "out": self.rows_out,
+                "rejected": self.rows_rejected,
+                "quarantined": self.rows_quarantined,
+                "duplicates": self.rows_duplicate,
+                "read": _versions(self.inputs),
+                "wrote": _versions(self.outputs),
+                "error": self.error,
+            },
+        )
+
+
+class StageRuns(tuple[StageRun, ...]):
+    """Runs of stages, in order."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from ringlake.display import grid
+
+        columns = ("stage", "state", "in", "out", "rejected", "quarantined", "duplicates", "seconds")
+        rows = (
+            (
+                run.stage,
+                run.state,
+                run.rows_in,
+                run.rows_out,
+                run.rows_rejected,
+                run.rows_quarantined,
+                run.rows_duplicate,
+                round(run.seconds, 1),
+            )
+            for run in self
+        )
+        return grid("Runs", columns, rows)
+
+
+def _versions(tables: Mapping[str, int]) -> str | None:
+    """Tables with their versions; None for none."""
+    return ", ".join(f"{name} {version}" for name, version in tables.items()) or None
+
 
 def run(
     run_file: str | os.PathLike[str] | None = None,
@@ -64,7 +113,7 @@ def run(
     stage: str | None = None,
     until: str | None = None,
     force: bool = False,
-) -> list[StageRun]:
+) -> StageRuns:
     """Runs the whole job of a run file, or one stage; what is up to date is not run again.
 
     An active Spark session is used, and stays; without one `spark.master` of the configuration is started.
@@ -102,4 +151,4 @@ def run(
         until=until,
         force=force,
     )
-    return [StageRun.of(record) for record in records]
+    return StageRuns(StageRun.of(record) for record in records)

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from conf.urls import without_secrets
 from pipelines.lake import Catalog, Ledger, read_arrow, read_table, stream_arrow
 from pipelines.lake import Lake as Place
-from ringlake.jobs import StageRun
+from ringlake.display import grid, megabytes, panel
+from ringlake.jobs import StageRun, StageRuns
+from ringlake.models import Model, open_model
+from ringlake.trainings import Training, trainings_in
 from schemas import TABLES
 
 if TYPE_CHECKING:
@@ -18,6 +22,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from pyspark.sql import DataFrame, SparkSession
+
+
+_FIRST_ROWS = 5
+"""Rows of a table that a notebook shows of it; `to_pandas` has the others."""
+
+_SHORT = 80
+"""Characters of a value in them."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,12 @@ class Table:
             )
         return read_table(session, self._place, self.name, self.version)
 
+    def _repr_html_(self) -> str:
+        facts = f"{self.name}, version {self.version}: {self.num_rows:,} rows, {megabytes(self.num_bytes)}"
+        first = self.to_arrow(limit=_FIRST_ROWS)
+        rows = zip(*(first.column(name).to_pylist() for name in first.column_names), strict=True)
+        return grid(facts, first.column_names, ([_short(value) for value in row] for row in rows))
+
 
 class Lake:
     """A lake: the folder in which the tables, the model and everything else of a job lie; see `open_lake`."""
@@ -123,9 +140,18 @@ class Lake:
         )
         return Table(name, info.version, info.rows, info.bytes, tuple(columns), self._place)
 
-    def runs(self) -> tuple[StageRun, ...]:
+    @property
+    def model(self) -> Model:
+        """Its model; RinglakeError if it has none."""
+        return open_model(self._place.model.location)
+
+    def runs(self) -> StageRuns:
         """Every run of a stage that ended, the newest last, with its accounts."""
-        return tuple(StageRun.of(record) for record in Ledger(self._place).records())
+        return StageRuns(StageRun.of(record) for record in Ledger(self._place).records())
+
+    def trainings(self) -> tuple[Training, ...]:
+        """The trainings whose checkpoints and curves it has, also one that runs just now."""
+        return trainings_in(self._place.checkpoints)
 
     def predict(
         self,
@@ -153,6 +179,23 @@ class Lake:
 
     def __repr__(self) -> str:
         return f"Lake({self.location!r})"
+
+    def _repr_html_(self) -> str:
+        catalog = Catalog(self._place)
+        infos = [catalog.info(name) for name in catalog.names()]
+        rows = [(info.name, info.rows, megabytes(info.bytes), info.version) for info in infos]
+        tables = grid(f"Lake {without_secrets(self.location)}", ("table", "rows", "size", "version"), rows)
+        if not self._place.model.exists("config.json"):
+            return tables
+        return tables + panel("", {"model": without_secrets(self._place.model.location)})
+
+
+def _short(value: Any) -> Any:
+    """A value of a row as it is shown beside others."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = str(value)
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]} …"
 
 
 def predict(

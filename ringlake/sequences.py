@@ -11,6 +11,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from pipelines.lake import Lake as Place
 from pipelines.run.snapshots import take_snapshot
+from ringlake.display import panel
 from training.data.layout import read_layout
 from training.data.plan import SamplePlan
 from training.data.reader import SequenceReader
@@ -131,6 +132,23 @@ class Sequences(IterableDataset[dict[str, torch.Tensor]]):
     def step(self) -> int:
         """Global batches that were taken so far, and so the number of the next one."""
         return self._step
+
+    def _repr_html_(self) -> str:
+        plan = self._plan
+        return panel(
+            "Plan of global batches",
+            {
+                "sequences": self.num_sequences,
+                "tokens in each": self.sequence_length,
+                "in a global batch": plan.global_batch_size,
+                "shards": plan.canonical_shards,
+                "steps in an epoch": self.steps_per_epoch,
+                "this rank": f"{self._rank} of {self._world_size}",
+                "next step": self._step,
+                "seed": plan.seed,
+                "table": self._layout.fingerprint,
+            },
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """The state after the last batch that was taken: JSON values."""
