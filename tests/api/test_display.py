@@ -119,7 +119,7 @@ def test_a_training_is_watched_while_it_writes_until_it_ends(
 
     monkeypatch.setattr(IPython.display, "display", display)
     (training,) = ringlake.open_lake(tmp_path).trainings()
-    watching = threading.Thread(target=training.watch, kwargs={"every": 0.05})
+    watching = threading.Thread(target=training.watch, kwargs={"every": 0.05}, daemon=True)
     watching.start()
     deadline = time.monotonic() + 60
     while not drawn:
