@@ -40,9 +40,11 @@ class Answer:
     @classmethod
     def of(cls, row: Mapping[str, Any], outcome: Prediction | Refusal) -> Answer:
         """What came of a row."""
-        if hasattr(outcome, "value"):
-            return cls(row, outcome.value, outcome.score)
-        return cls(row, None, reason=f"{outcome.detail} ({outcome.reason})")
+        from training.inference.predictor import Refusal
+
+        if isinstance(outcome, Refusal):
+            return cls(row, None, reason=f"{outcome.detail} ({outcome.reason})")
+        return cls(row, outcome.value, outcome.score)
 
 
 class Answers(tuple[Answer, ...]):

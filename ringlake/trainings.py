@@ -108,7 +108,7 @@ class Training:
             for line in _thinned([line for line in self._lines() if line.get(key) is not None])
         ]
         frame = pd.DataFrame(points, columns=["step", "loss", "of"])
-        return (
+        chart: alt.Chart = (
             alt.Chart(frame)
             .mark_line(point=len(frame) < 2 * len(_CURVES))
             .encode(
@@ -116,6 +116,7 @@ class Training:
             )
             .properties(width=560, height=220)
         )
+        return chart
 
     def watch(self, *, every: float = 5.0, seconds: float | None = None) -> None:
         """Shows the losses in a notebook and draws them anew until the training has ended.
@@ -130,7 +131,7 @@ class Training:
         from IPython.display import display
 
         started = time.monotonic()
-        shown = display(self.plot(), display_id=True)
+        shown = display(self.plot(), display_id=True)  # type: ignore[no-untyped-call]
         with contextlib.suppress(KeyboardInterrupt):
             while not self.has_ended and (seconds is None or time.monotonic() - started < seconds):
                 time.sleep(every)

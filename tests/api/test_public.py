@@ -95,7 +95,7 @@ def test_a_job_that_is_done_is_not_run_again(small_job: SmallJob) -> None:
     before = ringlake.open_lake(small_job.lake).runs()
     done = ringlake.run(small_job.run_file, settings={"lake": str(small_job.lake)}, until="pack")
     assert [run.stage for run in done] == ["ingest", "clean", "dedup", "tokenize", "pack"]
-    assert done == list(before[:5])
+    assert done == before[:5]
 
 
 def test_one_stage_runs_in_the_session_that_is_there(spark: SparkSession, tmp_path: Path) -> None:
