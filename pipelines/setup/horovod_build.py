@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import sys
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,6 +32,9 @@ CUDA_TOOLS: Mapping[str, tuple[str, ...]] = {
 CUDA_ARCHITECTURES = "75,80,90"
 NCCL_PACKAGE = "nvidia-nccl-cu13"
 CUDA_RUNTIME_PACKAGE = "nvidia-cuda-runtime"
+
+MENDED = "PROCESS_SETS_KEEP_THE_INTERFACE"
+"""Name in the module `horovod` of a wheel that `mend` has seen; `training.launch` looks for it."""
 
 _COMPILER_WRAPPER = """#!/bin/sh
 # torch's headers need C++20 while Horovod asks for C++14; the last -std wins. nvcc's own calls
@@ -70,15 +74,59 @@ def build_wheel(
         wanted = CUDA_TOOLS[cuda_release(target)]
         progress.run([*install, "--no-deps", *wanted], label="fetching the CUDA compiler", log=log)
     environment = build_environment(target, backend, tools, work)
-    options = ["--verbose", "--no-build-isolation", "--no-deps", "--no-cache-dir", "--no-binary", "horovod"]
+    options = ["--no-build-isolation", "--no-deps", "--no-cache-dir"]
     progress.run(
-        [*pip, "wheel", *options, "--wheel-dir", str(out), f"horovod=={version}"],
+        [*pip, "download", *options, "--no-binary", "horovod", "--dest", str(work), f"horovod=={version}"],
+        label="fetching Horovod's source",
+        log=log,
+        env=environment,
+        cwd=work,
+    )
+    source = unpack(work / f"horovod-{version}.tar.gz", work)
+    mend(source)
+    progress.run(
+        [*pip, "wheel", "--verbose", *options, "--wheel-dir", str(out), str(source)],
         label="compiling Horovod",
         log=log,
         env=environment,
         cwd=work,
         telling=r"^\[ *\d+%\]",
     )
+
+
+def unpack(archive: Path, into: Path) -> Path:
+    """Unpack a source distribution; returns its one folder."""
+    with tarfile.open(archive) as packed:
+        packed.extractall(into, filter="data")
+    return into / archive.name.removesuffix(".tar.gz")
+
+
+def mend(source: Path) -> None:
+    """Make the ranks of a process set meet on the interface that they were told.
+
+    Horovod 0.28.1 starts Gloo a second time for its process sets, the one of all ranks included, and forgets
+    HOROVOD_GLOO_IFACE there: Gloo then takes the address that the host's own name leads to. Where that is
+    loopback (Debian's 127.0.1.1) or a network that the others cannot reach, the first collective ends with
+    "connect: Network is unreachable", or waits for a rank that is not there.
+
+    Args:
+        source: Horovod's source; changed in place.
+
+    Raises:
+        SetupError: It is not as this change knows it.
+    """
+    path = source / "horovod" / "common" / "gloo" / "gloo_context.cc"
+    text = path.read_text(encoding="utf-8")
+    begin = text.find("void GlooContext::InitializeForProcessSet(")
+    before, after = "device_attr.iface = gloo_iface_;", "device_attr.iface = global_context.gloo_iface_;"
+    if begin < 0 or text.count(before, begin) != 1:
+        raise SetupError(
+            f"{path.name} of Horovod is not as expected: no single {before!r} in InitializeForProcessSet; "
+            f"see `mend` in pipelines/setup/horovod_build.py"
+        )
+    path.write_text(text[:begin] + text[begin:].replace(before, after), encoding="utf-8")
+    with (source / "horovod" / "__init__.py").open("a", encoding="utf-8") as module:
+        module.write(f"\n{MENDED} = True\n")
 
 
 def cuda_release(target: Target) -> str:

@@ -15,6 +15,7 @@ from training.launch import network
 from training.launch.connection import Connection, Endpoint, connect
 from training.launch.delivery import Window
 from training.launch.environment import Rendezvous, count_threads, meeting_variables, start_environment
+from training.launch.host_name import check_host_name
 from training.launch.options import RankOptions
 from training.launch.process import RankProcess
 from training.launch.ranks import RankInfo, assign_ranks, shares_gpus
@@ -176,12 +177,16 @@ class _Orders:
 
 def _own_address(settings: TaskSettings, info: RankInfo) -> str:
     """The address this rank's collectives use: loopback if all ranks share the host."""
+    is_alone = info.local_size == info.world_size
     if settings.options.interface:
-        return network.address_of(settings.options.interface)
-    if info.local_size == info.world_size:
-        return network.LOOPBACK
-    address = socket.gethostbyname(info.host)
-    if address.startswith("127."):
-        # A host whose own name leads to loopback: ask which way leads to the driver instead.
-        address = network.address_towards(settings.endpoint.host)
+        address = network.address_of(settings.options.interface)
+    elif is_alone:
+        address = network.LOOPBACK
+    else:
+        address = socket.gethostbyname(info.host)
+        if address.startswith("127."):
+            # A host whose own name leads to loopback: ask which way leads to the driver instead.
+            address = network.address_towards(settings.endpoint.host)
+    if not is_alone:
+        check_host_name(address)
     return address

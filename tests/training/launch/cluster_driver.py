@@ -135,7 +135,40 @@ def sleep_until(gate: str) -> int:
     return current_rank().world_size
 
 
-BODIES = {body.__name__: body for body in (place, add_up, kill, fail, freeze, sleep, sleep_until)}
+def reduce_over(steps: int, numbers: int, gate: str = "") -> dict[str, Any]:
+    """All-reduces, one after the other; with a gate that is not there yet, on and on until it is.
+
+    Args:
+        steps: How many.
+        numbers: Numbers in each.
+        gate: A file.
+    """
+    import horovod.torch as hvd
+    import torch
+
+    hvd.init()
+    total, done = 0.0, 0
+    while True:
+        ones = torch.ones(numbers)
+        total += float(hvd.allreduce(ones, op=hvd.Sum, name="step").sum()) / numbers
+        done += 1
+        # All ranks stop at the same step.
+        is_over = hvd.allreduce(torch.tensor([float(bool(gate) and not Path(gate).exists())]), name="go on")
+        if done == 1:
+            print("up", flush=True)
+        if done >= steps and not float(is_over[0]):
+            break
+    return {
+        "total": total / done,
+        "size": hvd.size(),
+        "interface": os.environ["HOROVOD_GLOO_IFACE"],
+        "server": os.environ["HOROVOD_GLOO_RENDEZVOUS_ADDR"],
+    }
+
+
+BODIES = {
+    body.__name__: body for body in (place, add_up, kill, fail, freeze, sleep, sleep_until, reduce_over)
+}
 
 
 def say(line: str) -> None:

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,18 +45,34 @@ class Answer:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Host:
+    """Where a process of a cluster runs.
+
+    Attributes:
+        address: The address that Spark is told.
+        prefix: Words before each command.
+    """
+
+    address: str = "127.0.0.1"
+    prefix: tuple[str, ...] = ()
+
+
+HERE = Host()
+
+
 class ClusterDriver:
     """A driver program on a cluster of its own, with a temporary folder of its own."""
 
-    def __init__(self, folder: Path, master: str, **conf: str) -> None:
+    def __init__(self, folder: Path, master: str, host: Host = HERE, **conf: str) -> None:
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         local = folder / "local"
         local.mkdir()
         self.log = folder / "driver.log"
         settings = {
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.host": host.address,
+            "spark.driver.bindAddress": host.address,
             "spark.local.dir": str(local),
             "spark.executor.memory": "1g",
             "spark.worker.cleanup.enabled": "true",
@@ -66,8 +82,14 @@ class ClusterDriver:
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(SCRIPT), master, *(f"{key}={value}" for key, value in settings.items())],
-                env=environment(self.temporary),
+                [
+                    *host.prefix,
+                    sys.executable,
+                    str(SCRIPT),
+                    master,
+                    *(f"{key}={value}" for key, value in settings.items()),
+                ],
+                env=environment(self.temporary, host),
                 cwd=folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -181,17 +203,27 @@ class ClusterDriver:
 
 
 class Standalone:
-    """A standalone master and workers of one core each, as processes that can be killed."""
+    """A standalone master and workers, as processes that can be killed.
 
-    def __init__(self, folder: Path, num_workers: int) -> None:
+    Args:
+        folder: For logs and work folders.
+        num_workers: How many workers.
+        cores: Cores of each.
+        hosts: Where the master runs, and each worker; here if none are given.
+    """
+
+    def __init__(self, folder: Path, num_workers: int, cores: int = 1, hosts: Sequence[Host] = ()) -> None:
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.master = self._start("master.Master", "master", [], r"Starting Spark master at (spark://\S+)")
+        hosts = hosts or [HERE] * (num_workers + 1)
+        self.master = self._start(
+            hosts[0], "master.Master", "master", [], r"Starting Spark master at (spark://\S+)"
+        )
         self.workers = []
         for number in range(num_workers):
             arguments = [
                 "--cores",
-                "1",
+                str(cores),
                 "--memory",
                 "1g",
                 "--work-dir",
@@ -199,7 +231,11 @@ class Standalone:
                 self.master,
             ]
             self._start(
-                "worker.Worker", f"worker{number}", arguments, r"Successfully registered with master (\S+)"
+                hosts[number + 1],
+                "worker.Worker",
+                f"worker{number}",
+                arguments,
+                r"Successfully registered with master (\S+)",
             )
             self.workers.append(psutil.Process(self._processes[-1].pid))
 
@@ -214,16 +250,17 @@ class Standalone:
             process.kill()
             process.wait()
 
-    def _start(self, name: str, log: str, arguments: list[str], pattern: str) -> str:
+    def _start(self, host: Host, name: str, log: str, arguments: list[str], pattern: str) -> str:
         command = [
+            *host.prefix,
             str(Path(pyspark.__file__).parent / "bin" / "spark-class"),
             f"org.apache.spark.deploy.{name}",
         ]
         path = self._folder / f"{log}.log"
         with path.open("wb") as output:
             process = subprocess.Popen(
-                [*command, "--host", "127.0.0.1", "--port", "0", "--webui-port", "0", *arguments],
-                env=environment(self._folder / "tmp"),
+                [*command, "--host", host.address, "--port", "0", "--webui-port", "0", *arguments],
+                env=environment(self._folder / "tmp", host),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -242,14 +279,14 @@ class Standalone:
         raise AssertionError(f"{name} did not start: {path.read_text(errors='replace')[-4000:]}")
 
 
-def environment(temporary: Path) -> dict[str, str]:
+def environment(temporary: Path, host: Host = HERE) -> dict[str, str]:
     """Variables of a driver or cluster process: our sources and Python, a temporary folder to look into."""
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
         "PYSPARK_PYTHON": sys.executable,
         "TMPDIR": str(temporary),
-        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_IP": host.address,
     }
 
 
