@@ -254,12 +254,14 @@ def test_a_wrong_option_is_named_with_its_remedy(options: dict[str, Any], messag
 
 
 @settings(max_examples=50)
-@given(st.text(max_size=30))
-@example("x: y\n- {{job.id}}")
-@example("!!python/object:os.system")
-@example("*anchor")
-@example("yes")
-def test_a_text_of_the_user_is_refused_or_stays_what_it_is(text: str, tmp_path_factory: Any) -> None:
+@given(text=st.text(max_size=30))
+@example(text="x: y\n- {{job.id}}")
+@example(text="!!python/object:os.system")
+@example(text="*anchor")
+@example(text="yes")
+def test_a_text_of_the_user_is_refused_or_stays_what_it_is(
+    text: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     try:
         options = DatabricksOptions(set=(f"name={text}",))
     except ConfigError:
