@@ -12,12 +12,17 @@ _WIDTH = 10**6
 
 
 def write_yaml(path: Path, *documents: Any) -> None:
-    """Writes trees as the documents of a file, in the order of their keys; folders are made.
+    """Writes trees as the documents of a file; folders are made. See `yaml_text`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml_text(*documents), encoding="utf-8")
+
+
+def yaml_text(*documents: Any) -> str:
+    """Trees as YAML documents, in the order of their keys.
 
     A text that YAML would read as something else is quoted by PyYAML, whatever is in it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = yaml.dump_all(
+    return yaml.dump_all(
         documents,
         Dumper=_Dumper,
         sort_keys=False,
@@ -25,7 +30,6 @@ def write_yaml(path: Path, *documents: Any) -> None:
         allow_unicode=True,
         explicit_start=len(documents) > 1,
     )
-    path.write_text(text, encoding="utf-8")
 
 
 class _Dumper(yaml.SafeDumper):
