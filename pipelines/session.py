@@ -22,6 +22,7 @@ from pipelines.run.shortage import SparkFacts
 from pipelines.run.version import PACKAGES
 from pipelines.setup import classes
 from pipelines.setup.jars import MissingJarsError, locate
+from pipelines.spark_settings import SETTINGS
 from pipelines.worker import MEMORY_VARIABLE
 from ringlake.base.extensions import Extension
 from ringlake.names import foreign
@@ -31,20 +32,6 @@ from training.launch.slots import count_slots
 DELTA_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-}
-
-SETTINGS = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # Bounds the memory of a Python worker: a batch of long documents is cut by bytes, not only by rows.
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
-    "spark.sql.execution.arrow.maxBytesPerBatch": str(32 * 2**20),
-    # Delta keeps the state of a log in this many partitions; 50, its default, costs seconds a commit.
-    "spark.databricks.delta.snapshotPartitions": "2",
-    # The writer of Parquet looks at its sizes every 100 rows at first, which may be 800 MB of documents at
-    # their limit in one group of rows, and whoever reads such a group holds it whole.
-    "spark.hadoop.parquet.page.size.row.check.min": "8",
-    "spark.ui.showConsoleProgress": "false",
 }
 
 LOCAL_SETTINGS = {

@@ -24,20 +24,22 @@ def write_code(target: Path) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for package in PACKAGES:
             for name, content in code_files(package):
-                _add(archive, name, content)
+                add(archive, name, content)
         # What `importlib.metadata` looks for: the version that the ledger and reports name.
         folder = f"ringlake-{release()}.dist-info"
-        _add(archive, f"{folder}/METADATA", _metadata().encode())
+        add(archive, f"{folder}/METADATA", metadata_text().encode())
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Adds a file to an archive, with one time stamp and mode for all."""
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
     archive.writestr(entry, content)
 
 
-def _metadata() -> str:
+def metadata_text() -> str:
+    """What the installed ringlake says of itself in `METADATA`."""
     try:
         installed = metadata.distribution("ringlake")
     except metadata.PackageNotFoundError:

@@ -1,0 +1,1 @@
+"""A declarative automation bundle of Databricks: the job of a run file on clusters of its own."""
