@@ -71,8 +71,8 @@ def test_shards_start_at_different_places_of_the_cycle() -> None:
         assert [len(ids) for ids in plan.by_table(np.concatenate(plan.batch(step)))] == [2, 2]
 
 
-@settings(max_examples=30)
-@given(plan=mixtures(), end=st.integers(0, 40))
+@settings(max_examples=15)
+@given(plan=mixtures(), end=st.integers(0, 15))
 def test_the_steps_of_a_sequence_are_those_whose_batches_have_it(plan: MixturePlan, end: int) -> None:
     wanted: dict[tuple[int, int], set[int]] = defaultdict(set)
     for step in range(end):

@@ -69,8 +69,8 @@ def test_it_answers_for_its_one_table_as_a_mixture_does_for_several(plan: Sample
     assert [[own.tolist() for own in tables] for tables in split] == [[ids.tolist()] for ids in batches]
 
 
-@settings(max_examples=50)
-@given(plan=plans(), end=st.integers(0, 40), data=st.data())
+@settings(max_examples=30)
+@given(plan=plans(), end=st.integers(0, 20), data=st.data())
 def test_the_steps_of_a_sequence_are_those_whose_batches_have_it(
     plan: SamplePlan, end: int, data: st.DataObject
 ) -> None:
