@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +51,9 @@ def _trace(
     text: Annotated[
         str | None,
         typer.Option(
-            "--text", help="The same of the documents with the text of a file; - is standard input.", metavar="FILE"
+            "--text",
+            help="The same of the documents with the text of a file; - is standard input.",
+            metavar="FILE",
         ),
     ] = None,
     generated: Annotated[
@@ -143,9 +144,7 @@ def _verify(
     ] = None,
     lake: Annotated[
         str | None,
-        typer.Option(
-            "--lake", help="Lake that it was trained in; default: that of MODEL.", metavar="PATH"
-        ),
+        typer.Option("--lake", help="Lake that it was trained in; default: that of MODEL.", metavar="PATH"),
     ] = None,
     out: Annotated[
         str | None, typer.Option("--out", help="Write the certificate to a file too.", metavar="FILE")
@@ -172,7 +171,9 @@ def _verify(
 
     if certificate is not None:
         if lake is not None or out is not None:
-            raise typer.BadParameter("--certificate needs no lake and writes none; leave out --lake and --out")
+            raise typer.BadParameter(
+                "--certificate needs no lake and writes none; leave out --lake and --out"
+            )
         found = check_certificate(read_certificate(certificate), model)
     else:
         if model is None:
@@ -217,5 +218,3 @@ def _read(name: str) -> bytes:
     if len(content) > MAX_TEXT_BYTES:
         raise InputError(f"{name!r} has more than the {MAX_TEXT_BYTES:,} bytes that a text may have here")
     return content
-
-

@@ -137,7 +137,9 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
     if "sequences" in steps[0]:
         (only,) = steps
         logged = only["ids_hash_in_log"]
-        told = {None: "its log is gone", only["ids_hash"]: "as the log has it"}.get(logged, f"the log has {logged}")
+        told = {None: "its log is gone", only["ids_hash"]: "as the log has it"}.get(
+            logged, f"the log has {logged}"
+        )
         return [
             f"step {only['step']:,} of {only['model']}, epoch {only['epoch']}: {len(only['sequences'])} "
             f"sequences, ids_hash {only['ids_hash']} ({told})"

@@ -1,4 +1,4 @@
-"""What became of a document: the tables, sequences, steps and models that had it, and why it left if it did."""
+"""What became of a document: tables, sequences, steps and models that had it, and why it left if it did."""
 
 from __future__ import annotations
 
@@ -109,8 +109,10 @@ def steps_with(
     return sorted(steps, key=lambda item: (item["model"], item["step"], item["sequence_id"])), problems
 
 
-def _parts(lake: Lake, trainings: Sequence[Training], doc_ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
-    """For each document the parts of sequences that hold it, by version: those trained on and the current one."""
+def _parts(
+    lake: Lake, trainings: Sequence[Training], doc_ids: Collection[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Parts of sequences that hold each document, by version: those trained on and the current one."""
     versions = {
         source.version
         for training in trainings

@@ -1,4 +1,4 @@
-"""Documents by their ids: source, offset in the raw file, where that file lies now, and what became of each."""
+"""Documents by their ids: source, offset in the raw file, where that lies now, and what became of each."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def described(lake: Lake, doc_ids: Collection[str], version: int | None = None) 
                 found.setdefault(item.row["doc_id"], item.row)
     files = raw_files(lake, {row["source"] for row in found.values()})
     return {
-        doc_id: {name: None for name in PLACES}
+        doc_id: dict.fromkeys(PLACES)
         | {"doc_id": doc_id}
         | found.get(doc_id, {})
         | files.get(str(found.get(doc_id, {}).get("source")), {"path": None, "file": None})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,7 @@ _MOST_PLACES = 1000
 Say = Callable[[str], None]
 
 
-def trace_generated(
-    lake: Lake, text: str, training: Training | None, limit: int, say: Say
-) -> dict[str, Any]:
+def trace_generated(lake: Lake, text: str, training: Training | None, limit: int, say: Say) -> dict[str, Any]:
     """The documents with the longest verbatim overlap with a text, and the steps and models that saw them.
 
     Overlaps are exact in tokens of the tokenizer that made the training's tokens; told in characters, they
@@ -137,13 +134,13 @@ def _overlap(
     # A token may be a part of a character, which then is not in both.
     for low, high in ((start, end), (start + 1, end), (start, end - 1), (start + 1, end - 1)):
         if low < high and (longest := _extended(text, low, high, document)) is not None:
-            low, high, at = longest
+            begin, stop, at = longest
             return {
                 **found,
-                "characters": high - low,
-                "start": low,
+                "characters": stop - begin,
+                "start": begin,
                 "document_start": at,
-                "text": text[low:high],
+                "text": text[begin:stop],
             }
     return found
 

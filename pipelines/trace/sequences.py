@@ -48,7 +48,13 @@ def sequences_with(
     found: dict[str, list[dict[str, Any]]] = {doc_id: [] for doc_id in doc_ids}
     for split in splits:
         rows = find_rows(
-            lake, "sequences", "segments.doc_id", doc_ids, ("sequence_id", "segments"), version, {"split": split}
+            lake,
+            "sequences",
+            "segments.doc_id",
+            doc_ids,
+            ("sequence_id", "segments"),
+            version,
+            {"split": split},
         )
         for row in sorted(rows, key=lambda row: int(row["sequence_id"])):
             for segment in row["segments"]:

@@ -88,5 +88,3 @@ def _logged(training: Training, step: int) -> str | None:
     """The hash of what the ranks really read, by the log; None where the log is gone."""
     lines = read_metrics(training.folder)
     return next((str(line.get("ids_hash")) for line in lines if line["step"] == step), None)
-
-

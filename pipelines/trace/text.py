@@ -105,5 +105,7 @@ def _quarantined(lake: Lake, content: bytes) -> Iterable[dict[str, Any]]:
     for row in read_arrow(lake, "quarantine", _TOLD).to_pylist():
         told = row["excerpt"] or ""
         least = min(_LEAST_EXCERPT, len(shown))
-        if len(told) >= least > 0 and (shown[:least] in told or (len(told) >= _LEAST_EXCERPT and told in whole)):
+        if len(told) >= least > 0 and (
+            shown[:least] in told or (len(told) >= _LEAST_EXCERPT and told in whole)
+        ):
             yield row

@@ -1,4 +1,4 @@
-"""The trainings of a lake: what each was planned to read, from its checkpoints or, without them, the ledger."""
+"""The trainings of a lake: what each was to read, from its checkpoints or, without them, the ledger."""
 
 from __future__ import annotations
 
@@ -164,7 +164,9 @@ def plan_of(identity: Mapping[str, Any]) -> Plan:
     }
     for kind in (SamplePlan, MixturePlan):
         if told.keys() == kind.__dataclass_fields__.keys():
-            values = [item for value in told.values() for item in (value if isinstance(value, tuple) else [value])]
+            values = [
+                item for value in told.values() for item in (value if isinstance(value, tuple) else [value])
+            ]
             if all(type(value) is int for value in values):
                 try:
                     return kind(**told)
@@ -243,8 +245,8 @@ def choose(lake: Lake, name: str | None) -> Training:
     known = ", ".join(each.key for each in trainings)
     fault = "is no model folder, and" if not named else "means several:"
     raise InputError(
-        f"--model {name!r} {fault} the trainings of the lake {lake.location} are {known}; name a model folder "
-        f"or one of these"
+        f"--model {name!r} {fault} the trainings of the lake {lake.location} are {known}; name a model "
+        f"folder or one of these"
     )
 
 

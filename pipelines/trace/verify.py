@@ -176,7 +176,7 @@ def _tables(training: Training) -> list[dict[str, Any]]:
                 name,
                 ""
                 if told == there
-                else f"the table was changed: sequences, rows of a block and content were {told}, are {there}",
+                else f"the table was changed: sequences, rows a block and content were {told}, are {there}",
                 f"{there[0]:,} sequences, content {there[2]}",
             )
         )
@@ -221,7 +221,9 @@ def _log(lines: Sequence[Mapping[str, Any]], steps: int, damage: str) -> dict[st
         faults = [fault] if fault else []
         if missing:
             faults.append(f"steps {_some(missing)} are missing")
-        if twice := sorted({step for step in there if there.count(step) > 1} if len(there) < 10**5 else set()):
+        if twice := sorted(
+            {step for step in there if there.count(step) > 1} if len(there) < 10**5 else set()
+        ):
             faults.append(f"steps {_some(twice)} are there twice")
         if more := sorted({*there} - {*wanted}):
             faults.append(f"steps {_some(more)} are beyond the last, {steps}")
@@ -263,9 +265,7 @@ def _counts(lines: Sequence[Mapping[str, Any]], made: Replay, training: Training
     )
 
 
-def _tokens(
-    lines: Sequence[Mapping[str, Any]], training: Training, made: Replay
-) -> dict[str, Any] | str:
+def _tokens(lines: Sequence[Mapping[str, Any]], training: Training, made: Replay) -> dict[str, Any] | str:
     """The tokens of each batch, as the tables have them now, against the log."""
     if sum(_sizes(training)[0]) > _MOST_COUNTED:
         return f"tokens of each batch: there are more than {_MOST_COUNTED:,} sequences"
@@ -292,7 +292,9 @@ def _num_tokens(lake: Lake, version: int) -> npt.NDArray[np.int32]:
     """Tokens of each training sequence, by its id."""
     parts = [
         (batch.column("sequence_id").to_numpy(), batch.column("num_tokens").to_numpy())
-        for batch in stream_arrow(lake, "sequences", ["sequence_id", "num_tokens"], "split = 'train'", version)
+        for batch in stream_arrow(
+            lake, "sequences", ["sequence_id", "num_tokens"], "split = 'train'", version
+        )
     ]
     ids = np.concatenate([each for each, _ in parts] or [np.empty(0, np.int64)])
     found = np.zeros(len(ids), np.int32)
@@ -390,7 +392,9 @@ def _shown(identity: Mapping[str, Any]) -> dict[str, Any]:
         if name in ("model.pretrained", "model.embeddings") and isinstance(value, str):
             shown = without_secrets(value).rstrip("/").rpartition("/")[2]
         elif name == "train.mixture" and isinstance(value, dict):
-            lakes = [{key: item for key, item in lake.items() if key != "lake"} for lake in value.get("lakes", [])]
+            lakes = [
+                {key: item for key, item in lake.items() if key != "lake"} for lake in value.get("lakes", [])
+            ]
             shown = {**value, "lakes": lakes}
         found[name] = shown
     return found
@@ -398,5 +402,3 @@ def _shown(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
-
-

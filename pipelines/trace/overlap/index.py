@@ -200,7 +200,11 @@ def _sort(spool: Path, made: Path) -> dict[str, int]:
         entries = entries[np.lexsort((entries["at"], entries["row"], entries["hash"]))]
         columns = {name: np.ascontiguousarray(entries[name]) for name in ENTRY.names or ()}
         pq.write_table(
-            pa.table(columns), made / path.name, row_group_size=_GROUP_ROWS, compression="zstd", use_dictionary=False
+            pa.table(columns),
+            made / path.name,
+            row_group_size=_GROUP_ROWS,
+            compression="zstd",
+            use_dictionary=False,
         )
         parts[path.name] = (made / path.name).stat().st_size
     return parts

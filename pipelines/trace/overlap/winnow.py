@@ -1,4 +1,4 @@
-"""Token n-grams sampled so that two equal passages have equal samples, and the longest passage that two share.
+"""Token n-grams sampled so that two equal passages have equal samples, and the longest that two share.
 
 Winnowing (Schleimer, Wilkerson and Aiken, SIGMOD 2003): of every WINDOW consecutive n-grams the one with the
 least hash is taken, the rightmost of equal ones. What is taken of a window depends on its content alone, so
