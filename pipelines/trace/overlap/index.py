@@ -159,11 +159,6 @@ def build_index(rows: TokenRows, say: Say) -> Index:
     return Index(target, bits, parts)
 
 
-def remove_indexes(lake: Lake) -> None:
-    """Deletes every index of a lake, as what removes documents from it has to."""
-    lake.root.child("indexes").remove()
-
-
 def _spread(rows: TokenRows, bits: int, spool: Path) -> int:
     """Writes the samples of all rows into a file for each bucket; how many there are."""
     held: list[Entries] = []
