@@ -95,7 +95,7 @@ def _trace(
     else:
         found = _of_documents(place, document, text, model, by_source_id=by_source_id)
     if as_json:
-        typer.echo(json.dumps(found, indent=1, ensure_ascii=False, default=str))
+        typer.echo(_as_json(found))
     else:
         from pipelines.cli.traced import shown
 
@@ -182,7 +182,7 @@ def _verify(
         if out is not None:
             write_certificate(found, out)
     if as_json:
-        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        typer.echo(_as_json(found))
     else:
         from pipelines.cli.traced import shown_certificate
 
@@ -193,6 +193,14 @@ def _verify(
             f"{len(failed)} of {len(found['checks'])} checks failed: "
             + "; ".join(f"{check['name']}: {check['detail']}" for check in failed)
         )
+
+
+def _as_json(found: dict[str, Any]) -> str:
+    """JSON without control characters but for line feeds, so that no text can steer a terminal."""
+    text = json.dumps(found, indent=1, ensure_ascii=False, default=str)
+    return "".join(
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
+    )
 
 
 def _text_of(given: str) -> str:

@@ -94,11 +94,11 @@ def find_everywhere(
     found: list[FoundRow] = []
     for version in sorted(number for number, _, _ in catalog.commits(name)):
         try:
-            if catalog.deletion_vectors(name, version):
+            paths, vectors = catalog.files_and_vectors(name, version)
+            if vectors:
                 rows = _by_query(lake, name, key, values, columns, version, {})
                 found += [FoundRow((version,), row) for row in rows]
                 continue
-            paths = [file.path for file in catalog.active_files(name, version, {})]
         except InputError:
             continue
         for path in paths:

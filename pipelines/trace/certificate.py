@@ -122,7 +122,10 @@ def check_certificate(found: Mapping[str, Any], model: str | None) -> dict[str, 
         )
     told = batches["ids_hashes"]
     # A list that is too short is wrong whatever the plan says: a number alone makes nobody compute for hours.
-    made = replay(plan, min(steps, len(told)))
+    try:
+        made = replay(plan, min(steps, len(told)))
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"the certificate's plan cannot be computed: {error}") from error
     wrong = [
         step
         for step in range(1, len(told) + 2 if steps > len(told) else len(told) + 1)

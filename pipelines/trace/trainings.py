@@ -119,7 +119,7 @@ class Training:
         found = file_identity(model.file(MADE_FILE))
         if found and any((run.details.get(NOTED) or {}).get("model") == found for run in self.runs):
             return True
-        return bool(self.identity) and self._made(model)
+        return bool(self.identity) and not self.runs and self._made(model)
 
     def described(self) -> dict[str, Any]:
         """It as JSON values."""
@@ -141,12 +141,15 @@ class Training:
         """The same by what the model's list says of its training, for one that was killed before its row."""
         from training.models.made import read_card
 
-        told = (read_card(model) or {}).get("training")
+        card = read_card(model) or {}
+        told, recipe = card.get("training"), card.get("recipe")
         names = ("version", "content", "tokenizer")
         return (
             isinstance(told, dict)
+            and isinstance(recipe, dict)
+            and recipe.get("seed") == str(self.identity.get("train.seed"))
             and told.get("steps") == self.steps
-            and (read_card(model) or {}).get("code") == self.identity.get("code")
+            and card.get("code") == self.identity.get("code")
             and all(told.get(name) == self.identity.get(name) for name in names)
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -207,7 +208,7 @@ def _log_of(training: Training) -> tuple[list[dict[str, Any]], str]:
         whole = folder.read(METRICS_FILE).count(b"\n")
     except FileNotFoundError:
         return [], f"{METRICS_FILE} is gone"
-    lines = read_metrics(folder)
+    lines = [line for line in read_metrics(folder) if type(line["step"]) is int]
     return lines, "" if whole == len(lines) else f"{whole - len(lines)} lines of {METRICS_FILE} are damaged"
 
 
@@ -221,9 +222,7 @@ def _log(lines: Sequence[Mapping[str, Any]], steps: int, damage: str) -> dict[st
         faults = [fault] if fault else []
         if missing:
             faults.append(f"steps {_some(missing)} are missing")
-        if twice := sorted(
-            {step for step in there if there.count(step) > 1} if len(there) < 10**5 else set()
-        ):
+        if twice := sorted(step for step, count in Counter(there).items() if count > 1):
             faults.append(f"steps {_some(twice)} are there twice")
         if more := sorted({*there} - {*wanted}):
             faults.append(f"steps {_some(more)} are beyond the last, {steps}")

@@ -98,8 +98,12 @@ def _by_index(rows: TokenRows, ids: Words, passage: Passage, limit: int, say: Sa
             # Two n-grams may have one hash.
             if length >= GRAM:
                 _keep(best, limit, length, row, Shared(doc_id, length, at, doc_at))
-    found = [shared for _, _, shared in sorted(best, key=lambda item: (-item[0], -item[1]))]
-    return found if found and found[0].tokens >= LEAST else []
+    # Of shorter runs samples tell some, and not all.
+    return [
+        shared
+        for length, _, shared in sorted(best, key=lambda item: (-item[0], -item[1]))
+        if length >= LEAST
+    ]
 
 
 def _bounded(hashes: Ints, places: Ints, entries: np.ndarray, size: int) -> Iterator[tuple[int, int]]:  # type: ignore[type-arg]

@@ -18,7 +18,8 @@ from ringlake.base.storage import arrow_filesystem
 from schemas.token_ids import flat_ids, tokens_of_examples
 from training.facts import LEARNS_TOKENS
 
-_BATCH_ROWS = 4096
+_BATCH_ROWS = 512
+"""Documents in memory at once: each may have many megabytes."""
 
 
 @dataclass(frozen=True)
