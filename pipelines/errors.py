@@ -50,3 +50,9 @@ class PermanentFailureError(StageFailedError):
 
 class AccountingError(PermanentFailureError):
     """A stage's rows do not add up: in = out + rejected + quarantined + removed as duplicate."""
+
+
+class VerificationError(RinglakeError):
+    """What a training left is not what its plan, tables and checkpoints say."""
+
+    exit_code = 7

@@ -12,7 +12,7 @@ import typer
 
 from conf import ConfigError
 from conf.urls import without_secrets
-from pipelines.cli import demo, export, extensions, look, predict, sample, set_up, ship, stages
+from pipelines.cli import demo, export, extensions, look, predict, sample, set_up, ship, stages, trace
 from pipelines.console.console import printable
 from pipelines.errors import RinglakeError, StageFailedError
 from pipelines.run.version import code_version
@@ -23,7 +23,7 @@ Exit codes: 0 done; 1 unexpected error; 2 wrong command line, run file or key; 3
 unusable; 4 the machine or the cluster lacks something (memory, disk, slots, a jar, a lake that nobody else
 holds), or an extension cannot be used; 5 a stage failed for a reason that may pass (a lost executor, rank or
 connection); 6 ingest kept nothing, or lost more records than ingest.max_quarantined_share; 7 a stage failed
-on its data or settings; 130 interrupted. A retry helps after 5 and 130, and after 4 once there is what the
+on its data or settings, or verify found that a training was not as planned; 130 interrupted. A retry helps after 5 and 130, and after 4 once there is what the
 message names; 1, 2, 3, 6 and 7 would come again. A run goes on where it stopped.
 """
 
@@ -40,6 +40,7 @@ app = typer.Typer(
 )
 stages.register(app)
 look.register(app)
+trace.register(app)
 sample.register(app)
 predict.register(app)
 demo.register(app)

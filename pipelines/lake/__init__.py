@@ -5,6 +5,7 @@ LAKE/tokenizers/HASH  tokenizers, named by content
 LAKE/embeddings/HASH   vectors of tokens, named by content
 LAKE/checkpoints/KEY  checkpoints of a training run
 LAKE/model            the model folder
+LAKE/indexes/NAME     indexes of passages, named by a version of `tokens`
 LAKE/evaluation.json, LAKE/samples.json, LAKE/report.html
 LAKE/card.md, LAKE/dataset_card.json
 """

@@ -132,6 +132,13 @@ class Catalog:
         """Files of a version with deletion vectors: rows in them are deleted but still lie there."""
         return int(self._open(name, version).deletion_vectors().read_all().num_rows)
 
+    def files_and_vectors(self, name: str, version: int) -> tuple[list[str], int]:
+        """Paths of the active files of a version, and how many of them have deletion vectors."""
+        table = self._open(name, version)
+        paths = pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist()
+        root = self._lake.table(name)
+        return [f"{root}/{path}" for path in paths], int(table.deletion_vectors().read_all().num_rows)
+
     def delta_table(self, name: str, version: int | None = None) -> DeltaTable:
         """The table itself, for queries without Spark (`ringlake show`)."""
         return self._open(name, version)

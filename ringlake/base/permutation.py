@@ -63,6 +63,20 @@ class Permutation:
             )
         return _walk(self.n, given.astype(np.uint64).reshape(1, -1), self._keys).reshape(given.shape)
 
+    def place(self, image: int) -> int:
+        """The position that goes to an image: the inverse of the call, one value at a time.
+
+        Raises:
+            ValueError: The image is outside of [0, n).
+        """
+        if not 0 <= image < self.n:
+            raise ValueError(f"an image must lie in [0, {self.n}), not be {image}")
+        keys = self._keys[:, 0]
+        found = _network_back(self.n, image, keys)
+        while found >= self.n:
+            found = _network_back(self.n, found, keys)
+        return found
+
 
 def whole_orders(n: int, seeds: Words) -> npt.NDArray[np.int64]:
     """Several permutations of 0..n-1 at once, which takes little longer than one where n is small.
@@ -109,6 +123,18 @@ def _network(n: int, values: Words, keys: Words) -> Words:
         left += mixed
         left, right = right, np.minimum(left, left - modulus, out=left)
     return left + right * moduli[0]
+
+
+def _network_back(n: int, value: int, keys: Words) -> int:
+    """The value that one pass over the grid takes to a value."""
+    width = isqrt(n - 1) + 1
+    moduli = (width, -(-n // width))
+    right, left = divmod(value, width)
+    for number in reversed(range(len(keys))):
+        before = np.array([left], np.uint64)
+        mixed = int(_hash(before, keys[number])[0]) % moduli[number % 2]
+        left, right = (right - mixed) % moduli[number % 2], left
+    return left + right * width
 
 
 def _hash(values: Words, key: Words) -> Words:

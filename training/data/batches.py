@@ -76,6 +76,19 @@ class Plan(ABC):
         return [ids]
 
     @abstractmethod
+    def steps_of(self, sequence_id: int, end: int, table: int = 0) -> list[int]:
+        """The steps of [0, end) whose global batch has a sequence, ascending: the inverse of `batch`.
+
+        Args:
+            sequence_id: Its id in its table.
+            end: Steps that are looked at.
+            table: Number of its table.
+
+        Raises:
+            DataError: There is no such sequence.
+        """
+
+    @abstractmethod
     def shard_segments(self, step: int, shard: int, steps: int = 1) -> Iterator[Segment]:
         """What the global batches of steps [step, step + steps) take of one shard.
 
@@ -137,6 +150,10 @@ class Plan(ABC):
                 for segment in self.shard_segments(step, shard)
             ]
         )
+
+    def _check_sequence(self, sequence_id: int, size: int) -> None:
+        if not 0 <= sequence_id < size:
+            raise DataError(f"the plan has the sequences 0 to {size - 1}, and no sequence {sequence_id}")
 
     def _check_batch(self) -> None:
         if self.global_batch_size % self.canonical_shards:

@@ -103,6 +103,34 @@ class MixturePlan(Plan):
             for table in range(self.num_tables)
         )
 
+    def steps_of(self, sequence_id: int, end: int, table: int = 0) -> list[int]:
+        """The steps of [0, end) whose global batch has a sequence, one a pass; see `Plan.steps_of`."""
+        order = self._orders[table]
+        sizes = [stop - first for first, stop in map(order.shard_range, range(self.canonical_shards))]
+        steps: set[int] = set()
+        turn = 0
+        # Shards begin a pass some draws apart, and a sequence is in another shard each time.
+        while any(self._step_of_draw(shard, turn * size, table) < end for shard, size in enumerate(sizes)):
+            shard, offset = order.place_of(sequence_id, turn)
+            step = self._step_of_draw(shard, turn * sizes[shard] + offset, table)
+            if step < end:
+                steps.add(step)
+            turn += 1
+        return sorted(steps)
+
+    def _step_of_draw(self, shard: int, draw: int, table: int) -> int:
+        """The step whose global batch has a draw of a table in a shard: counts of draws never fall."""
+        low, high = 0, 1
+        while self._cycle.count(shard, high * self.rows_per_shard, table) <= draw:
+            low, high = high, high * 2
+        while low < high:
+            middle = (low + high) // 2
+            if self._cycle.count(shard, (middle + 1) * self.rows_per_shard, table) > draw:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
     def shard_segments(self, step: int, shard: int, steps: int = 1) -> Iterator[Segment]:
         """What global batches take of one shard: table by table, cut where the block or the pass changes."""
         self.position(step)

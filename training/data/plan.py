@@ -84,6 +84,37 @@ class SamplePlan(Plan):
             total += min(batches * self.rows_per_shard, end - first)
         return total
 
+    def steps_of(self, sequence_id: int, end: int, table: int = 0) -> list[int]:
+        """The steps of [0, end) whose global batch has a sequence, one an epoch; see `Plan.steps_of`."""
+        del table
+        steps = []
+        for epoch in range(-(-end // self.steps_per_epoch)):
+            _, offset = self.place_of(sequence_id, epoch)
+            step = epoch * self.steps_per_epoch + offset // self.rows_per_shard
+            if step < end:
+                steps.append(step)
+        return steps
+
+    def place_of(self, sequence_id: int, epoch: int) -> tuple[int, int]:
+        """Canonical shard of a sequence in an epoch, and how many sequences of the shard come before it."""
+        self._check_sequence(sequence_id, self.num_sequences)
+        num_full, tail = divmod(self.num_sequences, self.block_rows)
+        block, row = divmod(sequence_id, self.block_rows)
+        rows = self.block_rows if block < num_full else tail
+        tail_turn = _partial_place(self.seed, epoch, num_full) if tail else num_full
+        if block < num_full:
+            turn = Permutation(num_full, derive_seed(self.seed, epoch, Purpose.BLOCK_ORDER)).place(block)
+            start = turn * self.block_rows + (tail if turn >= tail_turn else 0)
+        else:
+            start = tail_turn * self.block_rows
+        order = Permutation(rows, derive_seed(self.seed, epoch, Purpose.ROW_ORDER, block))
+        position = start + order.place(row)
+        # The first guess is the shard of a real number; shards begin at its floors.
+        shard = position * self.canonical_shards // self.num_sequences
+        while self.shard_range(shard)[1] <= position:
+            shard += 1
+        return shard, position - self.shard_range(shard)[0]
+
     def shard_segments(self, step: int, shard: int, steps: int = 1) -> Iterator[Segment]:
         """What global batches take of one shard, cut where the block changes; nothing if it is used up."""
         epoch, start, end = self._rest_of_shard(step, shard)

@@ -71,6 +71,19 @@ def test_shards_start_at_different_places_of_the_cycle() -> None:
         assert [len(ids) for ids in plan.by_table(np.concatenate(plan.batch(step)))] == [2, 2]
 
 
+@settings(max_examples=15)
+@given(plan=mixtures(), end=st.integers(0, 15))
+def test_the_steps_of_a_sequence_are_those_whose_batches_have_it(plan: MixturePlan, end: int) -> None:
+    wanted: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for step in range(end):
+        for table, ids in enumerate(plan.by_table(np.concatenate(plan.batch(step)))):
+            for number in ids.tolist():
+                wanted[table, number].add(step)
+    for table, size in enumerate(plan.table_sizes):
+        for number in {0, size // 2, size - 1}:
+            assert plan.steps_of(number, end, table) == sorted(wanted[table, number])
+
+
 @given(plan=mixtures(), steps=st.integers(1, 40))
 def test_shares_after_any_number_of_batches_are_within_a_sequence_a_shard(
     plan: MixturePlan, steps: int

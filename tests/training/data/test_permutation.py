@@ -37,6 +37,17 @@ def test_each_position_is_evaluated_on_its_own(n: int, seed: int, data: st.DataO
     assert len(set(together)) == len(positions)
 
 
+@given(n=st.integers(1, MAX_SIZE), seed=SEEDS, data=st.data())
+@example(n=1, seed=0, data=None)
+def test_an_image_tells_its_position(n: int, seed: int, data: st.DataObject | None) -> None:
+    position = 0 if data is None else data.draw(st.integers(0, n - 1))
+    shuffle = Permutation(n, seed)
+    assert shuffle.place(int(shuffle(np.array(position)))) == position
+    for outside in (-1, n):
+        with pytest.raises(ValueError, match=f"not be {outside}"):
+            shuffle.place(outside)
+
+
 @given(n=st.integers(1, 300), seeds=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=5))
 def test_several_at_once_are_those_one_by_one(n: int, seeds: list[int]) -> None:
     together = whole_orders(n, np.array(seeds, np.uint64))

@@ -69,6 +69,23 @@ def test_it_answers_for_its_one_table_as_a_mixture_does_for_several(plan: Sample
     assert [[own.tolist() for own in tables] for tables in split] == [[ids.tolist()] for ids in batches]
 
 
+@settings(max_examples=30)
+@given(plan=plans(), end=st.integers(0, 20), data=st.data())
+def test_the_steps_of_a_sequence_are_those_whose_batches_have_it(
+    plan: SamplePlan, end: int, data: st.DataObject
+) -> None:
+    batches = [np.concatenate(plan.batch(step)).tolist() for step in range(end)]
+    for number in {0, plan.num_sequences - 1, data.draw(st.integers(0, plan.num_sequences - 1))}:
+        assert plan.steps_of(number, end) == [step for step in range(end) if number in batches[step]]
+
+
+def test_a_sequence_that_is_not_there_has_no_steps() -> None:
+    plan = SamplePlan(num_sequences=5, seed=1, global_batch_size=2, canonical_shards=1, block_rows=2)
+    for number in (-1, 5):
+        with pytest.raises(DataError, match=f"no sequence {number}"):
+            plan.steps_of(number, 3)
+
+
 @given(plan=plans(), step=st.integers(0, 200))
 def test_a_step_is_the_whole_state(plan: SamplePlan, step: int) -> None:
     again = SamplePlan(**plan.parameters())

@@ -1,0 +1,1 @@
+"""What a model saw and where it came from, from the tables and the sample plan alone: no JVM."""
