@@ -113,6 +113,7 @@ def tokens(tables: Tables, sums: Summaries) -> Tokens | None:
     if "tokens" not in sums:
         return None
     made = tables.infos["tokens"].metadata
+    target = target_of(made.get("task") or {})
     splits: tuple[Split, ...] = ()
     length = None
     if "sequences" in tables:
@@ -129,6 +130,7 @@ def tokens(tables: Tables, sums: Summaries) -> Tokens | None:
         total=sums["tokens"].sums["num_tokens"],
         num_bytes=sums["tokens"].sums["num_bytes"],
         vocab_size=made.get("vocab_size"),
+        target_vocab_size=None if target is None else target.vocab_size,
         sequence_length=length,
         quantiles=sums["tokens"].quantiles,
         splits=splits,
