@@ -96,8 +96,8 @@ class TaskConfig(Section):
         named = self.target_tokenizer
         if named != SHARED and self.name != "translation":
             raise ValueError(
-                f"target_tokenizer = {named!r} is for name = 'translation', whose examples are pairs, and name "
-                f"= {self.name!r}; leave it out"
+                f"target_tokenizer = {named!r} is for name = 'translation', whose examples are pairs, and "
+                f"name = {self.name!r}; leave it out"
             )
         if self.target_vocab_size is not None and named != OWN:
             raise ValueError(
@@ -106,8 +106,8 @@ class TaskConfig(Section):
             )
         if self.target_end_token is not None and named in (SHARED, OWN):
             raise ValueError(
-                f"target_end_token = {self.target_end_token!r} is for a tokenizer that target_tokenizer names "
-                f"by its place, and that is {named!r}; leave it out"
+                f"target_end_token = {self.target_end_token!r} is for a tokenizer that target_tokenizer "
+                f"names by its place, and that is {named!r}; leave it out"
             )
         return self
 

@@ -76,7 +76,6 @@ def token_sentences(tokens: DataFrame, token_bytes: int, task: Mapping[str, Any]
         task: What tokenizing noted of the examples of a task: their ids have marks, and learned ones may
             be numbers of something else than tokens; None: they are texts.
     """
-
     learns_tokens = task is not None and bool(task[LEARNS_TOKENS]) and task.get(TARGET) is None
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

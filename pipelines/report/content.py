@@ -17,6 +17,7 @@ from pipelines.report.facts import (
 )
 from pipelines.report.summary import Summary, Tables, summarize
 from pipelines.text.personal_data import KINDS
+from training.facts import target_of
 
 MAX_LANGUAGES = 15
 """Languages shown by name; the others are added up in one row that says how many they are."""

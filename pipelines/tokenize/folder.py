@@ -71,8 +71,7 @@ def token_id(tokenizer: Tokenizer, token: str, origin: str, key: str = "tokenize
     found = tokenizer.token_to_id(token)
     if found is None:
         raise InputError(
-            f"{origin} has no token {token!r} in its vocabulary; "
-            f"name the one that ends a document in {key}"
+            f"{origin} has no token {token!r} in its vocabulary; name the one that ends a document in {key}"
         )
     return int(found)
 

@@ -242,7 +242,7 @@ class Folder:
         return File(self, name)
 
     def replace_by(self, source: Path) -> None:
-        """Become a copy of a local folder, its subfolders too: there is the old content or the new one, whole.
+        """Become a copy of a local folder, its folders too: there is the old content or the new one, whole.
 
         A reader that opens files one after the other may meet a moment without the folder. One process at a
         time does this to a folder; what one that was killed has left beside it goes first.

@@ -28,7 +28,9 @@ def write_made(folder: Path, card: Mapping[str, Any] | None = None) -> None:
         card: What the README says of the training, see `training.models.card.facts`; kept with the list.
     """
     unlisted = (MADE_FILE, CARD_FILE)
-    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    paths = {
+        path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
+    }
     files = {name: _describe(path) for name, path in paths.items() if name not in unlisted}
     made: dict[str, Any] = {"files": files} | ({} if card is None else {"card": dict(card)})
     text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"

@@ -142,8 +142,9 @@ class Translation(Task):
         labels = padded([example.learned for example in group], IGNORED)
         if self._targets is not None and int(labels.max()) >= self._targets.vocab_size:
             raise DataError(
-                f"sequence_id {group[0].sequence_id} or one beside it has the token id {int(labels.max())} in "
-                f"a target, but their tokenizer has {self._targets.vocab_size} entries; tokenize and pack again"
+                f"sequence_id {group[0].sequence_id} or one beside it has the token id {int(labels.max())} "
+                f"in a target, but their tokenizer has {self._targets.vocab_size} entries; tokenize and pack "
+                f"again"
             )
         tensors = given_tensors(group, self._end_id) | {"labels": labels}
         tokens = sum(example.size for example in group)
@@ -162,7 +163,9 @@ class Translation(Task):
     def _sum(self, model: Any, tensors: Tensors, smoothing: float) -> torch.Tensor:
         labels = tensors["labels"]
         start = torch.full_like(labels[:, :1], model.config.decoder_start_token_id)
-        before = torch.cat([start, labels[:, :-1].masked_fill(labels[:, :-1] == IGNORED, self._target_end_id)], 1)
+        before = torch.cat(
+            [start, labels[:, :-1].masked_fill(labels[:, :-1] == IGNORED, self._target_end_id)], 1
+        )
         logits = model(
             input_ids=tensors["input_ids"],
             attention_mask=tensors["attention_mask"],
