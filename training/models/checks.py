@@ -104,8 +104,8 @@ def _check_sides(model: ModelConfig, snapshot: Snapshot) -> None:
     if target is not None and own is None:
         raise DataError(
             f"model.pretrained = {model.pretrained!r} has one vocabulary of {size} tokens for both sides, "
-            f"but {made} have {snapshot.vocab_size} tokens for texts and {target.vocab_size} for targets; set "
-            f"task.target_tokenizer to shared, or train from scratch"
+            f"but {made} have {snapshot.vocab_size} tokens for texts and {target.vocab_size} for targets; "
+            f"set task.target_tokenizer to shared, or train from scratch"
         )
     if target is None and has_target(config):
         raise DataError(
