@@ -94,7 +94,8 @@ def test_neither_ranks_nor_micro_batches_change_the_gradient(name: str) -> None:
     task, config, classes = CASES[name]
     model = model_of(task, config)
     task.prepare(model)
-    assert not try_out(model, LENGTH, task)
+    if isinstance(task, Translation):
+        assert not try_out(model, LENGTH, task)
     rows = random_rows(9, LENGTH, VOCAB_SIZE, seed=3, classes=classes, target_size=TARGET_SIZES.get(name))
     whole = batch_of(rows, LENGTH)
     parts = [batch_of(rows[:4], LENGTH), batch_of(rows[4:5], LENGTH, 4), batch_of(rows[5:], LENGTH, 5)]
@@ -198,9 +199,11 @@ def test_sides_with_a_vocabulary_each_share_nothing(targets: Targets, tmp_path: 
     )
     assert (given.shape, learned.shape) == ((VOCAB_SIZE, 16), (targets.vocab_size, 16))
     assert model.get_output_embeddings().weight is learned
-    rows = [[(list(range(1, VOCAB_SIZE)), [*range(1, targets.vocab_size)])]]
-    (part,) = task.micro_batches(batch_of(rows, 200), 1, alone=False)
-    task.loss(model, part.on(torch.device("cpu"))).backward()
+    texts = list(range(1, VOCAB_SIZE))
+    size = targets.vocab_size
+    rows = [[(texts, list(range(1, size // 2))), (texts, list(range(size // 2, size)))]]
+    for part in task.micro_batches(batch_of(rows, 250), 1, alone=False):
+        task.loss(model, part.on(torch.device("cpu"))).backward()
     still = torch.flatten((given.grad.abs().sum(1) == 0).nonzero())
     assert still.tolist() == [END]
     assert not bool((learned.grad.abs().sum(1) == 0).any())  # as the output all rows learn
