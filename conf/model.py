@@ -10,6 +10,10 @@ from pydantic import ConfigDict, Field, model_validator
 
 from conf.section import Section
 
+TWO_VOCABULARIES = ("marian",)
+"""Architectures of which encoder and decoder can have a vocabulary each, as `decoder_vocab_size` of their
+configuration says; of a pre-trained model its folder tells."""
+
 
 class ModelConfig(Section):
     """The model: a `transformers` architecture built from a config, or a local pre-trained folder."""
@@ -40,6 +44,11 @@ class ModelConfig(Section):
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"config.{key} = {value} is no finite number; give one")
         return self
+
+    @property
+    def has_one_vocabulary(self) -> bool:
+        """Whether no model of this architecture can have one vocabulary for texts and one for targets."""
+        return self.pretrained is None and self.architecture not in (None, *TWO_VOCABULARIES)
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:

@@ -164,7 +164,7 @@ def _describe(item: Any, model: type[RunConfig]) -> str:
     message = item["msg"].removeprefix("Value error, ")
     if isinstance(item.get("input"), (dict, BaseModel)) and item["type"] == "value_error":
         # A law between keys of a section: the message has their values.
-        return f"{key}: {message}"
+        return f"{key}: {message}" if key else message
     return f"{key} = {item.get('input')!r}: {_lower(message)}"
 
 

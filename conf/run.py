@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from conf.card import CardConfig
 from conf.clean import CleanConfig
@@ -15,7 +15,7 @@ from conf.features import FeaturesConfig
 from conf.generate import GenerateConfig
 from conf.ingest import IngestConfig
 from conf.mix import MixConfig
-from conf.model import ModelConfig
+from conf.model import TWO_VOCABULARIES, ModelConfig
 from conf.pack import PackConfig
 from conf.repeats import RepeatsConfig
 from conf.report import ReportConfig
@@ -50,6 +50,16 @@ class RunConfig(Section):
     generate: GenerateConfig = Field(default_factory=GenerateConfig)
     report: ReportConfig = Field(default_factory=ReportConfig)
     card: CardConfig = Field(default_factory=CardConfig)
+
+    @model_validator(mode="after")
+    def _model_takes_both_vocabularies(self) -> Self:
+        if self.task.has_target_tokenizer and self.model.has_one_vocabulary:
+            raise ValueError(
+                f"task.target_tokenizer = {self.task.target_tokenizer!r} gives the targets a vocabulary of "
+                f"their own, and a {self.model.architecture!r} model has one for both sides; set "
+                f"task.target_tokenizer to shared, or model.architecture to {' or '.join(TWO_VOCABULARIES)}"
+            )
+        return self
 
     def section(self, name: str, kind: type[S]) -> S:
         """The section that the stage of that name has declared itself.

@@ -10,6 +10,9 @@ from conf.section import Extended, Section
 
 LANGUAGE_MODEL = "language-model"
 
+SHARED, OWN = "shared", "own"
+"""Values of `task.target_tokenizer` that are no place."""
+
 TaskName = Literal["language-model", "translation", "classification", "question-answering", "instruct"]
 """Ringlake's own, which `ringlake.base.tasks` declares; others are those of installed extensions."""
 
@@ -41,6 +44,26 @@ class TaskConfig(Section):
         description="Script that most letters of a target must have, but for words that its text has too, "
         "as their Unicode names begin: CJK, LATIN, CYRILLIC, ...; other targets are refused (translation).",
     )
+    target_tokenizer: str = Field(
+        SHARED,
+        min_length=1,
+        description="Tokenizer of the targets. shared: one for both sides, trained on both; own: one that is "
+        "trained on the targets, that of the texts on the texts; else the folder or tokenizer.json of one "
+        "(translation). Two need a model whose decoder has a vocabulary of its own: marian.",
+    )
+    target_vocab_size: int | None = Field(
+        None,
+        ge=257,
+        le=2**20,
+        description="Entries of the targets' own tokenizer; null: tokenize.vocab_size. What else the section "
+        "tokenize says of training holds for both.",
+    )
+    target_end_token: str | None = Field(
+        None,
+        min_length=1,
+        description="Token that ends a target in the tokenizer that target_tokenizer names; null: the "
+        "eos_token of its configuration.",
+    )
     stride: int = Field(
         128,
         ge=1,
@@ -67,6 +90,36 @@ class TaskConfig(Section):
                 f"ringlake's own, whose keys are in the section task itself"
             )
         return self
+
+    @model_validator(mode="after")
+    def _targets_have_their_tokenizer(self) -> TaskConfig:
+        named = self.target_tokenizer
+        if named != SHARED and self.name != "translation":
+            raise ValueError(
+                f"target_tokenizer = {named!r} is for name = 'translation', whose examples are pairs, and "
+                f"name = {self.name!r}; leave it out"
+            )
+        if self.target_vocab_size is not None and named != OWN:
+            raise ValueError(
+                f"target_vocab_size = {self.target_vocab_size} is for a tokenizer that is trained on the "
+                f"targets, and target_tokenizer = {named!r}; set that to {OWN!r}, or leave the size out"
+            )
+        if self.target_end_token is not None and named in (SHARED, OWN):
+            raise ValueError(
+                f"target_end_token = {self.target_end_token!r} is for a tokenizer that target_tokenizer "
+                f"names by its place, and that is {named!r}; leave it out"
+            )
+        return self
+
+    @property
+    def has_target_tokenizer(self) -> bool:
+        """Whether the targets have a tokenizer that is not that of the texts."""
+        return self.target_tokenizer != SHARED
+
+    @property
+    def adopted_target_tokenizer(self) -> str | None:
+        """Where the tokenizer of the targets lies; None: there is none that is not made here."""
+        return None if self.target_tokenizer in (SHARED, OWN) else self.target_tokenizer
 
     @property
     def noted_options(self) -> dict[str, Any]:

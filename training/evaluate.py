@@ -13,11 +13,13 @@ from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
 from training.device import reads_ahead
 from training.errors import DataError
+from training.facts import target_of
 from training.job import EvaluateJob
 from training.launch.events import emit
 from training.models.build import load_model
 from training.models.document_mask import keeps_apart
 from training.models.precision import autocast
+from training.models.sides import TARGET_FOLDER
 from training.models.tokens import TokenizerFile
 from training.outcome import Score
 from training.strategies import Strategy, make_strategy
@@ -87,7 +89,9 @@ def evaluate_rank(job: EvaluateJob) -> Score:
         model = load_model(job.model_dir)
         task: Task = _language_model(job, model, tokenizer)
     else:
-        task = make_task(job.task, job.config, job.facts, tokenizer)
+        within = Folder(job.model_dir).child(TARGET_FOLDER)
+        targets = TokenizerFile(within) if target_of(job.facts) is not None else None
+        task = make_task(job.task, job.config, job.facts, tokenizer, targets)
         model = load_model(job.model_dir, kind=task.kind)
     return score(
         model,

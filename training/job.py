@@ -101,6 +101,7 @@ class TrainJob:
         task: What the model is for.
         facts: What tokenizing noted of the examples of that task, see `Snapshot.task`.
         about: What the README of the model says besides; nothing that is computed depends on it.
+        target_tokenizer_dir: Folder of the tokenizer of the targets; empty: they have that one.
     """
 
     model: ModelConfig
@@ -116,6 +117,7 @@ class TrainJob:
     task: TaskConfig = field(default_factory=TaskConfig)
     facts: Mapping[str, Any] = field(default_factory=dict)
     about: About = field(default_factory=About)
+    target_tokenizer_dir: str = ""
 
     def identity(self) -> dict[str, Any]:
         """All that decides the values that training computes; a checkpoint is refused if any differs."""

@@ -82,7 +82,9 @@ class _Trainer:
         self._leads = self._strategy.rank == 0
         tokenizer = TokenizerFile(Folder(job.tokenizer_dir))
         end_id = tokenizer.end_of_document_id()
-        self._task = make_task(job.task.name, job.config, job.facts, tokenizer)
+        self._targets = Folder(job.target_tokenizer_dir) if job.target_tokenizer_dir else None
+        targets = None if self._targets is None else TokenizerFile(self._targets)
+        self._task = make_task(job.task.name, job.config, job.facts, tokenizer, targets)
         self._model: Any = build_model(
             job.model,
             task=self._task,
@@ -101,7 +103,7 @@ class _Trainer:
         if draws and self._leads:
             _say(_DRAWS)
         if self._leads:
-            check_export(self._model.config, Folder(job.tokenizer_dir), self._task)
+            check_export(self._model.config, Folder(job.tokenizer_dir), self._task, self._targets)
         self._optimizer = make_optimizer(self._model, job.config)
         self._checkpoints = Folder(job.checkpoint_dir)
         fresh = TrainingState(loss_scale=LossScale.of(job.config.precision))
@@ -307,7 +309,7 @@ class _Trainer:
             num_ranks=self._strategy.world_size,
         )
         places = Folder(job.tokenizer_dir), Folder(job.model_dir)
-        export_model(self._model, *places, facts, self._task, job.about.terms)
+        export_model(self._model, *places, facts, self._task, job.about.terms, self._targets)
         if self._config.mlflow_model:
             self._log_model()
 

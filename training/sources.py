@@ -17,6 +17,7 @@ from training.data.mixture import MixturePlan
 from training.data.plan import SamplePlan
 from training.data.snapshot import Snapshot
 from training.errors import DataError
+from training.facts import target_of
 
 _SHARED = ("sequence_length", "vocab_size", "tokenizer_hash", "token_bytes", "task")
 """What all tables of a training must have in common."""
@@ -113,6 +114,8 @@ def open_sources(
             block_rows=layouts[0].block_rows,
         )
     identity: dict[str, Any] = {"tokenizer": own.tokenizer_hash}
+    if (target := target_of(own.task)) is not None:
+        identity["target_tokenizer"] = target.tokenizer_hash
     for number, (snapshot, layout) in enumerate(zip(snapshots, layouts, strict=True)):
         identity |= {
             table_key("table", number): without_secrets(snapshot.table),

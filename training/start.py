@@ -21,7 +21,7 @@ from training.data.footers import Spread
 from training.data.layout import read_layout
 from training.data.snapshot import Snapshot
 from training.errors import DataError, RankFailedError
-from training.facts import NAME, check_task
+from training.facts import NAME, check_task, target_of
 from training.job import EvaluateJob, TrainJob
 from training.launch import Elastic, LaunchOptions, launch
 from training.launch.slots import count_slots
@@ -111,6 +111,7 @@ def train_model(
     mixed: Sequence[Snapshot] = (),
     task: TaskConfig | None = None,
     about: About | None = None,
+    target_tokenizer_dir: str | Path | None = None,
 ) -> TrainResult:
     """Train from the newest checkpoint on, or from the start, and write the model folder.
 
@@ -127,6 +128,7 @@ def train_model(
         mixed: Training sequences of `train.mixture.lakes`, in their order.
         task: What the model is for; None: a language model.
         about: What the README of the model says besides; None: nothing.
+        target_tokenizer_dir: Folder of the tokenizer of the targets; None: they have that one.
 
     Raises:
         DataError: Sequences, plan, model or checkpoint do not fit; the message has values and remedy.
@@ -146,8 +148,11 @@ def train_model(
             f"train.lora.rank = {config.lora.rank} adapts a model that has learned something; name one in "
             f"model.pretrained, or set it to 0"
         )
-    check_tokenizer(tokenizer_dir, train, "tokenize again, or put that tokenizer back")
-    check_pretrained(model, tokenizer_dir, train)
+    remedy = "tokenize again, or put that tokenizer back"
+    check_tokenizer(tokenizer_dir, train, remedy)
+    if (target := target_of(train.task)) is not None and target_tokenizer_dir is not None:
+        check_tokenizer(target_tokenizer_dir, train, remedy, target)
+    check_pretrained(model, tokenizer_dir, train, target_tokenizer_dir)
     num_ranks = choose_ranks(spark, config, say)
     sources = open_sources(config, train, mixed, over_tasks(spark))
     plan = sources.plan
@@ -168,6 +173,7 @@ def train_model(
         task=task,
         facts=train.task,
         about=about or About(),
+        target_tokenizer_dir=str(target_tokenizer_dir or ""),
     )
     check_newest(Folder(str(checkpoint_dir)), job.identity())
     _describe_mixture(sources, say)

@@ -27,6 +27,7 @@ from training.added import extensions_of as strategy_of
 from training.checkpoints.identity import CODE
 from training.data.snapshot import Snapshot
 from training.errors import DataError
+from training.facts import target_of
 from training.job import deciding_settings, settings_identity, task_settings
 from training.models.content import start_content
 from training.models.lora import ADAPTERS
@@ -76,6 +77,7 @@ def _train(given: Given[Start]) -> Made:
     key = _key(config, start, [train, validation, *start.mixed])
     before_training(context, key, identity(start, config, [train, *start.mixed]))
     _remove_abandoned(context.lake.root)
+    target = target_of(train.task)
     result = train_model(
         given.spark,
         start.model,
@@ -89,6 +91,7 @@ def _train(given: Given[Start]) -> Made:
         start.mixed,
         start.task,
         about_training(context, train, start.mixed),
+        None if target is None else tokenizer_folder(context.lake, target.tokenizer_hash).location,
     )
     after_training(context, key)
     tally = Tally(

@@ -10,6 +10,7 @@ from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo, read_sql
 from pipelines.run.record import EXTENSIONS
 from pipelines.stages import BY_NAME, before
+from training.facts import TARGET, target_of
 
 REASONS = (
     ("ingest", "quarantine", "reason"),
@@ -191,4 +192,6 @@ def _configuration(run: RunRecord | None, section: str) -> dict[str, Any] | None
 def _tokenizer(tokens: TableInfo | None) -> dict[str, Any] | None:
     if tokens is None:
         return None
-    return {name: tokens.metadata.get(name) for name in ("tokenizer_hash", "vocab_size", "eod_id")}
+    found = {name: tokens.metadata.get(name) for name in ("tokenizer_hash", "vocab_size", "eod_id")}
+    target = target_of(tokens.metadata.get("task") or {})
+    return found if target is None else found | {TARGET: target.noted()}

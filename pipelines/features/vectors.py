@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from conf.features import FeaturesConfig
 from pipelines.errors import InputError
 from schemas.token_ids import flat_ids, tokens_of_examples
+from training.facts import LEARNS_TOKENS, TARGET
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -66,18 +67,22 @@ def train_vectors(sentences: DataFrame, config: FeaturesConfig) -> DataFrame:
 def token_sentences(tokens: DataFrame, token_bytes: int, task: Mapping[str, Any] | None = None) -> DataFrame:
     """(doc_id, units): the token ids of each training document as strings.
 
+    Of pairs whose targets have a vocabulary of their own, those of the texts alone: the numbers of the others
+    would mean something else.
+
     Args:
         tokens: Columns doc_id, split and input_ids, as table `tokens` has them.
         token_bytes: Bytes of a stored token id.
         task: What tokenizing noted of the examples of a task: their ids have marks, and learned ones may
             be numbers of something else than tokens; None: they are texts.
     """
+    learns_tokens = task is not None and bool(task[LEARNS_TOKENS]) and task.get(TARGET) is None
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             ids, lengths = flat_ids(batch.column("input_ids"), token_bytes)
             if task is not None:
-                ids, lengths = tokens_of_examples(ids, lengths, learns_tokens=bool(task["learns_tokens"]))
+                ids, lengths = tokens_of_examples(ids, lengths, learns_tokens=learns_tokens)
             offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
             units = pa.ListArray.from_arrays(offsets, pa.array(ids).cast(pa.string()))
             yield pa.RecordBatch.from_arrays([batch.column("doc_id"), units], names=["doc_id", "units"])

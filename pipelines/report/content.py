@@ -17,6 +17,7 @@ from pipelines.report.facts import (
 )
 from pipelines.report.summary import Summary, Tables, summarize
 from pipelines.text.personal_data import KINDS
+from training.facts import target_of
 
 MAX_LANGUAGES = 15
 """Languages shown by name; the others are added up in one row that says how many they are."""
@@ -113,6 +114,7 @@ def tokens(tables: Tables, sums: Summaries) -> Tokens | None:
     if "tokens" not in sums:
         return None
     made = tables.infos["tokens"].metadata
+    target = target_of(made.get("task") or {})
     splits: tuple[Split, ...] = ()
     length = None
     if "sequences" in tables:
@@ -129,6 +131,7 @@ def tokens(tables: Tables, sums: Summaries) -> Tokens | None:
         total=sums["tokens"].sums["num_tokens"],
         num_bytes=sums["tokens"].sums["num_bytes"],
         vocab_size=made.get("vocab_size"),
+        target_vocab_size=None if target is None else target.vocab_size,
         sequence_length=length,
         quantiles=sums["tokens"].quantiles,
         splits=splits,

@@ -317,7 +317,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Tokens:
-    """The encoded corpus: `quantiles` of tokens a document; `splits` once pack has run."""
+    """The encoded corpus: `quantiles` of tokens a document; `splits` once pack has run.
+
+    `target_vocab_size` is None where targets have the vocabulary of the texts, or there are none.
+    """
 
     total: int
     num_bytes: int
@@ -325,6 +328,7 @@ class Tokens:
     sequence_length: int | None
     quantiles: tuple[float, ...]
     splits: tuple[Split, ...]
+    target_vocab_size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,32 @@ Outcome = Words | Refusal | Several
 """What becomes of a document."""
 
 
+class TextIds:
+    """Token ids of texts in the frame of a tokenizer. No text yields a special token: those are the frame's.
+
+    Args:
+        content: Content of a tokenizer.json, whose post-processor frames a text.
+    """
+
+    def __init__(self, content: str) -> None:
+        self.tokenizer = plain_tokenizer(content)
+        self._specials = specials_of(self.tokenizer)
+
+    def of(self, texts: Sequence[str]) -> list[Words]:
+        """The ids of each text; SpecialTokenError if one would be given a special token."""
+        found = []
+        for encoding in self.tokenizer.encode_batch(list(texts), add_special_tokens=True):
+            ids = np.array(encoding.ids, np.uint32)
+            self.check(ids[np.array(encoding.special_tokens_mask, bool) == 0])
+            found.append(ids)
+        return found
+
+    def check(self, ids: Words) -> None:
+        """SpecialTokenError if a text without its frame was given a special token."""
+        if spelled := self._specials.keys() & set(ids.tolist()):
+            raise SpecialTokenError(f"a text would be given {self._specials[min(spelled)]!r}")
+
+
 class ExampleMaker(ABC):
     """Makes examples of documents.
 
@@ -92,8 +118,8 @@ class ExampleMaker(ABC):
 
     def __init__(self, content: str, max_tokens: int) -> None:
         self.max_tokens = max_tokens
-        self._tokenizer = plain_tokenizer(content)
-        self._specials = specials_of(self._tokenizer)
+        self._texts = TextIds(content)
+        self._tokenizer = self._texts.tokenizer
 
     @abstractmethod
     def make(self, rows: Sequence[Row]) -> Sequence[Outcome]:
@@ -105,17 +131,11 @@ class ExampleMaker(ABC):
         Raises:
             SpecialTokenError: One would.
         """
-        found = []
-        for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=True):
-            ids = np.array(encoding.ids, np.uint32)
-            self.check_text(ids[np.array(encoding.special_tokens_mask, bool) == 0])
-            found.append(ids)
-        return found
+        return self._texts.of(texts)
 
     def check_text(self, ids: Words) -> None:
         """SpecialTokenError if a text without its frame was given a special token."""
-        if spelled := self._specials.keys() & set(ids.tolist()):
-            raise SpecialTokenError(f"a text would be given {self._specials[min(spelled)]!r}")
+        self._texts.check(ids)
 
     def joined(self, given: Words, learned: Words) -> Words | Refusal:
         """An example of both parts; a refusal if it is too long."""

@@ -24,7 +24,7 @@ from pipelines.tokenize.folder import (
     token_id,
     write_folder,
 )
-from pipelines.tokenize.frame import PLAIN, Form, framed
+from pipelines.tokenize.frame import OF_TEXTS, PLAIN, Form, Keys, framed
 from pipelines.tokenize.special import check_unreachable, mark_special
 from training.models.portable import difference, special_names, token_text
 
@@ -57,17 +57,17 @@ def adopt(
     Raises:
         InputError: It cannot be read or has no token that ends a document.
     """
-    file = _tokenizer_file(source)
+    file = _tokenizer_file(source, form.keys)
     text = read_json(file, MAX_TOKENIZER_BYTES)
     tokenizer = parse_tokenizer(text, str(file))
     settings = form.settings(_settings(file.with_name(CONFIG)))
     end = end_token or _eos_token(settings) or (_separator(settings) if form.frame else None)
     if end is None:
         raise InputError(
-            f"{file}: nothing says which token ends a document; set tokenize.end_token, "
-            "for example --set tokenize.end_token='</s>'"
+            f"{file}: nothing says which token ends a document; set {form.keys.end}, "
+            f"for example --set {form.keys.end}='</s>'"
         )
-    token_id(tokenizer, end, str(file))
+    token_id(tokenizer, end, str(file), form.keys.end)
     text = _plain_document(text, tokenizer, str(file), say, keeps_frame=form.frame is not None)
     named = [token for token in special_names(settings) if tokenizer.token_to_id(token) is not None]
     names = [end, *special_tokens, *named]
@@ -128,15 +128,19 @@ def _listed(before: str, after: str) -> str:
     return ", ".join(repr(token) for token in sorted(new - old))
 
 
-def files_hash(source: str | None) -> str:
+def files_hash(source: str | None, keys: Keys = OF_TEXTS) -> str:
     """Hash of the content of the files that `adopt` reads; empty without a tokenizer.
+
+    Args:
+        source: Where they lie.
+        keys: What messages call the tokenizer.
 
     Raises:
         InputError: There is none, or it is too large.
     """
     if source is None:
         return ""
-    file = _tokenizer_file(Path(source))
+    file = _tokenizer_file(Path(source), keys)
     digest = hashlib.sha256(read_json(file, MAX_TOKENIZER_BYTES).encode())
     settings = file.with_name(CONFIG)
     if settings.is_file():
@@ -144,11 +148,11 @@ def files_hash(source: str | None) -> str:
     return digest.hexdigest()
 
 
-def _tokenizer_file(source: Path) -> Path:
+def _tokenizer_file(source: Path, keys: Keys) -> Path:
     file = source / TOKENIZER if source.is_dir() else source
     if not file.is_file():
         raise InputError(
-            f"tokenize.tokenizer = {str(source)!r}: there is no file {str(file)!r}; "
+            f"{keys.place} = {str(source)!r}: there is no file {str(file)!r}; "
             f"name a {TOKENIZER} or a folder that holds one"
         )
     return file

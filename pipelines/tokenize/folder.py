@@ -66,13 +66,12 @@ def parse_tokenizer(text: str, origin: str) -> Tokenizer:
     return tokenizer
 
 
-def token_id(tokenizer: Tokenizer, token: str, origin: str) -> int:
-    """The id of a token; InputError if the vocabulary lacks it."""
+def token_id(tokenizer: Tokenizer, token: str, origin: str, key: str = "tokenize.end_token") -> int:
+    """The id of a token; InputError, which names the key, if the vocabulary lacks it."""
     found = tokenizer.token_to_id(token)
     if found is None:
         raise InputError(
-            f"{origin} has no token {token!r} in its vocabulary; "
-            "name the one that ends a document in tokenize.end_token"
+            f"{origin} has no token {token!r} in its vocabulary; name the one that ends a document in {key}"
         )
     return int(found)
 

@@ -12,6 +12,29 @@ from pipelines.tokenize.folder import parse_tokenizer, token_id
 
 
 @dataclass(frozen=True)
+class Keys:
+    """What messages call a tokenizer, and the keys of a run file that say which it is.
+
+    Attributes:
+        name: The tokenizer, in words.
+        place: The key that names a folder.
+        size: The key of its entries.
+        end: The key of the token that ends a document.
+    """
+
+    name: str
+    place: str
+    size: str
+    end: str
+
+
+OF_TEXTS = Keys("tokenizer", "tokenize.tokenizer", "tokenize.vocab_size", "tokenize.end_token")
+OF_TARGETS = Keys(
+    "target tokenizer", "task.target_tokenizer", "task.target_vocab_size", "task.target_end_token"
+)
+
+
+@dataclass(frozen=True)
 class Form:
     """What a task asks of its tokenizer beside the vocabulary.
 
@@ -19,11 +42,13 @@ class Form:
         frame: What is put around a text, see `Examples.frame`; None: nothing.
         template: Chat template; None: none, or an adopted tokenizer's own.
         longest: Most tokens of a text that its model is given; None: the tokenizer says.
+        keys: What messages call it.
     """
 
     frame: str | None = None
     template: str | None = None
     longest: int | None = None
+    keys: Keys = OF_TEXTS
 
     @property
     def padding_side(self) -> Literal["left", "right"]:

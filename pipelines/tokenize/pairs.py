@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from pipelines.text.blank import is_blank
 from pipelines.text.script import script_of
-from pipelines.tokenize.examples import ExampleMaker, Refusal, Row, Words
+from pipelines.tokenize.examples import ExampleMaker, Refusal, Row, TextIds, Words
 from pipelines.tokenize.tasks import Examples
 
 if TYPE_CHECKING:
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 
 class Pairs(ExampleMaker):
-    """A text and its target, each framed by the tokenizer.
+    """A text and its target, each framed by its tokenizer.
 
     Args:
         content: See `ExampleMaker`.
         max_tokens: See `ExampleMaker`.
         script: Script of most letters of a target, as their Unicode names begin; None: any. Words that it has
             from its text, names and placeholders, do not count.
+        target_content: Content of the tokenizer.json of the targets; empty: that of the texts.
     """
 
-    def __init__(self, content: str, max_tokens: int, script: str | None = None) -> None:
+    def __init__(
+        self, content: str, max_tokens: int, script: str | None = None, target_content: str = ""
+    ) -> None:
         super().__init__(content, max_tokens)
+        self._targets = TextIds(target_content) if target_content else self._texts
         self._script = script
 
     def make(self, rows: Sequence[Row]) -> list[Words | Refusal]:
@@ -35,7 +39,7 @@ class Pairs(ExampleMaker):
         faults = [self._fault(row) for row in rows]
         good = [row for row, fault in zip(rows, faults, strict=True) if fault is None]
         given = iter(self.ids([row.text for row in good]))
-        learned = iter(self.ids([row.target or "" for row in good]))
+        learned = iter(self._targets.of([row.target or "" for row in good]))
         return [self.joined(next(given), next(learned)) if fault is None else fault for fault in faults]
 
     def _fault(self, row: Row) -> Refusal | None:
@@ -59,9 +63,15 @@ def _both_sides(corpus: DataFrame) -> DataFrame:
     return corpus.withColumn("text", F.concat_ws("\n", "text", "target"))
 
 
+def _targets(corpus: DataFrame) -> DataFrame:
+    """One for the targets alone."""
+    return corpus.where("target IS NOT NULL").withColumn("text", F.col("target"))
+
+
 EXAMPLES = Examples(
     Pairs,
     "$A END",
     arguments=lambda config, _facts, _settings: {"script": config.target_script},
     texts=_both_sides,
+    targets=_targets,
 )

@@ -31,6 +31,8 @@ class Examples:
         arguments: What the maker is made with besides tokenizer and length, given the section, the facts and
             the content of tokenizer_config.json.
         texts: The texts that a tokenizer is trained on, as rows of `corpus`.
+        targets: The texts that a tokenizer of the targets alone is trained on, likewise; that of the texts is
+            then trained on column `text`. None: there is no such tokenizer in this task.
         learns_tokens: Whether what is to be learned are tokens.
         longest: Most tokens of a text that the model is given, by the section; None: no more than it takes.
     """
@@ -42,6 +44,7 @@ class Examples:
         lambda _config, _facts, _settings: {}
     )
     texts: Callable[[DataFrame], DataFrame] = field(default=lambda corpus: corpus)
+    targets: Callable[[DataFrame], DataFrame] | None = None
     longest: Callable[[TaskConfig], int | None] = lambda _config: None
     learns_tokens: bool = True
     special_tokens: tuple[str, ...] = ()
@@ -84,6 +87,7 @@ def make_examples(
     content: str,
     facts: Mapping[str, Any],
     settings: Mapping[str, Any],
+    target_content: str = "",
 ) -> StageOutput:
     """The tables `tokens` and `refused` of a corpus for a task.
 
@@ -94,8 +98,11 @@ def make_examples(
         content: Content of the framed tokenizer.json.
         facts: What `facts_of` gave.
         settings: Content of its tokenizer_config.json.
+        target_content: The same as `content` of the tokenizer of the targets; empty: they have none.
     """
     arguments = {"content": content, "max_tokens": config.max_tokens} | task.arguments(
         config, facts, settings
     )
+    if target_content:
+        arguments["target_content"] = target_content
     return encode_examples(corpus, task.maker, arguments)

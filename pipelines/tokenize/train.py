@@ -23,7 +23,7 @@ from pipelines.errors import InputError
 from pipelines.stage_output import Say
 from pipelines.tokenize.existing import adopt
 from pipelines.tokenize.folder import END_OF_DOCUMENT, TokenizerInfo, write_folder
-from pipelines.tokenize.frame import PLAIN, Form, framed
+from pipelines.tokenize.frame import OF_TEXTS, PLAIN, Form, Keys, framed
 from pipelines.tokenize.sample import sample
 from pipelines.tokenize.special import byte_characters, bytes_of, check_unreachable
 from pipelines.tokenize.unigram import train_unigram
@@ -70,6 +70,7 @@ def train_tokenizer(
                 f"tokenize.special_tokens: {token!r} is a single character that stands for a byte in the "
                 f"vocabulary, so that texts would be given it; take a longer one, for example '<|{token}|>'"
             )
+    say = _named(form.keys, say)
     started = time.monotonic()
     texts = _Counted(sample(corpus, config.sample_bytes), say)
     words = BoundedWords(texts, config.distinct_bytes)
@@ -77,8 +78,8 @@ def train_tokenizer(
     tokenizer = train(iter(words), config, names, say)
     if texts.num_texts == 0:
         raise InputError(
-            "the train split of the corpus has no document to train a tokenizer on; give more input, "
-            "lower dedup.validation_fraction, or name a tokenizer in tokenize.tokenizer"
+            f"the train split of the corpus has no document to train a {form.keys.name} on; give more input, "
+            f"lower dedup.validation_fraction, or name a tokenizer in {form.keys.place}"
         )
     if words.num_cut:
         say(
@@ -104,11 +105,16 @@ def train_tokenizer(
     )
     if info.vocab_size < config.vocab_size:
         say(
-            f"tokenizer: tokenize.vocab_size = {config.vocab_size} was not reached, because no more "
+            f"tokenizer: {form.keys.size} = {config.vocab_size} was not reached, because no more "
             f"{'pairs' if config.model == 'bpe' else 'pieces'} occur often enough in the sample; "
             f"{info.vocab_size} entries are used"
         )
     return info
+
+
+def _named(keys: Keys, say: Say) -> Say:
+    """The same with lines that say of which tokenizer they are."""
+    return say if keys is OF_TEXTS else lambda line: say(f"{keys.name}{line.removeprefix(OF_TEXTS.name)}")
 
 
 def _over_bytes(model: models.Model) -> Tokenizer:

@@ -242,7 +242,7 @@ class Folder:
         return File(self, name)
 
     def replace_by(self, source: Path) -> None:
-        """Become a copy of a local folder of plain files: there is the old content or the new one, whole.
+        """Become a copy of a local folder, its folders too: there is the old content or the new one, whole.
 
         A reader that opens files one after the other may meet a moment without the folder. One process at a
         time does this to a folder; what one that was killed has left beside it goes first.
@@ -251,13 +251,7 @@ class Folder:
         staged = Folder(f"{self.location.rstrip('/')}.new-{uuid.uuid4().hex[:8]}")
         staged.create()
         try:
-            for path in sorted(source.iterdir()):
-                with path.open("rb") as given, staged.open(path.name, "wb") as taken:
-                    shutil.copyfileobj(given, taken, 1 << 22)
-                    taken.flush()
-                    if staged.is_local:
-                        os.fsync(taken.fileno())
-            staged.sync()
+            staged._copy_of(source)
             retired = Folder(f"{self.location.rstrip('/')}.old")
             retired.remove()
             if self.is_folder():
@@ -268,6 +262,21 @@ class Folder:
             with contextlib.suppress(OSError):
                 staged.remove()
             raise
+
+    def _copy_of(self, source: Path) -> None:
+        """Takes all files of a local folder."""
+        for path in sorted(source.iterdir()):
+            if path.is_dir():
+                within = self.child(path.name)
+                within.create()
+                within._copy_of(path)
+                continue
+            with path.open("rb") as given, self.open(path.name, "wb") as taken:
+                shutil.copyfileobj(given, taken, 1 << 22)
+                taken.flush()
+                if self.is_local:
+                    os.fsync(taken.fileno())
+        self.sync()
 
     def remove_staged(self) -> None:
         """Delete what a process that was killed in `replace_by` left beside the folder."""
@@ -284,19 +293,32 @@ class Folder:
         return bool(filesystem.isdir(path))
 
     @contextlib.contextmanager
-    def as_local(self) -> Iterator[Path]:
-        """The folder on a local disk: itself, or a copy of its plain files for as long as the context."""
+    def as_local(self, *within: str) -> Iterator[Path]:
+        """The folder on a local disk: itself, or a copy of its plain files for as long as the context.
+
+        Args:
+            within: Folders in it of which the files are copied too, where there are such.
+        """
         if self.is_local:
             yield self.local_path
             return
-        filesystem, path = self._place
-        entries = [entry for entry in filesystem.ls(path, detail=True) if entry["type"] == "file"]
         with scratch_folder("ringlake-copy-") as place:
-            for entry in entries:
+            self._copy_to(place)
+            for name in within:
+                folder = self.child(name)
+                if folder.is_folder():
+                    (place / name).mkdir()
+                    folder._copy_to(place / name)
+            yield place
+
+    def _copy_to(self, place: Path) -> None:
+        """Copies its plain files into a local folder."""
+        filesystem, path = self._place
+        for entry in filesystem.ls(path, detail=True):
+            if entry["type"] == "file":
                 name = str(entry["name"]).rsplit("/", 1)[-1]
                 with filesystem.open(entry["name"], "rb") as given, (place / name).open("wb") as taken:
                     shutil.copyfileobj(given, taken, 1 << 22)
-            yield place
 
     @contextlib.contextmanager
     def open(self, name: str, mode: str) -> Iterator[Any]:

@@ -48,6 +48,34 @@ def test_a_wrong_override_names_key_and_remedy(override: str, words: list[str]) 
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["task.target_tokenizer=own"], "target_tokenizer = 'own' is for name = 'translation'"),
+        (
+            ["task.name=translation", "task.target_vocab_size=900"],
+            "target_vocab_size = 900 .* target_tokenizer = 'shared'; set that to 'own'",
+        ),
+        (
+            ["task.name=translation", "task.target_tokenizer=own", "task.target_end_token=x"],
+            "target_end_token = 'x' .* that is 'own'; leave it out",
+        ),
+        (
+            ["task.name=translation", "task.target_tokenizer=zh", "model.architecture=t5"],
+            "^the defaults: task.target_tokenizer = 'zh' .* 't5' model has one .* architecture to marian$",
+        ),
+    ],
+)
+def test_a_tokenizer_of_the_targets_needs_pairs_and_a_model_of_two_vocabularies(
+    overrides: list[str], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(None, overrides)
+    found = load(None, ["task.name=translation", "task.target_tokenizer=own", "model.architecture=marian"])
+    assert found.task.adopted_target_tokenizer is None
+    assert load(None, ["task.name=translation", "task.target_tokenizer=zh"]).task.has_target_tokenizer
+
+
 def test_a_batch_is_given_in_sequences_or_in_tokens() -> None:
     assert load(None).train.sequences_per_step(128) == 32
     assert load(None, ["train.global_batch_size=12"]).train.sequences_per_step(128) == 12

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,7 @@ from pipelines.run.context import Context
 from pipelines.run.engine import run_stages, up_to_date
 from pipelines.stages import BY_NAME, Stage
 from training.data.snapshot import DataFile, Snapshot
+from training.facts import TARGET, TargetVocabulary
 from training.models.made import write_made
 
 HASH = "ab" * 32
@@ -39,7 +42,7 @@ def context(tmp_path: Path) -> Context:
     return Context(RunConfig(lake=lake.location), lake, Console(io.StringIO()))
 
 
-def doing(name: str, work: Callable[[Context], object], details: dict[str, str] | None = None) -> Stage:
+def doing(name: str, work: Callable[[Context], object], details: dict[str, Any] | None = None) -> Stage:
     """A stage as it is, but for its tables, and with quick work in place of its own."""
 
     def run(given: Given[None]) -> Made:
@@ -136,6 +139,23 @@ def test_a_tokenizer_that_is_lost_is_made_again(context: Context, lost: str) -> 
     assert up_to_date(context, stage) is None
     run_stages(context, [stage])
     assert up_to_date(context, stage)
+
+
+def test_a_tokenizer_of_the_targets_that_is_lost_is_made_again(context: Context) -> None:
+    own = "cd" * 32
+
+    def write(context: Context) -> None:
+        write_tokenizer(context)
+        shutil.copytree(
+            tokenizer_folder(context.lake, HASH).local_path, tokenizer_folder(context.lake, own).local_path
+        )
+
+    facts = {TARGET: TargetVocabulary(own, 300, 0).noted()}
+    stage = doing("tokenize", write, {"tokenizer_hash": HASH, "task": facts})
+    run_stages(context, [stage])
+    assert up_to_date(context, stage)
+    tokenizer_folder(context.lake, own).remove()
+    assert up_to_date(context, stage) is None
 
 
 def test_a_ledger_that_cannot_be_written_does_not_hide_the_stages_failure(context: Context) -> None:

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from typer.testing import CliRunner
 
 import ringlake
+from pipelines.cli.main import app
+from pipelines.lake import Catalog, Lake
 from tests.support.tables import rows
 from training.inference.opening import open_predictor
 from training.inference.options import Options
@@ -51,8 +54,8 @@ LLAMA = {
 }
 
 
-def job(folder: Path, task: str, documents: list[dict[str, Any]], **more: Any) -> Path:
-    """The lake of a job on some rows, from ingest to report."""
+def job(folder: Path, task: str, documents: list[dict[str, Any]], until: str = "report", **more: Any) -> Path:
+    """The lake of a job on some rows, from ingest to report or to an earlier stage."""
     source = folder / "rows.jsonl"
     source.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in documents), "utf-8")
     lake = folder / "lake"
@@ -72,7 +75,7 @@ def job(folder: Path, task: str, documents: list[dict[str, Any]], **more: Any) -
         **SIZES,
         **more,
     }
-    runs = {run.stage: run for run in ringlake.run(settings=settings, until="report")}
+    runs = {run.stage: run for run in ringlake.run(settings=settings, until=until)}
     assert runs["tokenize"].rows_in == runs["dedup"].rows_out
     assert runs["tokenize"].rows_in == runs["tokenize"].rows_out + runs["tokenize"].rows_rejected
     assert runs["pack"].rows_out == runs["tokenize"].rows_out
@@ -136,6 +139,53 @@ def test_translation(spark: SparkSession, tmp_path: Path) -> None:
     page = (lake / "report.html").read_text("utf-8")
     assert "the text itself" in page
     assert "Worst outputs" in page
+
+
+def test_translation_with_a_tokenizer_of_its_own_for_each_side(spark: SparkSession, tmp_path: Path) -> None:
+    draw = random.Random(6)
+    words = [each for size in (1, 2, 3) for each in product(DIGITS, repeat=size)]
+    draw.shuffle(words)
+    documents: list[dict[str, Any]] = [
+        {"id": number, "text": " ".join(each), "zh": "".join(DIGITS[word] for word in each)}
+        for number, each in enumerate(words)
+    ]
+    documents += [
+        {"id": "latin", "text": "nine", "zh": "nine"},
+        {"id": "long", "text": "six " * 60, "zh": "六" * 60},
+    ]
+    lake = job(
+        tmp_path,
+        "translation",
+        documents,
+        until="evaluate",
+        **{
+            "ingest.target_field": "zh",
+            "task.target_script": "CJK",
+            "task.target_tokenizer": "own",
+            "task.target_vocab_size": 280,
+            "model.config": MARIAN,
+            "train.steps": 400,
+            "train.warmup_steps": 40,
+            "train.learning_rate": 3e-3,
+            "train.validate_every": 400,
+            "evaluate.beams": 2,
+            "evaluate.examples": 30,
+        },
+    )
+    assert reasons(lake) == {"latin": "wrong_script", "long": "too_long"}
+    facts = Catalog(Lake.at(lake)).info("sequences").metadata
+    sizes = facts["vocab_size"], facts["task"]["target"]["vocab_size"]
+    assert sizes[0] <= 320
+    assert sizes[1] <= 280
+    assert facts["tokenizer_hash"] != facts["task"]["target"]["tokenizer_hash"]
+    config = json.loads((lake / "model" / "config.json").read_text())
+    assert (config["vocab_size"], config["decoder_vocab_size"]) == sizes
+    found = evaluation(lake, "translation")
+    assert found["metrics"]["chrf"] > found["baselines"]["the text itself"]["chrf"] + 30
+    assert found["metrics"]["bleu"] > 20
+    told = found["best"][0]
+    done = CliRunner().invoke(app, ["translate", str(lake / "model"), "--text", told["text"], "--beams", "2"])
+    assert done.stdout.strip() == told["prediction"]
 
 
 def test_classification(spark: SparkSession, tmp_path: Path) -> None:

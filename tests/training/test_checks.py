@@ -17,6 +17,7 @@ from conf.model import ModelConfig
 from tests.training.tiny import MODEL, make_config, make_snapshots, make_tokenizer
 from training.data.snapshot import Snapshot
 from training.errors import DataError
+from training.facts import TARGET, TargetVocabulary, target_of
 from training.models.checks import check_pretrained, check_tokenizer
 from training.start import evaluate_model, train_model
 
@@ -110,6 +111,41 @@ def test_one_tokenizer_may_be_written_in_several_ways(
     check_pretrained(MODEL, tokenizer, train)
     (folder / "tokenizer.json").unlink()
     check_pretrained(ModelConfig(pretrained=str(folder)), tokenizer, train)
+
+
+def test_models_and_sequences_of_one_and_of_two_vocabularies_are_told_apart(
+    tokenizer: Path, train: Snapshot, tmp_path: Path
+) -> None:
+    two = replace(train, task={TARGET: TargetVocabulary("ab" * 32, 280, 0).noted()})
+    check_pretrained(ModelConfig(), tokenizer, two, tokenizer)
+    with pytest.raises(
+        DataError, match=r"300 tokens for texts .* 280 for targets, and a 't5' model .* marian"
+    ):
+        check_pretrained(ModelConfig(architecture="t5"), tokenizer, two, tokenizer)
+    folder = make_tokenizer(tmp_path / "model")
+    make_tokenizer(folder / "target")
+    model = ModelConfig(pretrained=str(folder))
+    one = {"model_type": "marian", "vocab_size": 310, "decoder_vocab_size": 310}
+    (folder / "config.json").write_text(json.dumps(one))
+    check_pretrained(model, tokenizer, train)
+    with pytest.raises(
+        DataError, match=r"of 310 tokens for both sides, but .* have 300 .* and 280 for targets"
+    ):
+        check_pretrained(model, tokenizer, two, tokenizer)
+    own = {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": 290, "target_tokenizer": "target"}
+    (folder / "config.json").write_text(json.dumps(one | own))
+    check_pretrained(model, tokenizer, two, tokenizer)
+    with pytest.raises(
+        DataError, match=r"has 310 tokens for texts and 290 for targets, but .* of 300 for both"
+    ):
+        check_pretrained(model, tokenizer, train)
+    rewrite(folder / "target", swap_two_tokens)
+    with pytest.raises(
+        DataError, match=r"another tokenizer for targets .*: 300 tokens there and 300 here.* task.target_tok"
+    ):
+        check_pretrained(model, tokenizer, two, tokenizer)
+    with pytest.raises(DataError, match=r"of SHA-256 (ab)+ for their targets; put it back"):
+        check_tokenizer(tokenizer, two, "put it back", target_of(two.task))
 
 
 def test_the_stages_refuse_before_ranks_start(spark: SparkSession, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from ringlake.base.storage import folder_of
 from training.errors import DataError
 from training.inference.options import Options, Verb
 from training.models.build import load_model
+from training.models.sides import TARGET_FOLDER, has_target, names_within
+from training.models.tokens import TOKENIZER_FILE
 from training.tasks.task import Kind
 
 KINDS: dict[Verb, Kind] = {
@@ -53,12 +56,14 @@ class Opened:
     Attributes:
         model: The model of transformers, in evaluation mode.
         tokenizer: Its tokenizer; a text that spells a special token is text to it.
+        writes: The tokenizer of what it writes: that one, unless its targets have one of their own.
         longest: Most tokens of an input.
         special: Ids that no text may have, those of special tokens but the unknown one.
     """
 
     model: Any
     tokenizer: Any
+    writes: Any
     longest: int
     special: frozenset[int]
 
@@ -120,7 +125,7 @@ def open_model(verb: Verb, model_dir: str, options: Options) -> Opened:
     Raises:
         DataError: See `check_model`; or the tokenizer cannot be loaded, or bf16 is asked for on a CPU.
     """
-    check_model(verb, model_dir)
+    config = check_model(verb, model_dir)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     model: Any = load_model(model_dir, kind=KINDS[verb])
@@ -129,17 +134,34 @@ def open_model(verb: Verb, model_dir: str, options: Options) -> Opened:
             raise DataError("precision = bf16 needs a GPU, and there is none; leave it at float32")
         model = model.to(torch.bfloat16)
     model.eval()
-    try:
-        with folder_of(model_dir).as_local() as place:
-            tokenizer = AutoTokenizer.from_pretrained(
-                str(place), local_files_only=True, trust_remote_code=False, split_special_tokens=True
-            )
-    except (OSError, ValueError, ImportError) as error:
-        line = " ".join(str(error).split())[:500]
-        raise DataError(f"{model_dir} has no tokenizer that can be loaded: {line}") from error
+    with folder_of(model_dir).as_local(TARGET_FOLDER) as place:
+        tokenizer = writes = _tokenizer(place, model_dir)
+        if has_target(config):
+            if not (place / TARGET_FOLDER / TOKENIZER_FILE).is_file():
+                raise DataError(
+                    f"{model_dir} says that its targets have a tokenizer of their own, but has no "
+                    f"{TARGET_FOLDER}/{TOKENIZER_FILE}; copy that folder with the model, or train again"
+                )
+            writes = _tokenizer(place, model_dir, TARGET_FOLDER)
     named = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
     special = (named | set(tokenizer.all_special_ids)) - {tokenizer.unk_token_id}
-    return Opened(model, tokenizer, _longest(model.config, tokenizer), frozenset(special))
+    return Opened(model, tokenizer, writes, _longest(model.config, tokenizer), frozenset(special))
+
+
+def _tokenizer(place: Path, model_dir: str, subfolder: str = "") -> Any:
+    """The tokenizer of a model folder, or of its targets; DataError if it cannot be loaded."""
+    try:
+        return AutoTokenizer.from_pretrained(
+            str(place),
+            subfolder=subfolder,
+            local_files_only=True,
+            trust_remote_code=False,
+            split_special_tokens=True,
+        )
+    except (OSError, ValueError, ImportError) as error:
+        line = " ".join(str(error).split())[:500]
+        where = f"{model_dir}/{subfolder}".rstrip("/")
+        raise DataError(f"{where} has no tokenizer that can be loaded: {line}") from error
 
 
 def is_causal(config: Any) -> bool:
@@ -154,7 +176,7 @@ def is_causal(config: Any) -> bool:
 def model_identity(model_dir: str) -> str:
     """Hash of all that a model folder is: names and contents of its weights, configurations, vocabularies."""
     folder, digest = folder_of(model_dir), hashlib.sha256()
-    for name in folder.names():
+    for name in names_within(folder):
         if name.endswith((".json", ".safetensors", ".txt", ".model", ".jinja", ".spm")):
             digest.update(f"{name}\0{file_hash(folder, name)}\n".encode())
     return digest.hexdigest()

@@ -103,7 +103,7 @@ class Translator(Predictor):
             max_new_tokens=limit,
             **self._more,
         )
-        return [str(text) for text in self._opened.tokenizer.batch_decode(made, skip_special_tokens=True)]
+        return [str(text) for text in self._opened.writes.batch_decode(made, skip_special_tokens=True)]
 
 
 def _languages(opened: Opened, options: Options) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _languages(opened: Opened, options: Options) -> dict[str, Any]:
         tokenizer.src_lang = options.source_language
     if options.target_language is None:
         return {}
-    return {"forced_bos_token_id": _language_id(tokenizer, options.target_language)}
+    return {"forced_bos_token_id": _language_id(opened.writes, options.target_language)}
 
 
 def _language_id(tokenizer: Any, code: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ringlake.base.storage import Folder
 from training.errors import TrainingError
+from training.models.sides import TARGET_FOLDER
 
 MLFLOW_FOLDER = "mlflow"
 MLFLOW_RUN_FILE = "mlflow-run.txt"
@@ -97,7 +98,7 @@ class MlflowRun:
         from mlflow.exceptions import MlflowException
 
         try:
-            with model.as_local() as place:
+            with model.as_local(TARGET_FOLDER) as place:
                 if not _has_pipeline(pipeline):
                     self._client.log_artifacts(self._run_id, str(place), MODEL)
                     return f"artifact {MODEL!r} of run {self._run_id}, as it is: no pipeline {pipeline!r}"

@@ -31,7 +31,7 @@ from training.errors import DataError
 from training.launch.ranks import current_rank
 from training.models.embeddings import initialise_embeddings
 from training.tasks.language_model import LanguageModel
-from training.tasks.task import AUTO_CLASS, Kind, Task
+from training.tasks.task import AUTO_CLASS, TARGETS, Kind, Task
 
 _BUILD_ERRORS = (
     ValueError,
@@ -236,11 +236,13 @@ def pick_device() -> torch.device:
 
 def _load_pretrained(folder: str, task: Task, vocab_size: int, sequence_length: int) -> PreTrainedModel:
     model = load_model(folder, kind=task.kind, **task.head())
-    if model.config.vocab_size < vocab_size:
-        raise DataError(
-            f"model.pretrained = {folder!r} knows {model.config.vocab_size} tokens, but the sequences were "
-            f"made with a tokenizer of {vocab_size}; set tokenize.tokenizer to the model's own tokenizer"
-        )
+    for side, known, needed in task.vocabularies(model.config, vocab_size):
+        if known < needed:
+            key = "task.target_tokenizer" if side == TARGETS else "tokenize.tokenizer"
+            raise DataError(
+                f"model.pretrained = {folder!r} knows {known} tokens{side and f' of {side}'}, but the "
+                f"sequences were made with a tokenizer of {needed}; set {key} to the model's own tokenizer"
+            )
     longest = getattr(model.config, "max_position_embeddings", None)
     if task.needs_whole_rows and longest is not None and longest < sequence_length:
         raise DataError(

@@ -9,6 +9,7 @@ from conf.model import ModelConfig
 from ringlake.base.hashing import file_hash
 from ringlake.base.storage import folder_of
 from training.errors import DataError
+from training.models.sides import names_within
 
 _READ_OF_A_MODEL = (".json", ".safetensors")
 """Files of a model folder that loading it may read: settings, weights, their index, the tokenizer."""
@@ -45,7 +46,7 @@ def _embeddings_hash(location: str) -> str:
 
 def _model_hash(location: str) -> str:
     folder = folder_of(location)
-    names = [name for name in folder.names() if name.endswith(_READ_OF_A_MODEL)]
+    names = [name for name in names_within(folder) if name.endswith(_READ_OF_A_MODEL)]
     if not names:
         raise FileNotFoundError("there are no config.json and safetensors weights")
     digest = hashlib.sha256()

@@ -21,14 +21,17 @@ _BLOCK = 1 << 22
 
 
 def write_made(folder: Path, card: Mapping[str, Any] | None = None) -> None:
-    """Writes the list of all files of a finished model folder into it: name, size and SHA-256.
+    """Writes the list of all files of a finished model folder into it: place in it, size and SHA-256.
 
     Args:
         folder: The folder; its README is not listed.
         card: What the README says of the training, see `training.models.card.facts`; kept with the list.
     """
     unlisted = (MADE_FILE, CARD_FILE)
-    files = {path.name: _describe(path) for path in sorted(folder.iterdir()) if path.name not in unlisted}
+    paths = {
+        path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    files = {name: _describe(path) for name, path in paths.items() if name not in unlisted}
     made: dict[str, Any] = {"files": files} | ({} if card is None else {"card": dict(card)})
     text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
     (folder / MADE_FILE).write_text(text, encoding="utf-8")

@@ -89,20 +89,21 @@ def token_text(named: Any) -> str | None:
     return named if isinstance(named, str) and named else None
 
 
-def make_portable(folder: Path, padding_side: str = "left") -> None:
+def make_portable(folder: Path, padding_side: str = "left", subfolder: str = "") -> None:
     """Writes a folder's tokenizer_config.json anew, and checks what `AutoTokenizer` makes of the folder.
 
     Args:
         folder: Local folder with tokenizer.json, perhaps its configuration, perhaps a model's config.json.
         padding_side: Where a text is padded, see `portable_settings`.
+        subfolder: Where in the folder the tokenizer lies; empty: in itself.
 
     Raises:
         DataError: `AutoTokenizer` makes another tokenizer of it.
     """
-    file = folder / TOKENIZER_CONFIG_FILE
+    file = folder / subfolder / TOKENIZER_CONFIG_FILE
     try:
         given = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+        tokenizer = Tokenizer.from_file(str(folder / subfolder / TOKENIZER_FILE))
     except Exception as error:  # the library raises nothing more specific
         raise DataError(f"the tokenizer cannot be read: {_line(error)}") from error
     if not isinstance(given, dict):
@@ -112,13 +113,13 @@ def make_portable(folder: Path, padding_side: str = "left") -> None:
     added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
     settings = portable_settings(given, end if end in vocabulary else None, added, padding_side)
     file.write_text(json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
-    if difference(folder) is None:
+    if difference(folder, subfolder) is None:
         return
     # For some model types `transformers` takes its registered class whatever the configuration declares,
     # unless that maps classes itself; of a map without a module the declared class remains.
     settings["auto_map"] = {"AutoTokenizer": [None, CLASS]}
     file.write_text(json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
-    found = difference(folder)
+    found = difference(folder, subfolder)
     if found is not None:
         raise DataError(
             f"AutoTokenizer would give texts other ids than the sequences have: {found}; take another "
@@ -126,14 +127,21 @@ def make_portable(folder: Path, padding_side: str = "left") -> None:
         )
 
 
-def difference(folder: Path) -> str | None:
-    """How the tokenizer that `AutoTokenizer` makes of a folder differs from its tokenizer.json, if at all."""
+def difference(folder: Path, subfolder: str = "") -> str | None:
+    """How the tokenizer that `AutoTokenizer` makes of a folder differs from its tokenizer.json, if at all.
+
+    Args:
+        folder: Local folder.
+        subfolder: Where in it the tokenizer lies, as `AutoTokenizer` is told; empty: in itself.
+    """
     # Here and not above: it takes seconds, and the data stages read `portable_settings` alone.
     from transformers import AutoTokenizer
 
-    plain = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    plain = Tokenizer.from_file(str(folder / subfolder / TOKENIZER_FILE))
     try:
-        opened = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        opened = AutoTokenizer.from_pretrained(
+            str(folder), subfolder=subfolder, local_files_only=True, trust_remote_code=False
+        )
         # The probes below are no texts for a model: nothing is said of their length.
         opened.model_max_length = NO_LIMIT
         backend = opened.backend_tokenizer

@@ -82,16 +82,17 @@ class TokenizerFile:
         """A token as tokenizer_config.json names it."""
         if not self._folder.exists(TOKENIZER_CONFIG_FILE):
             return None
-        named = _read_json(self._folder, TOKENIZER_CONFIG_FILE).get(name)
+        named = read_json(self._folder, TOKENIZER_CONFIG_FILE).get(name)
         return named.get("content") if isinstance(named, dict) else named
 
 
 def read_tokenizer(folder: Folder) -> dict[str, Any]:
     """The JSON tree of a folder's tokenizer.json; DataError if it is missing, too large or damaged."""
-    return _read_json(folder, TOKENIZER_FILE)
+    return read_json(folder, TOKENIZER_FILE)
 
 
-def _read_json(folder: Folder, name: str) -> dict[str, Any]:
+def read_json(folder: Folder, name: str) -> dict[str, Any]:
+    """The JSON object of a file beside a tokenizer; DataError if it is missing, too large or damaged."""
     place = f"{folder.location}/{name}"
     try:
         size = folder.size(name)

@@ -13,7 +13,13 @@ from training.tasks.basis import TaskBasis
 from training.tasks.task import Task
 
 
-def make_task(name: str, config: TrainConfig, facts: Mapping[str, Any], tokenizer: TokenizerFile) -> Task:
+def make_task(
+    name: str,
+    config: TrainConfig,
+    facts: Mapping[str, Any],
+    tokenizer: TokenizerFile,
+    target_tokenizer: TokenizerFile | None = None,
+) -> Task:
     """The task that a run file names.
 
     Args:
@@ -21,13 +27,14 @@ def make_task(name: str, config: TrainConfig, facts: Mapping[str, Any], tokenize
         config: The section `train`.
         facts: What tokenizing noted of the examples, see `Snapshot.task`; empty for a language model.
         tokenizer: Tokenizer of the sequences.
+        target_tokenizer: That of their targets; None: the same.
 
     Raises:
         DataError: The tokenizer names no token that ends a text.
         ExtensionError: That of another package is not there, or cannot be used.
     """
     make = part_of(kind_of(name), "training", Callable)
-    task = make(TaskBasis(name, config, facts, tokenizer))
+    task = make(TaskBasis(name, config, facts, tokenizer, target_tokenizer))
     if not isinstance(task, Task):
         told = f"is of type {type(task).__name__}, not Task"
     elif task.name != name:

@@ -27,6 +27,9 @@ AUTO_CLASS: dict[Kind, str] = {
 }
 """The classes of transformers by that head."""
 
+TEXTS, TARGETS = "texts", "targets"
+"""The sides of pairs that have a vocabulary each."""
+
 Tensors = dict[str, torch.Tensor]
 
 
@@ -81,6 +84,19 @@ class Task(ABC):
             length: Tokens in a sequence.
             end_id: Id of the token that ends a document and pads.
         """
+
+    def vocabularies(self, config: Any, vocab_size: int) -> list[tuple[str, int, int]]:
+        """What a pre-trained model must know at least, side by side.
+
+        Args:
+            config: Configuration of the model (transformers).
+            vocab_size: Entries of the tokenizer.
+
+        Returns:
+            Of each vocabulary: whose it is, empty if there is one for all; entries that the model knows;
+            entries of its tokenizer.
+        """
+        return [("", config.vocab_size, vocab_size)]
 
     def head(self) -> dict[str, Any]:
         """The settings of a head that a pre-trained model gets for this task."""

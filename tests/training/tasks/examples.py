@@ -39,8 +39,11 @@ def random_places(num_rows: int, seed: int) -> list[list[Pair]]:
     return [[(given, sorted(draw.integers(0, len(given), 2).tolist())) for given, _ in row] for row in rows]
 
 
-def random_rows(num_rows: int, length: int, vocab_size: int, seed: int, classes: int = 0) -> list[list[Pair]]:
+def random_rows(
+    num_rows: int, length: int, vocab_size: int, seed: int, classes: int = 0, target_size: int | None = None
+) -> list[list[Pair]]:
     """Rows filled with examples of random lengths; with classes, what is learned is the number of one."""
+    target_size = target_size or vocab_size
     draw = np.random.default_rng(seed)
     rows = []
     for _ in range(num_rows):
@@ -51,7 +54,7 @@ def random_rows(num_rows: int, length: int, vocab_size: int, seed: int, classes:
             learned = (
                 [int(draw.integers(0, classes))]
                 if classes
-                else draw.integers(1, vocab_size, draw.integers(1, 6)).tolist()
+                else draw.integers(1, target_size, draw.integers(1, 6)).tolist()
             )
             row.append((given, learned))
             left -= len(given) + len(learned) + 1

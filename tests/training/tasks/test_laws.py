@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForSeq2SeqLM
 
 from conf.model import ModelConfig
 from schemas.token_ids import ID_BITS
@@ -20,6 +22,7 @@ from training.models.precision import LossScale
 from training.optim import make_optimizer
 from training.step import Stepper
 from training.strategies.single import Single
+from training.tasks.basis import Targets
 from training.tasks.classification import Classification
 from training.tasks.instruct import Instruct
 from training.tasks.micro_batch import Example, by_length, unpack
@@ -43,6 +46,9 @@ BERT = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num
 STILL = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 LLAMA = {**BERT, "num_key_value_heads": 2}
 
+SMALLER, LARGER = Targets(40, 3), Targets(90, 75)
+"""Vocabularies of targets whose tokens have other numbers than those of the texts."""
+
 CASES: dict[str, tuple[Task, ModelConfig, int]] = {
     "translation": (Translation(END), ModelConfig(config={**MARIAN, "dropout": 0.0}), 0),
     "smoothed": (Translation(END, 0.1), ModelConfig(config={**MARIAN, "dropout": 0.0}), 0),
@@ -52,7 +58,12 @@ CASES: dict[str, tuple[Task, ModelConfig, int]] = {
         len(LABELS),
     ),
     "instruct": (Instruct(END), ModelConfig(config=LLAMA), 0),
+    "smaller": (Translation(END, targets=SMALLER), ModelConfig(config={**MARIAN, "dropout": 0.0}), 0),
+    "larger": (Translation(END, targets=LARGER), ModelConfig(config={**MARIAN, "dropout": 0.0}), 0),
 }
+
+
+TARGET_SIZES = {"smaller": SMALLER.vocab_size, "larger": LARGER.vocab_size}
 
 
 PLACES: dict[str, tuple[Task, ModelConfig]] = {
@@ -83,7 +94,9 @@ def test_neither_ranks_nor_micro_batches_change_the_gradient(name: str) -> None:
     task, config, classes = CASES[name]
     model = model_of(task, config)
     task.prepare(model)
-    rows = random_rows(9, LENGTH, VOCAB_SIZE, seed=3, classes=classes)
+    if isinstance(task, Translation):
+        assert not try_out(model, LENGTH, task)
+    rows = random_rows(9, LENGTH, VOCAB_SIZE, seed=3, classes=classes, target_size=TARGET_SIZES.get(name))
     whole = batch_of(rows, LENGTH)
     parts = [batch_of(rows[:4], LENGTH), batch_of(rows[4:5], LENGTH, 4), batch_of(rows[5:], LENGTH, 5)]
     wanted = gradient(task, model, [whole], 100, draws=False)
@@ -156,11 +169,13 @@ def test_dropout_is_drawn_a_row_whichever_rank_has_it(task: Task, config: ModelC
     )
 
 
-def test_the_loss_is_that_of_each_pair_alone() -> None:
+@pytest.mark.parametrize("name", ["translation", "smaller", "larger"])
+def test_the_loss_is_that_of_each_pair_alone(name: str) -> None:
     """By the model of transformers itself, a pair at a time, without padding."""
-    task, config, _ = CASES["translation"]
+    task, config, _ = CASES[name]
     model = model_of(task, config).eval()
-    rows = random_rows(4, LENGTH, VOCAB_SIZE, seed=5)
+    task.prepare(model)
+    rows = random_rows(4, LENGTH, VOCAB_SIZE, seed=5, target_size=TARGET_SIZES.get(name))
     found = sum(
         float(task.nats(model, part.on(torch.device("cpu"))).detach())
         for part in task.micro_batches(batch_of(rows, LENGTH), 4, alone=False)
@@ -171,6 +186,38 @@ def test_the_loss_is_that_of_each_pair_alone() -> None:
         loss = model(input_ids=torch.tensor([list(given)]), labels=labels).loss
         wanted += float(loss.detach()) * labels.numel()
     assert found == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("targets", [SMALLER, LARGER])
+def test_sides_with_a_vocabulary_each_share_nothing(targets: Targets, tmp_path: Path) -> None:
+    """Neither embeddings, nor the row that pads and does not learn; a saved folder gives the same model."""
+    task = Translation(END, targets=targets)
+    model = model_of(task, CASES["smaller"][1])
+    task.prepare(model)
+    given, learned = (
+        side.get_input_embeddings().weight for side in (model.get_encoder(), model.get_decoder())
+    )
+    assert (given.shape, learned.shape) == ((VOCAB_SIZE, 16), (targets.vocab_size, 16))
+    assert model.get_output_embeddings().weight is learned
+    texts = list(range(1, VOCAB_SIZE))
+    size = targets.vocab_size
+    rows = [[(texts, list(range(1, size // 2))), (texts, list(range(size // 2, size)))]]
+    for part in task.micro_batches(batch_of(rows, 250), 1, alone=False):
+        task.loss(model, part.on(torch.device("cpu"))).backward()
+    still = torch.flatten((given.grad.abs().sum(1) == 0).nonzero())
+    assert still.tolist() == [END]
+    assert not bool((learned.grad.abs().sum(1) == 0).any())  # as the output all rows learn
+    model.save_pretrained(tmp_path)
+    again = AutoModelForSeq2SeqLM.from_pretrained(tmp_path)
+    assert again.generation_config.pad_token_id == targets.end_id
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, again.state_dict()[name]), name
+
+
+def test_a_target_beyond_its_vocabulary_is_told() -> None:
+    task, _, _ = CASES["smaller"]
+    with pytest.raises(DataError, match="token id 40 in a target, but their tokenizer has 40 entries"):
+        task.micro_batches(batch_of([[([59], [40])]], LENGTH), 1, alone=False)
 
 
 def test_a_chat_is_learned_as_if_it_were_alone() -> None:

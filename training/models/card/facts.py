@@ -14,6 +14,7 @@ from training.added import identity_of
 from training.checkpoints.state import TrainingState
 from training.job import TrainJob
 from training.logs.progress import loss_text
+from training.models.sides import TARGET_FOLDER, has_target
 from training.tasks.task import AUTO_CLASS, Task
 from training.version import training_code
 
@@ -47,6 +48,8 @@ def model_facts(model: Any, task: Task) -> JsonValues:
         "weights": sum(weights.numel() for weights in model.parameters()),
         "longest": longest if isinstance(longest, int) and longest > 0 else None,
     }
+    if has_target(config.to_dict()):
+        found["target_tokenizer"] = TARGET_FOLDER
     if task.kind == "classification":
         found["num_labels"] = config.num_labels
         found["labels"] = [str(config.id2label[number]) for number in range(config.num_labels)][:MAX_LABELS]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from training.models.sides import TARGET_FOLDER
+
 Facts = Mapping[str, Any]
 
 _NO_PIPELINE = "`transformers` 5 has no pipeline for this task; `ringlake` has a command:"
@@ -80,15 +82,18 @@ print(tokenizer.decode(made[0, given["input_ids"].shape[1] :], skip_special_toke
 
 
 def _translation(facts: Facts) -> list[str]:
+    # The name of a folder that ringlake gives, not one of the facts.
+    two = bool(facts.get("target_tokenizer"))
+    targets = f'\ntargets = AutoTokenizer.from_pretrained(".", subfolder="{TARGET_FOLDER}")' if two else ""
     return [
         *_python(f"""
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-tokenizer = AutoTokenizer.from_pretrained(".")
+tokenizer = AutoTokenizer.from_pretrained("."){targets}
 model = AutoModelForSeq2SeqLM.from_pretrained(".")
 given = tokenizer("The file is new.", return_tensors="pt")
 made = model.generate(**given, num_beams=4, max_new_tokens={_new(facts)})
-print(tokenizer.decode(made[0], skip_special_tokens=True))
+print({"targets" if two else "tokenizer"}.decode(made[0], skip_special_tokens=True))
 """),
         _NO_PIPELINE,
         "",
