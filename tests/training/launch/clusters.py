@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,9 @@ HERE = Host()
 class ClusterDriver:
     """A driver program on a cluster of its own, with a temporary folder of its own."""
 
-    def __init__(self, folder: Path, master: str, host: Host = HERE, **conf: str) -> None:
+    def __init__(
+        self, folder: Path, master: str, conf: Mapping[str, str] | None = None, host: Host = HERE
+    ) -> None:
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         local = folder / "local"
@@ -78,7 +80,7 @@ class ClusterDriver:
             "spark.worker.cleanup.enabled": "true",
             "spark.log.level": "ERROR",
             "spark.ui.showConsoleProgress": "false",
-            **conf,
+            **(conf or {}),
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -23,7 +23,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterDriver]:
         "spark.executor.resource.gpu.amount": "2",
         "spark.task.resource.gpu.amount": "0.5",
     }
-    driver = ClusterDriver(folder, "local-cluster[1,8,1024]", **conf)
+    driver = ClusterDriver(folder, "local-cluster[1,8,1024]", conf)
     yield driver
     driver.close()
 

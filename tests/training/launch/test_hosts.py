@@ -144,7 +144,7 @@ def driver(
         "spark.network.timeoutInterval": "5s",
         "spark.executor.heartbeatInterval": "4s",
     }
-    driver = ClusterDriver(tmp_path_factory.mktemp("driver"), cluster.master, hosts.hosts[0], **quick)
+    driver = ClusterDriver(tmp_path_factory.mktemp("driver"), cluster.master, quick, hosts.hosts[0])
     yield driver
     driver.close()
 
