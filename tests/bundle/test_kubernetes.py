@@ -27,7 +27,7 @@ from pipelines.bundle.kubernetes.dockerfile import steps, text
 from pipelines.bundle.kubernetes.manifests import manifests
 from pipelines.bundle.kubernetes.options import KubernetesOptions
 from pipelines.bundle.kubernetes.rules import check
-from pipelines.cli.main import main, run
+from pipelines.cli.main import run
 from pipelines.run.version import code_version
 from ringlake.base.outcomes import Outcome, outcome_of
 from tests.support.sites import site
@@ -376,5 +376,3 @@ def test_the_command_writes_manifests_and_image(tmp_path: Path, capsys: pytest.C
     assert run(["bundle", "--kubernetes", "--databricks", "--out", str(out)]) == 2
     assert run([*words, "--catalog", "main"]) == 2
     assert "--catalog is no option of --kubernetes" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(["bundle", "--kubernetes", "--databricks"])

@@ -20,6 +20,9 @@ from pipelines.bundle.databricks.clusters import INIT_SCRIPT, WHEELS
 from pipelines.bundle.wheel import write_wheel
 
 REQUIREMENTS = "requirements.txt"
+OF_TRAINING = ("horovod", "petastorm")
+"""What training needs and no runtime has since 15.4 LTS ML."""
+
 PYTHON = (3, 12)
 """Python of the runtime."""
 
@@ -66,10 +69,10 @@ def write_volume(folder: Path, wheels: str, say: Callable[[str], None]) -> None:
     (place / REQUIREMENTS).write_text("".join(lines), encoding="utf-8")
     script = resources.files("pipelines.bundle.databricks").joinpath(INIT_SCRIPT)
     (folder / INIT_SCRIPT).write_bytes(script.read_bytes())
-    if "horovod" not in chosen:
+    if absent := [name for name in OF_TRAINING if name not in chosen]:
         say(
-            "wheels: Horovod's is not among them, so that training would not start: compile it once on a "
-            "cluster of the runtime (docs/databricks.md) and name its folder with --wheels"
+            f"wheels: {' and '.join(absent)} not among them, so that training would not start; "
+            "docs/databricks.md says how to make them; name their folder with --wheels"
         )
 
 

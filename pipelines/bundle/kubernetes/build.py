@@ -42,7 +42,12 @@ def build_kubernetes(
         EnvironmentProblem: The folder cannot be written, or Delta's jars are not there.
     """
     work = read_work(options.run, [f"train.num_ranks={options.num_ranks()}", *options.set])
-    version = metadata.version("pyspark")
+    try:
+        version = metadata.version("pyspark")
+    except metadata.PackageNotFoundError as error:
+        raise EnvironmentProblem(
+            "the image follows the version of PySpark, which is not installed here: pip install pyspark"
+        ) from error
     files = manifests(options, work.text, version)
     check(files)
     context = folder / IMAGE
