@@ -50,7 +50,7 @@ def differing_weights(model: Folder, checkpoint: Folder) -> tuple[list[str], int
     from safetensors import SafetensorError, safe_open
 
     with model.as_local() as folder, checkpoint.as_local() as place:
-        places = {}
+        places: dict[str, Any] = {}
         try:
             for path in sorted(folder.glob(f"*{_WEIGHTS}")):
                 with safe_open(path, framework="pt") as weights:

@@ -165,14 +165,16 @@ def plan_of(identity: Mapping[str, Any]) -> Plan:
         for name, value in identity.items()
         if name.startswith(_PLAN)
     }
-    for kind in (SamplePlan, MixturePlan):
+    kinds: tuple[Any, ...] = (SamplePlan, MixturePlan)
+    for kind in kinds:
         if told.keys() == kind.__dataclass_fields__.keys():
             values = [
                 item for value in told.values() for item in (value if isinstance(value, tuple) else [value])
             ]
             if all(type(value) is int for value in values):
                 try:
-                    return kind(**told)
+                    plan: Plan = kind(**told)
+                    return plan
                 except (TrainingError, TypeError) as error:
                     raise InputError(f"no plan of batches has {told}: {error}") from error
     raise InputError(

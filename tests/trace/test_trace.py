@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.errors import InputError
 from tests.support.cli import ringlake
 from tests.support.tables import rows
+from tests.trace.asked import ask
 from tests.trace.conftest import BATCH, STEPS, Traced
 from training.data.plan import SamplePlan
 from training.logs.metrics import combine_hashes, hash_ids
@@ -20,9 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 def trace(traced: Traced, *args: str | Path) -> dict[str, Any]:
-    found = json.loads(ringlake("trace", "--lake", traced.lake, *args, "--json").stdout)
-    assert isinstance(found, dict)
-    return found
+    return ask("trace", "--lake", traced.lake, *args, "--json").json
 
 
 def steps_by_document(traced: Traced, steps: int, batch: int) -> dict[str, list[tuple[int, int]]]:
@@ -82,10 +82,11 @@ def test_a_step_of_a_training_without_checkpoints_is_told_from_the_ledger(traced
 
 def test_a_step_that_there_was_not_is_refused_with_those_that_were(traced: Traced) -> None:
     for step in ("0", str(STEPS + 1)):
-        done = ringlake("trace", "--lake", traced.lake, "--step", step, code=3)
-        assert f"has the steps 1 to {STEPS}" in done.stderr
-    done = ringlake("trace", "--lake", traced.lake, "--step", "1", "--model", "nobody", code=3)
-    assert traced.second in done.stderr
+        done = ask("trace", "--lake", traced.lake, "--step", step)
+        assert f"has the steps 1 to {STEPS}" in str(done.error)
+    done = ask("trace", "--lake", traced.lake, "--step", "1", "--model", "nobody")
+    assert isinstance(done.error, InputError)
+    assert traced.second in str(done.error)
 
 
 def test_a_document_tells_every_step_of_every_training_that_had_it(traced: Traced) -> None:
@@ -170,14 +171,13 @@ def test_a_generated_text_is_traced_to_the_longest_passages(traced: Traced) -> N
 
     # Built once, and made again where it is broken: the answer is the same.
     (index,) = (traced.lake / "indexes").iterdir()
-    told = ringlake("trace", "--lake", traced.lake, "--generated", generated)
-    assert "building" not in told.stderr
+    assert "building" not in ask("trace", "--lake", traced.lake, "--generated", generated).told
     for part in index.glob("*.parquet"):
         content = part.read_bytes()
         part.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
-    again = ringlake("trace", "--lake", traced.lake, "--generated", generated, "--json")
-    assert "broken" in again.stderr
-    assert json.loads(again.stdout)["documents"] == found["documents"]
+    again = ask("trace", "--lake", traced.lake, "--generated", generated, "--json")
+    assert "broken" in again.told
+    assert again.json["documents"] == found["documents"]
 
 
 def test_what_people_see_names_the_same(traced: Traced) -> None:
@@ -189,4 +189,4 @@ def test_what_people_see_names_the_same(traced: Traced) -> None:
 
 @pytest.mark.parametrize("args", [(), ("--step", "1", "--document", "x"), ("--step", "1", "--source-id")])
 def test_one_question_at_a_time(tmp_path: Path, args: tuple[str, ...]) -> None:
-    assert "--step" in ringlake("trace", "--lake", tmp_path, *args, code=2).stderr
+    assert "--step" in ask("trace", "--lake", tmp_path, *args).told

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pipelines.errors import InputError
+from pipelines.errors import InputError, VerificationError
 from pipelines.trace.certificate import check_certificate, digest_of, read_certificate
 from pipelines.trace.verify import verify_model
 from tests.support.cli import ringlake
+from tests.trace.asked import ask
 from tests.trace.conftest import RESUMED_FROM, STEPS, Traced
 
 pytestmark = pytest.mark.slow
@@ -23,8 +24,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def certificate(traced: Traced, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("certificate") / "certificate.json"
-    done = ringlake("verify", traced.lake / "model", "--out", path, "--json")
-    assert json.loads(done.stdout) == json.loads(path.read_text())
+    done = ask("verify", traced.lake / "model", "--out", path, "--json")
+    assert done.json == json.loads(path.read_text())
     return path
 
 
@@ -60,12 +61,13 @@ def test_a_training_that_went_on_with_other_ranks_is_certified(traced: Traced, c
 
 def test_a_third_party_checks_it_without_the_lake(traced: Traced, certificate: Path, tmp_path: Path) -> None:
     shutil.copytree(traced.lake / "model", tmp_path / "model")
-    done = ringlake("verify", tmp_path / "model", "--certificate", certificate)
-    assert "verdict: exact" in done.stdout
+    done = ask("verify", tmp_path / "model", "--certificate", certificate)
+    assert "verdict: exact" in done.shown
     with (tmp_path / "model" / "model.safetensors").open("ab") as weights:
         weights.write(b"\0")
-    done = ringlake("verify", tmp_path / "model", "--certificate", certificate, code=7)
-    assert "model.safetensors" in done.stderr
+    done = ask("verify", tmp_path / "model", "--certificate", certificate)
+    assert isinstance(done.error, VerificationError)
+    assert "model.safetensors" in str(done.error)
 
 
 def test_a_changed_certificate_is_no_longer_one(certificate: Path) -> None:
@@ -140,8 +142,7 @@ def test_changed_tables_checkpoints_and_weights_are_told(lake: Path) -> None:
 
 def test_a_model_without_its_lake_or_log_is_told(lake: Path, tmp_path: Path) -> None:
     shutil.copytree(lake / "model", tmp_path / "alone")
-    done = ringlake("verify", tmp_path / "alone", code=3)
-    assert "--lake" in done.stderr
+    assert "--lake" in str(ask("verify", tmp_path / "alone").error)
     assert verify_model(str(tmp_path / "alone"), str(lake))["verdict"] == "exact"
     shutil.rmtree(lake / "checkpoints")
     with pytest.raises(InputError, match="gone or damaged"):

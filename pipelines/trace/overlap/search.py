@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pipelines.errors import EnvironmentProblem
 from pipelines.trace.overlap.index import BrokenIndexError, Index, build_index, open_index
 from pipelines.trace.overlap.tokens import TokenRows
-from pipelines.trace.overlap.winnow import GRAM, LEAST, WINDOW, Ints, Passage, Words, sample
+from pipelines.trace.overlap.winnow import GRAM, LEAST, WINDOW, Entries, Ints, Passage, Words, sample
 
 _VERIFIED_AT_ONCE = 64
 
@@ -87,7 +88,7 @@ def _by_index(rows: TokenRows, ids: Words, passage: Passage, limit: int, say: Sa
     else:
         return []
     candidates = list(_bounded(own["hash"], own["at"].astype(np.int64), entries, len(ids)))
-    best: list[tuple[int, int, Shared]] = []
+    best: list[tuple[int, int, Any]] = []
     # The longest possible run first: once `limit` documents have longer ones, no other can be among them.
     for first in range(0, len(candidates), _VERIFIED_AT_ONCE):
         if len(best) >= limit and best[0][0] >= candidates[first][0]:
@@ -104,7 +105,7 @@ def _by_index(rows: TokenRows, ids: Words, passage: Passage, limit: int, say: Sa
     ]
 
 
-def _bounded(hashes: Ints, places: Ints, entries: np.ndarray, size: int) -> Iterator[tuple[int, int]]:  # type: ignore[type-arg]
+def _bounded(hashes: Ints, places: Ints, entries: Entries, size: int) -> Iterator[tuple[int, int]]:
     """For each document with a sample of the text the longest run that it can share, and its row.
 
     A shared run of LEAST tokens and more has a sample in each of its windows, in both texts and at the same
@@ -137,7 +138,7 @@ def _bounded(hashes: Ints, places: Ints, entries: np.ndarray, size: int) -> Iter
 
 def _by_scan(rows: TokenRows, passage: Passage, limit: int) -> list[Shared]:
     """Through all tokens, a batch in memory at a time."""
-    best: list[tuple[int, int, tuple[int, int]]] = []
+    best: list[tuple[int, int, Any]] = []
     for batch in rows.batches():
         runs = passage.longest(batch.ids, batch.lengths)
         least = best[0][0] if len(best) >= limit else 0
@@ -149,7 +150,7 @@ def _by_scan(rows: TokenRows, passage: Passage, limit: int) -> list[Shared]:
     return [Shared(names[-row][0], length, at, doc_at) for length, row, (at, doc_at) in ordered]
 
 
-def _keep(best: list[tuple[int, int, object]], limit: int, length: int, row: int, value: object) -> None:
+def _keep(best: list[tuple[int, int, Any]], limit: int, length: int, row: int, value: Any) -> None:
     """Adds to a heap of the longest runs; of equal ones the earlier row stays."""
     item = (length, -row, value)
     if len(best) < limit:
