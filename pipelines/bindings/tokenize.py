@@ -86,8 +86,8 @@ def _tokenize(given: Given[str | None]) -> Made:
         targets = task.targets(corpus) if task.targets and given.config.task.has_target_tokenizer else None
         texts, template = task.texts(corpus) if targets is None else corpus, given.besides
         if config.tokenizer is None and task.template:
-            own = (*config.special_tokens, *task.special_tokens)
-            config = config.model_copy(update={"special_tokens": own})
+            special = (*config.special_tokens, *task.special_tokens)
+            config = config.model_copy(update={"special_tokens": special})
             template = template or task.template
         form = Form(task.frame, template, task.longest(given.config.task))
     draft = given.hold(scratch_folder("ringlake-tokenizer-"))

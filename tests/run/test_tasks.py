@@ -54,7 +54,7 @@ LLAMA = {
 }
 
 
-def job(folder: Path, task: str, documents: list[dict[str, Any]], until: str = "report", **more: Any) -> Path:
+def job(folder: Path, task: str, documents: list[dict[str, Any]], until: Any = "report", **more: Any) -> Path:
     """The lake of a job on some rows, from ingest to report or to an earlier stage."""
     source = folder / "rows.jsonl"
     source.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in documents), "utf-8")
