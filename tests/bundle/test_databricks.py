@@ -316,7 +316,7 @@ def test_the_init_script_installs_the_wheels_without_a_network_and_nothing_else(
         archive.writestr("thing-1.0.dist-info/RECORD", "")
     said: list[str] = []
     build_databricks(tmp_path / "made", DatabricksOptions(wheels=str(own)), said.append)
-    assert any("Horovod's is not among them" in line for line in said)
+    assert any("horovod and petastorm not among them" in line for line in said)
     volume = tmp_path / "made" / "volume"
     # What the runtime has is this Python's; pip puts what it installs into a folder of its own.
     packages = tmp_path / "packages"
@@ -386,7 +386,11 @@ def test_a_wheel_that_does_not_fit_is_refused(name: str, message: str, tmp_path:
 
 
 def test_wheels_that_fit_are_listed_with_their_hashes(tmp_path: Path) -> None:
-    names = ["horovod-0.28.1-cp312-cp312-linux_x86_64.whl", "safe-2.0-cp39-abi3-manylinux_2_17_x86_64.whl"]
+    names = [
+        "horovod-0.28.1-cp312-cp312-linux_x86_64.whl",
+        "petastorm-0.13.1-py2.py3-none-any.whl",
+        "safe-2.0-cp39-abi3-manylinux_2_17_x86_64.whl",
+    ]
     for name in names:
         (tmp_path / name).write_bytes(name.encode())
     said: list[str] = []
@@ -394,6 +398,7 @@ def test_wheels_that_fit_are_listed_with_their_hashes(tmp_path: Path) -> None:
     listed = (tmp_path / "made" / "volume" / "wheels" / "requirements.txt").read_text(encoding="utf-8")
     assert [line.split(" ")[0].split("==")[0] for line in listed.splitlines()] == [
         "horovod",
+        "petastorm",
         "ringlake",
         "safe",
     ]
