@@ -198,9 +198,7 @@ def _verify(
 def _as_json(found: dict[str, Any]) -> str:
     """JSON without control characters but for line feeds, so that no text can steer a terminal."""
     text = json.dumps(found, indent=1, ensure_ascii=False, default=str)
-    return "".join(
-        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
-    )
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def _text_of(given: str) -> str:

@@ -101,9 +101,7 @@ def _by_index(rows: TokenRows, ids: Words, passage: Passage, limit: int, say: Sa
                 _keep(best, limit, length, row, Shared(doc_id, length, at, doc_at))
     # Of shorter runs samples tell some, and not all.
     return [
-        shared
-        for length, _, shared in sorted(best, key=lambda item: (-item[0], -item[1]))
-        if length >= LEAST
+        shared for length, _, shared in sorted(best, key=lambda item: (-item[0], -item[1])) if length >= LEAST
     ]
 
 
