@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.lake import Catalog, Lake
+from pipelines.lake import Catalog
 from pipelines.trace.overlap.tokens import TokenRows
 from pipelines.trace.overlap.winnow import ENTRY, GRAM, WINDOW, Entries, Ints, sample
 from ringlake.base.scratch import scratch_folder
