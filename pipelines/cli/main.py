@@ -24,8 +24,8 @@ unusable; 4 the machine or the cluster lacks something (memory, disk, slots, a j
 holds), or an extension cannot be used; 5 a stage failed for a reason that may pass (a lost executor, rank or
 connection); 6 ingest kept nothing, or lost more records than ingest.max_quarantined_share; 7 a stage failed
 on its data or settings, or verify found that a training was not as planned; 130 interrupted. A retry helps
-after 5 and 130, and after 4 once there is what the message names; 1, 2, 3, 6 and 7 would come again. A run
-goes on where it stopped.
+after 5 and 130, and after 4 once there is what the message names; 1, 2, 3, 6 and 7 would come again.
+A run goes on where it stopped.
 """
 
 INTERRUPTED = 130

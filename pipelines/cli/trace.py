@@ -167,7 +167,6 @@ def _verify(
     Example: ringlake verify lake/model --out certificate.json
     """
     from pipelines.trace.certificate import check_certificate, read_certificate, write_certificate
-    from pipelines.trace.verify import verify_model
 
     if certificate is not None:
         if lake is not None or out is not None:
@@ -178,6 +177,9 @@ def _verify(
     else:
         if model is None:
             raise typer.BadParameter("name a model folder, e.g. lake/model, or a lake")
+        # Here and not above: it takes torch, which a certificate alone does not need.
+        from pipelines.trace.verify import verify_model
+
         found = verify_model(model, lake)
         if out is not None:
             write_certificate(found, out)
