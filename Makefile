@@ -10,7 +10,7 @@ CONFIG ?= conf/runs/python-docs.yaml
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test test-full test-cluster lint format reference bench bench-nightly clean help
+.PHONY: setup run test test-full test-cluster test-runtimes lint format reference bench bench-nightly clean help
 
 setup: ## make .venv with all that ringlake needs (again: about a second)
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or 3.12 on PATH" \
@@ -29,6 +29,9 @@ test-full: setup ## the same and the tests that take long and seldom break
 
 test-cluster: setup ## run the whole main job on a real HDFS and YARN of this machine: half an hour, 25 GB of disk
 	$(BIN)/python -m pytest -m full -s tests/cluster $(ARGS)
+
+test-runtimes: setup ## run the small main job, the launcher and the notebooks with the versions of a Databricks runtime
+	$(BIN)/python -m tests.runtimes $(ARGS)
 
 lint: setup ## style, types and the layers' imports
 	$(BIN)/ruff check .
@@ -58,4 +61,4 @@ clean: ## remove what runs and builds left here; .venv and the user's cache stay
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -30,6 +30,12 @@ A run goes on where it stopped.
 
 INTERRUPTED = 130
 
+_SPARK = "pip install 'ringlake[spark]', or run where a platform has a Spark of its own"
+_BROUGHT = {"pyspark": _SPARK, "delta": _SPARK} | dict.fromkeys(
+    ("petastorm", "icu4py", "horovod"), "`ringlake setup` brings it"
+)
+"""Packages that ringlake's own requirements leave out, and what brings them."""
+
 app = typer.Typer(
     name="ringlake",
     help="Raw text to a trained language model on one Spark cluster.",
@@ -82,6 +88,8 @@ def run(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the last resort of the process
+        if isinstance(error, ModuleNotFoundError) and (remedy := _BROUGHT.get(error.name or "")):
+            return _fail(error, 4, argv, f"this Python has no {error.name}: {remedy}")
         message = f"unexpected {type(error).__name__}: {error}; run with --traceback and report it"
         return _fail(error, 1, argv, message)
 

@@ -1,7 +1,8 @@
-"""`ringlake setup`: what a pip installation still lacks, the Horovod wheel and Delta's jars."""
+"""`ringlake setup`: what a pip installation still lacks, Horovod, Petastorm, icu4py and Delta's jars."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         name="setup",
         short_help="Build Horovod, fetch Delta's jars.",
-        help="Check this machine, build and install Horovod, fetch Delta's jars.",
+        help="Check this machine, build Horovod, install it, Petastorm and icu4py, fetch Delta's jars.",
     )(_setup)
 
 
@@ -23,9 +24,17 @@ def _setup(
     force: Annotated[
         bool, typer.Option("--force", help="Go through all steps even if nothing changed.")
     ] = False,
+    wheel: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Install nothing: put the wheels of Horovod, Petastorm and icu4py into a folder.",
+        ),
+    ] = None,
 ) -> None:
     from pipelines.setup.__main__ import main as set_up_main
 
-    code = set_up_main([*(["--check"] if check else []), *(["--force"] if force else [])])
+    flags = [*(["--check"] if check else []), *(["--force"] if force else [])]
+    code = set_up_main([*flags, *(["--wheel", str(wheel)] if wheel is not None else [])])
     if code:
         raise typer.Exit(code)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.setup import cache, checks, classes, horovod, imports, jars, venv
+from pipelines.setup import apart, cache, checks, classes, horovod, imports, jars, venv
 from pipelines.setup.errors import MissingToolsError, SetupError
 from pipelines.setup.locks import locked
 from pipelines.setup.progress import Progress
@@ -33,6 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="ringlake setup", description=(main.__doc__ or "").split("\n")[0])
     parser.add_argument("--check", action="store_true", help="only say whether set-up is needed (status 1)")
     parser.add_argument("--force", action="store_true", help="go through all steps even if nothing changed")
+    parser.add_argument(
+        "--wheel",
+        metavar="DIR",
+        type=Path,
+        help="install nothing: put the wheels of Horovod (built once), Petastorm and icu4py into this folder",
+    )
     options = parser.parse_args(argv)
     progress = Progress()
     # Ended by a service manager or a closed terminal, set-up must end the compilers it started, too.
@@ -48,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             reason = stale(root)
             progress.line("set-up is complete" if reason is None else f"set-up is needed: {reason}")
             return 0 if reason is None else 1
-        if root is None:
+        if options.wheel is not None:
+            put_wheels(root, options.wheel.absolute(), progress)
+        elif root is None:
             set_up_running(progress)
         else:
             set_up_checkout(root, progress, force=options.force)
@@ -99,7 +107,9 @@ def set_up_checkout(root: Path, progress: Progress, *, force: bool = False) -> N
 
 
 def set_up_running(progress: Progress) -> None:
-    """Bring Horovod and Delta's jars to the environment this runs in, where ringlake is installed.
+    """Bring Horovod, Petastorm, icu4py and Delta's jars to the environment in which this runs.
+
+    Nothing that is there is replaced. Without the extra `spark` the platform has Spark and Delta.
 
     Raises:
         SetupError: A step failed.
@@ -107,13 +117,37 @@ def set_up_running(progress: Progress) -> None:
     target = running_target()
     user = cache.user_cache()
     checks.require(target.prefix, user, new_venv=False)
-    if importlib.util.find_spec("pip") is None:
-        raise MissingToolsError(f"{target.python} has no pip: run {target.python} -m ensurepip")
-    # One wheel is installed here: pip does that, and uv need not enter somebody's environment.
+    _require_pip(target)
+    # A few wheels are installed here: pip does that, and uv need not enter somebody's environment.
     installer = venv.Installer(target, progress, _logs(target), None)
     _finish(target, installer, progress)
-    classes.ensure(target, installer.logs, progress)
+    if jars.wanted(target):
+        classes.ensure(target, installer.logs, progress)
     progress.line("ready")
+
+
+def put_wheels(root: Path | None, folder: Path, progress: Progress) -> None:
+    """Put the wheels of Horovod, Petastorm and icu4py into a folder, for a cluster's machines.
+
+    They are to be installed with `pip install --no-deps --no-index`: what they need ringlake asks for itself.
+
+    Args:
+        root: The checkout, or None for the environment this runs in: its torch is what Horovod must fit.
+        folder: Where to; made unless it is there.
+        progress: Where to say what happens.
+
+    Raises:
+        SetupError: A step failed.
+    """
+    target = running_target() if root is None else venv_target(root)
+    checks.require(target.prefix, cache.user_cache(), new_venv=False)
+    _require_pip(target)
+    logs = _logs(target)
+    wheel = horovod.put_wheel(target, folder, cache.cache_roots(target.prefix), logs, progress)
+    apart.put_wheels(target, folder, logs / "wheels.log", progress)
+    progress.line(
+        f"{folder} has {wheel.name} for torch {target.version('torch')}, and {', '.join(apart.VERSIONS)}"
+    )
 
 
 def stale(root: Path | None) -> str | None:
@@ -139,7 +173,10 @@ def stale(root: Path | None) -> str | None:
                 return "Horovod must be of another build"
         if target.version("horovod") is None:
             return "Horovod is not installed"
-        jars.locate(target)
+        if lacking := apart.missing(target):
+            return f"{' and '.join(lacking)} must be installed"
+        if root is not None or jars.wanted(target):
+            jars.locate(target)
     except SetupError as error:
         return str(error)
     return None
@@ -151,10 +188,17 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _finish(target: Target, installer: venv.Installer, progress: Progress) -> dict[str, str]:
     roots = cache.cache_roots(target.prefix)
-    return {
-        "horovod": horovod.ensure(target, installer, roots, progress),
-        "jars": jars.ensure(target, roots, installer.logs, progress),
-    }
+    apart.ensure(target, installer, progress)
+    done = {"horovod": horovod.ensure(target, installer, roots, progress)}
+    if jars.wanted(target):
+        return done | {"jars": jars.ensure(target, roots, installer.logs, progress)}
+    progress.line("no delta-spark here: Spark and Delta are the platform's own (else: the extra `spark`)")
+    return done
+
+
+def _require_pip(target: Target) -> None:
+    if target.search is None and importlib.util.find_spec("pip") is None:
+        raise MissingToolsError(f"{target.python} has no pip: run {target.python} -m ensurepip")
 
 
 def _has_torch(target: Target) -> bool:

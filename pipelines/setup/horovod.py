@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pipelines.setup.horovod_build import (
     CUDA_ARCHITECTURES,
     CUDA_TOOLS,
     NCCL_PACKAGE,
+    SETUPTOOLS,
     build_wheel,
     cuda_release,
 )
@@ -90,7 +92,7 @@ def inputs(target: Target) -> dict[str, str]:
         "python": sys.implementation.cache_tag,
         "platform": f"{sys.platform}-{platform.machine()}-{libc}",
         "torch": torch,
-        "setuptools": target.version("setuptools") or "",
+        "setuptools": target.version("setuptools") or SETUPTOOLS,
         "tools": " ".join(BUILD_TOOLS),
     }
     if chosen == "nccl":
@@ -124,14 +126,8 @@ def ensure(target: Target, installer: Installer, roots: Sequence[Path], progress
         SetupError: The build failed, or a freshly built wheel does not work.
     """
     name = entry(target)
-    log = installer.logs / f"horovod-{name}.log"
-
-    def build(out: Path) -> None:
-        chosen = backend(target)
-        progress.line(f"building Horovod {VERSION} with {PARTS[chosen]} once: some minutes (log: {log})")
-        with tempfile.TemporaryDirectory(prefix="ringlake-horovod-") as work:
-            build_wheel(target, VERSION, chosen, out=out, work=Path(work), log=log, progress=progress)
-
+    log = _log(installer.logs, name)
+    build = _builder(target, log, progress)
     made = cache.obtain(roots, KIND, name, build, progress)
     # A fresh wheel may replace one of the same name that did not work.
     stays = not made.fresh and _installed_from(target, made)
@@ -157,6 +153,34 @@ def ensure(target: Target, installer: Installer, roots: Sequence[Path], progress
         raise SetupError(f"Horovod was built but does not load:\n{trouble.output}\nIts build's log: {log}")
     progress.line(f"Horovod {VERSION} works ({PARTS[backend(target)]}, one-rank all-reduce)")
     return name
+
+
+def put_wheel(target: Target, folder: Path, roots: Sequence[Path], logs: Path, progress: Progress) -> Path:
+    """Put the wheel that fits this environment into a folder, building it unless the cache has it.
+
+    Args:
+        target: The environment against whose torch it is compiled; nothing is installed into it.
+        folder: Where to, such as a folder of a volume that a cluster's machines share.
+        roots: Cache roots in order of preference.
+        logs: Directory for the build's output.
+        progress: Where to say what happens.
+
+    Returns:
+        The wheel's path in the folder.
+
+    Raises:
+        SetupError: The build failed, or the folder cannot be written.
+    """
+    name = entry(target)
+    made = cache.obtain(roots, KIND, name, _builder(target, _log(logs, name), progress), progress)
+    wheel = _wheel(made)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copyfile(wheel, folder / wheel.name))
+    except OSError as error:
+        raise SetupError(
+            f"{wheel.name} cannot be written to {folder} ({error.strerror or error}): name another folder"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -218,14 +242,33 @@ def verify(target: Target) -> Trouble | None:
     return None
 
 
-def _install(made: cache.Entry, installer: Installer, progress: Progress) -> None:
+def _log(logs: Path, name: str) -> Path:
+    return logs / f"horovod-{name}.log"
+
+
+def _builder(target: Target, log: Path, progress: Progress) -> Callable[[Path], None]:
+    def build(out: Path) -> None:
+        chosen = backend(target)
+        progress.line(f"building Horovod {VERSION} with {PARTS[chosen]} once: some minutes (log: {log})")
+        with tempfile.TemporaryDirectory(prefix="ringlake-horovod-") as work:
+            build_wheel(target, VERSION, chosen, out=out, work=Path(work), log=log, progress=progress)
+
+    return build
+
+
+def _wheel(made: cache.Entry) -> Path:
     wheels = [file for file in made.files if file.suffix == ".whl"]
     if len(wheels) != 1:
         raise SetupError(
             f"{made.path} has {len(wheels)} wheels, not 1: remove that directory and set up again"
         )
-    progress.line(f"installing {wheels[0].name}")
-    installer.install(["--no-deps", "--reinstall", str(wheels[0])], label="installing Horovod")
+    return wheels[0]
+
+
+def _install(made: cache.Entry, installer: Installer, progress: Progress) -> None:
+    wheel = _wheel(made)
+    progress.line(f"installing {wheel.name}")
+    installer.install(["--no-deps", "--reinstall", str(wheel)], label="installing Horovod")
 
 
 def _installed_from(target: Target, made: cache.Entry) -> bool:

@@ -19,6 +19,8 @@ from pipelines.setup.progress import Progress
 from pipelines.setup.target import Target
 
 BUILD_TOOLS = ("cmake==4.4.4", "wheel==0.48.0", "packaging", "cffi")
+# For an environment that has none: the build runs in the environment itself, which may not be touched.
+SETUPTOOLS = "setuptools==69.5.1"
 # The compiler's parts must be of the CUDA release that torch's own CUDA packages are of.
 CUDA_TOOLS: Mapping[str, tuple[str, ...]] = {
     "13.0": (
@@ -68,7 +70,8 @@ def build_wheel(
     tools = work / "tools"
     pip = [str(target.python), "-m", "pip", "--disable-pip-version-check"]
     install = [*pip, "install", "--target", str(tools), "--no-warn-script-location"]
-    progress.run([*install, *BUILD_TOOLS], label="fetching the build tools for Horovod", log=log)
+    needed = [*BUILD_TOOLS] if target.version("setuptools") else [*BUILD_TOOLS, SETUPTOOLS]
+    progress.run([*install, *needed], label="fetching the build tools for Horovod", log=log)
     if backend == "nccl":
         # Without --no-deps the compiler would bring the newest CUDA runtime's headers along.
         wanted = CUDA_TOOLS[cuda_release(target)]

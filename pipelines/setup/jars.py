@@ -18,7 +18,15 @@ KIND = "jars"
 SCALA = "2.13"
 RECIPE = 2
 
-__all__ = ["MissingJarsError", "coordinate", "ensure", "entry", "fetch", "locate"]
+__all__ = ["MissingJarsError", "coordinate", "ensure", "entry", "fetch", "locate", "wanted"]
+
+
+def wanted(target: Target) -> bool:
+    """Say whether the environment has a Delta of its own, whose jars are ours to bring.
+
+    Without the extra `spark` both are the platform's, such as those of a Databricks runtime.
+    """
+    return target.version("delta-spark") is not None
 
 
 def locate(target: Target | None = None, roots: Sequence[Path] | None = None) -> list[Path]:
@@ -159,5 +167,8 @@ def _version(target: Target, name: str) -> str:
     text = "" if root is None else (root / "constraints.txt").read_text()
     pin = re.search(rf"^{re.escape(name)}==([^\s;]+)", text, re.MULTILINE)
     if pin is None:
-        raise SetupError(f"{name} is not installed in {target.prefix}: install ringlake's dependencies first")
+        raise MissingJarsError(
+            f"{name} is not installed in {target.prefix}, and no platform has started Spark here: "
+            "pip install 'ringlake[spark]'"
+        )
     return pin.group(1)

@@ -1,5 +1,7 @@
 """Whatever is wrong: one clear error with its remedy, the promised exit code, no traceback, no half table."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,27 @@ def test_missing_jars(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "make setup" in _error(done.stderr)
     assert not (tmp_path / "lake" / "tables" / "documents").exists()
+
+
+def test_spark_is_not_asked_for() -> None:
+    """A cluster's runtime brings Spark; without one there, what to do is said, and light commands work."""
+    program = """
+import sys
+
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "pyspark":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Lacking())
+from pipelines.cli.main import run
+
+assert run(["version"]) == 0 and run(["setup", "--help"]) == 0
+sys.exit(run(["run", "conf/runs/python-docs.yaml"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 4, done.stderr
+    assert "pip install 'ringlake[spark]'" in _error(done.stderr)
 
 
 @pytest.mark.parametrize("args", [("status",), ("show", "documents"), ("clean",)])

@@ -108,6 +108,8 @@ def test_every_library_that_a_stage_names_is_installed_and_its_version_known() -
     }
     assert all(libraries.versions(named).values())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    required = {line.split(">")[0].split("=")[0].split("[")[0] for line in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["spark"], *extras["icu"]]
+    required = {line.split(">")[0].split("=")[0].split("[")[0] for line in asked}
     brought_by_trafilatura = "justext"
     assert named - required == {libraries.PYTHON, brought_by_trafilatura}

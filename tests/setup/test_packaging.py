@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.setup import apart
+
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"conf", "pipelines", "ringlake", "schemas", "training"}
 APART = {"airflow": "apache-airflow"}
@@ -41,9 +43,33 @@ def test_what_only_linux_has_is_marked() -> None:
 def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + extras["test"] + extras["lint"]
+    installed = [extras[name] for name in ("spark", "petastorm", "icu", "test", "lint")]
+    wanted = [*project["dependencies"], *(one for extra in installed for one in extra)]
     names = {canonical(one) for one in wanted}
     assert names - {line.split("==")[0] for line in pins()} == set()
+
+
+def test_a_platforms_spark_and_setuptools_are_not_asked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {canonical(one) for one in project["dependencies"]}
+    assert asked.isdisjoint({"pyspark", "delta-spark", "setuptools", *apart.VERSIONS})
+
+
+def test_what_set_up_brings_without_its_requirements_is_of_the_pinned_version() -> None:
+    versions = dict(line.split(" ")[0].split("==") for line in pins())
+    assert dict(apart.VERSIONS) == {name: versions[name] for name in apart.VERSIONS}
+
+
+def test_requirements_of_what_is_installed_apart_are_ours_but_those_it_does_not_need() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {canonical(one) for one in project["dependencies"]}
+    wanted = {
+        canonical(line)
+        for name in (*apart.VERSIONS, "horovod")
+        for line in metadata.requires(name) or []
+        if "extra ==" not in line and "python_version <" not in line
+    }
+    assert wanted - asked == {"pyspark", "setuptools", "typing-extensions"}
 
 
 def imported(folder: Path) -> dict[str, str]:

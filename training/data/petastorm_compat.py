@@ -1,7 +1,8 @@
-"""The parts of Petastorm 0.13.1 that stream row groups, made to run on current pyarrow.
+"""The parts of Petastorm 0.13.1 that stream row groups, made to run on current pyarrow, without setuptools.
 
-Petastorm imports two classes that pyarrow removed: `pyarrow.filesystem.LocalFileSystem` and
-`pyarrow.hdfs.HadoopFileSystem`. It only needs the names, for code that is not used here, so placeholders
+Petastorm imports two classes that pyarrow removed, `pyarrow.filesystem.LocalFileSystem` and
+`pyarrow.hdfs.HadoopFileSystem`, and `distutils.version.LooseVersion`, which Python 3.12 has only where
+setuptools stands in for it. It only needs the names, for code that is not used here, so placeholders
 stand in for them while Petastorm is imported and go away afterwards. The contract tests in
 tests/training/data/test_petastorm_compat.py state every Petastorm behaviour that the reader leans on. No
 metadata of a data set is ever unpickled: the reader takes explicit files and brings its own schema.
@@ -14,8 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-_REMOVED = {"pyarrow.filesystem": "LocalFileSystem", "pyarrow.hdfs": "HadoopFileSystem"}
-"""Modules that pyarrow no longer has, with the name that Petastorm imports from each."""
+_REMOVED = {
+    "pyarrow.filesystem": "LocalFileSystem",
+    "pyarrow.hdfs": "HadoopFileSystem",
+    "distutils.version": "LooseVersion",
+}
+"""Modules that pyarrow and Python no longer have, with the name that Petastorm imports from each."""
 
 POLL_SECONDS = 0.02
 """How often an idle worker thread looks for work or for the stop signal. Petastorm's 1 ms costs a few

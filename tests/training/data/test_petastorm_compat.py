@@ -86,6 +86,24 @@ def test_placeholders_are_gone_after_the_import() -> None:
     assert "pyarrow.hdfs" not in sys.modules
 
 
+def test_neither_setuptools_nor_pyspark_is_imported() -> None:
+    """A cluster's own are not Petastorm's, and Python 3.12 has no distutils without setuptools."""
+    program = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"setuptools", "pkg_resources", "distutils", "pyspark"}:
+            raise ImportError(f"{name} is asked for")
+
+sys.meta_path.insert(0, Refuse())
+import training.data.petastorm_compat
+import horovod.torch, training.launch.rendezvous
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_results_come_in_the_order_of_the_requests(workers: int) -> None:
     pool, _ = start(list(range(40)), workers)
