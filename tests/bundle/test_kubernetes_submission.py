@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -157,18 +158,16 @@ def test_the_executors_that_a_driver_asks_for_have_cards_disk_lake_and_no_token(
         secret=("HF_TOKEN=hub/token",),
         tag=("team=search",),
     )
-    files = manifests(options, "lake: x\n", pyspark.__version__)
-    # Training's container alone: the one before it has no cards.
-    del files["job.yaml"][0]["spec"]["template"]["spec"]["initContainers"]
     command = submission(options, server, tmp_path)
     program = tmp_path / "wait.py"
     program.write_text(WAIT)
     command = [*command[: command.index("local:///opt/ringlake/main.py")], str(program)]
+    # Of the pod in which it would run: its name, its service, its Python.
     for key in ("spark.kubernetes.driver.pod.name", "spark.pyspark.driver.python", "spark.driver.host"):
-        # Of the pod in which it would run.
         place = next(i for i, word in enumerate(command) if word.startswith(f"{key}="))
         del command[place - 1 : place + 1]
-    command[1:1] = ["--conf", "spark.driver.host=127.0.0.1"]
+    here = f"spark.pyspark.driver.python={sys.executable}"
+    command[1:1] = ["--conf", "spark.driver.host=127.0.0.1", "--conf", here]
     with subprocess.Popen(
         command,
         env=environment(tmp_path),
@@ -178,7 +177,7 @@ def test_the_executors_that_a_driver_asks_for_have_cards_disk_lake_and_no_token(
         cwd=tmp_path,
     ) as process:
         try:
-            found = server.has_executors.wait(200)
+            found = server.has_executors.wait(120)
             assert found, (tmp_path / "stderr").read_text()[-2000:]
         finally:
             process.kill()
