@@ -12,7 +12,6 @@ from pipelines.bundle.kubernetes.pods import (
     POD_SECURITY,
     driver_pod,
     driver_template,
-    environment,
     executor_template,
     mounts,
     volumes,
@@ -161,7 +160,6 @@ def _application(options: KubernetesOptions, spark_version: str) -> dict[str, An
         "memoryOverhead": "2g",
         "serviceAccount": options.name,
         "labels": options.labels() | DRIVER_ROLE,
-        "env": [item for item in environment(options) if item["name"] == "SPARK_LOCAL_DIRS"],
         "volumeMounts": mounts(options),
     }
     executor = both | {

@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.bundle.kubernetes.options import KubernetesOptions
 from pipelines.bundle.kubernetes.spark import (
     BLOCK_PORT,
+    DISK,
     DRIVER_PORT,
     DRIVER_TEMPLATE,
     LOCAL,
@@ -96,7 +97,7 @@ def volumes(options: KubernetesOptions) -> list[dict[str, Any]]:
     """Volumes of the driver."""
     made: list[dict[str, Any]] = [
         {"name": "run", "configMap": {"name": f"{options.name}-run"}},
-        {"name": "local", "emptyDir": {"sizeLimit": options.shuffle_size}},
+        {"name": DISK, "emptyDir": {"sizeLimit": options.shuffle_size}},
     ]
     if not options.lake:
         made.append({"name": "lake", "persistentVolumeClaim": {"claimName": f"{options.name}-lake"}})
@@ -107,7 +108,7 @@ def mounts(options: KubernetesOptions) -> list[dict[str, Any]]:
     """Where they are mounted."""
     made: list[dict[str, Any]] = [
         {"name": "run", "mountPath": RUN_FOLDER, "readOnly": True},
-        {"name": "local", "mountPath": LOCAL},
+        {"name": DISK, "mountPath": LOCAL},
     ]
     return [*made, {"name": "lake", "mountPath": "/lake"}] if not options.lake else made
 
@@ -149,6 +150,7 @@ def _driver_of_its_own(options: KubernetesOptions) -> dict[str, str]:
     conf = {
         "spark.kubernetes.submission.waitAppCompletion": "true",
         "spark.kubernetes.driver.podTemplateFile": f"{RUN_FOLDER}/{DRIVER_TEMPLATE}",
+        "spark.driver.memoryOverhead": "2g",
     }
     for key, value in (options.labels() | DRIVER_ROLE).items():
         conf[f"spark.kubernetes.driver.label.{key}"] = value
@@ -159,8 +161,10 @@ def environment(options: KubernetesOptions) -> list[dict[str, Any]]:
     """Environment of the driver, secrets by reference."""
     made: list[dict[str, Any]] = [
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-        {"name": "SPARK_LOCAL_DIRS", "value": LOCAL},
     ]
+    if options.mode == "client":
+        # Where Spark makes the driver's pod it says so itself.
+        made.append({"name": "SPARK_LOCAL_DIRS", "value": LOCAL})
     for variable, (name, key) in options.secrets().items():
         made.append({"name": variable, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}})
     return made

@@ -16,6 +16,9 @@ RUN_FOLDER = f"{HOME}/run"
 RUN_FILE, TEMPLATE, DRIVER_TEMPLATE = "run.yaml", "executor.yaml", "driver.yaml"
 MASTER = "k8s://https://kubernetes.default.svc"
 DRIVER_PORT, BLOCK_PORT = 7078, 7079
+DISK = "spark-local-dir-1"
+"""Name of a volume that Spark takes for its local folder: it looks at how names begin."""
+
 LOCAL = "/tmp/spark-local"  # noqa: S108 - a volume of its own in the pod
 _DISK = "spark.kubernetes.executor.volumes"
 
@@ -54,16 +57,16 @@ def spark_conf(options: KubernetesOptions, *, gpus: int, slots: int) -> dict[str
 
 
 def _volumes(options: KubernetesOptions) -> dict[str, str]:
-    """The disk for shuffles, which Spark knows by the name's beginning, and the lake's."""
+    """The disk for shuffles and the lake's."""
     if options.storage_class:
-        disk = f"{_DISK}.persistentVolumeClaim.spark-local-dir-1"
+        disk = f"{_DISK}.persistentVolumeClaim.{DISK}"
         conf = {
             f"{disk}.options.claimName": "OnDemand",
             f"{disk}.options.storageClass": options.storage_class,
             f"{disk}.options.sizeLimit": options.shuffle_size,
         }
     else:
-        disk = f"{_DISK}.emptyDir.spark-local-dir-1"
+        disk = f"{_DISK}.emptyDir.{DISK}"
         conf = {f"{disk}.options.sizeLimit": options.shuffle_size}
     conf |= {f"{disk}.mount.path": LOCAL, f"{disk}.mount.readOnly": "false"}
     if not options.lake:
