@@ -140,7 +140,7 @@ def _failure(error: str | None) -> dict[str, Any]:
 
 
 def _place(lake: Lake, table: str) -> tuple[str, str]:
-    """Namespace and name of a dataset as OpenLineage has files: `file` and a path, `s3://bucket` and a key."""
+    """Namespace and name of a dataset, as OpenLineage has those of files."""
     where = without_secrets(lake.table(table))
     parts = urlsplit(where)
     if "://" not in where:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +124,6 @@ for line in open(sys.argv[1]):
         run=Run(**event["run"]), job=Job(**event["job"]),
         inputs=[InputDataset(**item) for item in event["inputs"]],
         outputs=[OutputDataset(**item) for item in event["outputs"]],
-        schemaURL=event["schemaURL"],
     )
     assert json.loads(Serde.to_json(made)) == event
     for side in (event["run"], event["job"], *event["inputs"], *event["outputs"]):
@@ -130,10 +132,6 @@ for line in open(sys.argv[1]):
                 assert facet["_producer"] and facet["_schemaURL"].startswith("https://openlineage.io/spec/")
 print("all")
 """
-    import os
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-c", program, str(told.folder / "events.jsonl")],
         env=os.environ | told.env,
@@ -149,17 +147,15 @@ def test_columns_that_are_said_to_be_unchanged_are(told: Told) -> None:
         for source, columns in sources.items():
             before = {row["doc_id"]: row for row in rows(told.lake, source)}
             after = rows(told.lake, table)
-            assert after
+            assert after or table == "rejected"
             for row in after:
                 assert {name: row[name] for name in columns} == {
                     name: before[row["doc_id"]][name] for name in columns
                 }, (table, source)
 
 
-SAMPLE = re.compile(
-    r'(?P<name>[a-z_]+)\{(?P<labels>[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\[\\"n])*")*)\} '
-    r"(?P<value>[0-9.e+-]+)"
-)
+LABEL = r'[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"'
+SAMPLE = re.compile(rf"(?P<name>[a-z_]+)\{{(?P<labels>{LABEL}(?:,{LABEL})*)\}} (?P<value>[0-9.e+-]+)")
 
 
 def test_figures_are_in_prometheus_format(told: Told) -> None:
@@ -193,7 +189,8 @@ def test_again_failed_and_interrupted(told: Told) -> None:
         # Nothing had to be done: the run alone begins and ends.
         assert [event["eventType"] for event in there.events] == ["START", "COMPLETE"]
     assert [stage["state"] for stage in told.summary()["stages"]] == ["up to date"] * 4
-    assert [stage["rows_in"] for stage in told.summary()["stages"]][0] == 120 + told_more(told)
+    lines = (told.folder / "corpus.jsonl").read_text().splitlines()
+    assert told.summary()["stages"][0]["rows_in"] == len(lines)
 
     with receiver() as there:
         told.again("--summary", summary, "--openlineage", there.url,
@@ -204,11 +201,6 @@ def test_again_failed_and_interrupted(told: Told) -> None:
     found = told.summary()
     assert found["state"] == "failed" and "nowhere/at-all.jsonl" in found["error"]
     assert [stage["state"] for stage in found["stages"]][1:] == ["not reached"] * 3
-
-
-def told_more(told: Told) -> int:
-    """Documents that `write_corpus` plants besides."""
-    return len((told.folder / "corpus.jsonl").read_text().splitlines()) - 120
 
 
 def test_a_library_that_is_absent_is_named(told: Told) -> None:

@@ -86,9 +86,9 @@ def test_a_place_that_cannot_be_written_keeps_a_run_from_beginning(
     tmp_path: Path, writer: type[SummaryWriter] | type[PrometheusWriter], place: str
 ) -> None:
     telling = teller([writer(Place("--summary", str(tmp_path / place)))], [])
-    with pytest.raises(EnvironmentProblem, match=r"--summary .* cannot be written .*name another file"):
-        with telling.telling():
-            raise AssertionError("it has begun")
+    refused = pytest.raises(EnvironmentProblem, match=r"--summary .* cannot be written .*name another file")
+    with refused, telling.telling():
+        raise AssertionError("it has begun")
     assert list(tmp_path.iterdir()) == []
 
 
