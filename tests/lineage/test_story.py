@@ -96,7 +96,7 @@ def test_what_a_killed_run_leaves_is_whole(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     file = tmp_path / "summary.json"
     story = RunStory("a", str(tmp_path), [StageStory("ingest"), StageStory("clean")])
-    telling = Teller(story, [SummaryWriter(Place("--summary", str(file)))], [].append)
+    telling = Teller(story, [SummaryWriter(Place("--summary", str(file)))], print)
     with telling.telling(), telling.telling_of("ingest", {}):
         found = json.loads(file.read_text())
     assert found["state"] == "running"
