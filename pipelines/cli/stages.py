@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -58,6 +58,24 @@ def _run(
         str | None, typer.Option("--until", help="Stop after this stage.", metavar="STAGE")
     ] = None,
     force: ForceOption = False,
+    summary: Annotated[
+        str | None,
+        typer.Option("--summary", help="Write what became of each stage as JSON.", metavar="FILE"),
+    ] = None,
+    openlineage: Annotated[
+        str | None,
+        typer.Option(
+            "--openlineage",
+            help="Write events of OpenLineage: to a file, a line each, or to an http(s) endpoint.",
+            metavar="FILE_OR_URL",
+        ),
+    ] = None,
+    prometheus: Annotated[
+        str | None,
+        typer.Option(
+            "--prometheus", help="Write figures for a node exporter's textfile collector.", metavar="FILE"
+        ),
+    ] = None,
     traceback: TraceOption = False,
 ) -> None:
     """Run the whole job of a run file: raw files in, model and report out.
@@ -67,7 +85,8 @@ def _run(
 
     Example: ringlake run conf/runs/python-docs.yaml --set lake=/data/lake --set train.steps=1000
     """
-    _execute(run_file, settings or [], None, until, force)
+    told = {"summary": summary, "openlineage": openlineage, "prometheus": prometheus}
+    _execute(run_file, settings or [], None, until, force, told)
 
 
 def _stage_command(stage: str) -> Callable[..., None]:
@@ -104,15 +123,33 @@ def _clean_command() -> Callable[..., None]:
     return command
 
 
-def _execute(run_file: str, overrides: list[str], stage: str | None, until: str | None, force: bool) -> None:
+def _execute(
+    run_file: str,
+    overrides: list[str],
+    stage: str | None,
+    until: str | None,
+    force: bool,
+    told: Mapping[str, str | None] | None = None,
+) -> None:
     from pipelines.settings import load
 
     config = load(run_file, overrides)
     # Imported late: a wrong key is told in a tenth of a second, not after Spark and torch are loaded.
     from pipelines.console.console import Console
+    from pipelines.lineage.watchers import Told
     from pipelines.run.execute import execute
 
-    execute(config, Console(), run_file=run_file, overrides=overrides, stage=stage, until=until, force=force)
+    console = Console()
+    execute(
+        config,
+        console,
+        run_file=run_file,
+        overrides=overrides,
+        stage=stage,
+        until=until,
+        force=force,
+        watchers=Told(**(told or {})).watchers(console.say),
+    )
 
 
 class _StageCommand(FlagCommand):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pyspark.sql import SparkSession
@@ -14,6 +15,7 @@ from pipelines.granted import shortfalls
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo
 from pipelines.run.shortage import SparkFacts
 from pipelines.run.snapshots import take_snapshot
+from pipelines.run.story import RunStory, StageStory, Teller, Watcher
 from pipelines.session import facts_of, fit_shuffles, jvm_status, open_session
 from training.data.snapshot import Snapshot
 
@@ -29,6 +31,7 @@ class Context:
         run_file: The run file as the user named it, for messages and the report.
         overrides: The `--set` texts and flags, likewise.
         forced: Whether stages are run that are up to date; training then does not take what it finished.
+        watchers: Who is told of the run as it goes on.
         spark_facts: What is known of the session, once there is one.
         start_seconds: What its start took, 0 before that.
     """
@@ -39,10 +42,16 @@ class Context:
     run_file: str = ""
     overrides: tuple[str, ...] = ()
     forced: bool = False
+    watchers: Sequence[Watcher] = ()
     spark_facts: SparkFacts = field(default_factory=SparkFacts, repr=False)
     start_seconds: float = 0.0
     _spark: SparkSession | None = field(default=None, repr=False)
     _text_bytes: int = 0
+
+    def teller(self, stages: Sequence[str]) -> Teller:
+        """Tells the watchers of a run of these stages."""
+        story = RunStory(self.config.name, self.lake.location, [StageStory(name) for name in stages])
+        return Teller(story, self.watchers, self.console.say)
 
     @property
     def catalog(self) -> Catalog:

@@ -20,6 +20,7 @@ from pipelines.run.memory import PeakMemory
 from pipelines.run.prepare import Prepared, prepare
 from pipelines.run.record import Ended, record_of, summary
 from pipelines.run.shuffles import free_shuffles, shuffled_bytes
+from pipelines.run.story import Teller
 from pipelines.session import check_extensions
 from pipelines.sizing import STORED_TO_TEXT
 from pipelines.stages import Stage
@@ -44,22 +45,31 @@ def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -
             that one of them needs is not installed.
     """
     context.forced = force
-    check_installed(context.config, stages, lambda stage: not force and _is_done(context, stage))
-    context.lake.create()
-    records = []
-    with context.lake.locked():
-        for number, stage in enumerate(stages, start=1):
-            title = f"[{number}/{len(stages)}] {stage.name}"
-            prepared = prepare(context, stage) if _can_read(context, stage) else None
-            done = None if force or prepared is None else _done(prepared)
-            if done is not None:
-                context.console.say(f"{title}: up to date ({_versions(done.outputs) or 'nothing changed'})")
-                records.append(done)
-                continue
-            context.console.say(f"{title}: {stage.purpose}")
-            # Of a table that is missing it tells.
-            records.append(_run(prepared or prepare(context, stage)))
-    return records
+    teller = context.teller([stage.name for stage in stages])
+    with teller.telling():
+        check_installed(context.config, stages, lambda stage: not force and _is_done(context, stage))
+        context.lake.create()
+        with context.lake.locked():
+            return [
+                _made(context, stage, f"[{number}/{len(stages)}] {stage.name}", teller, force)
+                for number, stage in enumerate(stages, start=1)
+            ]
+
+
+def _made(context: Context, stage: Stage, title: str, teller: Teller, force: bool) -> RunRecord:
+    """The run of a stage that made what is there now: an earlier one, or one of now."""
+    prepared = prepare(context, stage) if _can_read(context, stage) else None
+    done = None if force or prepared is None else _done(prepared)
+    if done is not None:
+        context.console.say(f"{title}: up to date ({_versions(done.outputs) or 'nothing changed'})")
+        teller.is_up_to_date(stage.name, done)
+        return done
+    context.console.say(f"{title}: {stage.purpose}")
+    reads = {} if prepared is None else {name: info.version for name, info in prepared.given.tables.items()}
+    with teller.telling_of(stage.name, reads) as story:
+        # Of a table that is missing it tells.
+        story.record = _run(prepared or prepare(context, stage))
+    return story.record
 
 
 def up_to_date(context: Context, stage: Stage) -> RunRecord | None:

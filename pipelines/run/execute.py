@@ -11,6 +11,7 @@ from pipelines.errors import InputError
 from pipelines.lake import Lake, RunRecord
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
+from pipelines.run.story import Watcher
 
 _FIRST = "ingest"
 """The stage that makes a lake; every other one wants it to be there."""
@@ -25,6 +26,7 @@ def execute(
     stage: str | None = None,
     until: str | None = None,
     force: bool = False,
+    watchers: Sequence[Watcher] = (),
 ) -> list[RunRecord]:
     """Runs all stages that the configuration has, or one of them, and skips what is up to date.
 
@@ -36,6 +38,7 @@ def execute(
         stage: The only stage to run; it runs whether the configuration has it or not.
         until: The last stage to run.
         force: Run even what is up to date.
+        watchers: Who is told of the run as it goes on.
 
     Returns:
         The run of each stage that made what is there now.
@@ -49,7 +52,14 @@ def execute(
     for name in (stage, until):
         if name is not None and name not in names:
             raise InputError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
-    context = Context(config, Lake.at(config.lake), console, run_file=run_file, overrides=tuple(overrides))
+    context = Context(
+        config,
+        Lake.at(config.lake),
+        console,
+        run_file=run_file,
+        overrides=tuple(overrides),
+        watchers=watchers,
+    )
     chosen = list(stages if until is None else stages[: names.index(until) + 1])
     chosen = [item for item in chosen if item.name == stage or (stage is None and item.is_enabled(config))]
     if stage not in (None, _FIRST):
