@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from schemas import Table
 
 COMMANDS = frozenset(
-    {"run", "status", "show", "setup", "bundle", "version", "extensions", "export", "demo"}
+    {"run", "status", "show", "setup", "bundle", "version", "extensions", "export", "demo", "trace", "verify"}
     | {"answer", "classify", "embed", "translate"}
 )
 """Commands that are no stages: no stage may have their names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,6 @@ from ringlake.display import grid, megabytes, panel
 from training.models.made import is_whole, read_card
 
 if TYPE_CHECKING:
-    import os
-
     from pyspark.sql import DataFrame
 
     from training.inference.predictor import Prediction, Refusal
@@ -154,7 +153,7 @@ def open_model(location: str | os.PathLike[str]) -> Model:
     facts = read_card(folder)
     if facts is None:
         raise InputError(
-            f"there is no model of ringlake at {place.location}: give the folder with config.json and "
+            f"there is no model of ringlake at {os.fspath(location)}: give the folder with config.json and "
             f"ringlake.json that a training left, or its lake; others open with ringlake.predict"
         )
     if not is_whole(folder):
