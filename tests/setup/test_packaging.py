@@ -17,7 +17,7 @@ from pipelines.setup import apart
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"conf", "pipelines", "ringlake", "schemas", "training"}
-APART = {"airflow": "apache-airflow"}
+APART = {"airflow": "apache-airflow", "openlineage": "openlineage-python"}
 """Modules whose distributions are tested in environments of their own, and those distributions."""
 PIN = re.compile(r"^[a-z0-9][a-z0-9.-]*==[0-9][0-9a-z.]*( ; sys_platform == \"linux\")?$")
 
