@@ -40,9 +40,12 @@ class LineageWriter:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def run_begins(self, run: RunStory) -> None:
-        """START of the run; EnvironmentProblem if events can go nowhere."""
+    def require(self) -> None:
+        """EnvironmentProblem if events can go nowhere."""
         self._transport.require()
+
+    def run_begins(self, run: RunStory) -> None:
+        """START of the run."""
         self._transport.send(_event(run, "START", run.started_at))
 
     def stage_begins(self, run: RunStory, stage: StageStory) -> None:

@@ -21,9 +21,12 @@ class PrometheusWriter:
     def __init__(self, place: Place) -> None:
         self._place = place
 
-    def run_begins(self, run: RunStory) -> None:
-        """EnvironmentProblem if the file cannot be written; the figures of the run before stay until then."""
+    def require(self) -> None:
+        """EnvironmentProblem if the file cannot be written."""
         self._place.require()
+
+    def run_begins(self, run: RunStory) -> None:
+        """Nothing: the figures of the run before stay until a stage has ended."""
 
     def stage_begins(self, run: RunStory, stage: StageStory) -> None:
         """Nothing: a stage has figures when it has ended."""

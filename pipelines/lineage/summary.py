@@ -28,9 +28,12 @@ class SummaryWriter:
     def __init__(self, place: Place) -> None:
         self._place = place
 
-    def run_begins(self, run: RunStory) -> None:
-        """Writes that it is running; EnvironmentProblem if the file cannot be written."""
+    def require(self) -> None:
+        """EnvironmentProblem if the file cannot be written; one that is there stays as it is."""
         self._place.require()
+
+    def run_begins(self, run: RunStory) -> None:
+        """Writes that it is running."""
         self._write(run)
 
     def stage_begins(self, run: RunStory, stage: StageStory) -> None:

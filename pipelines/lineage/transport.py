@@ -98,7 +98,7 @@ class HttpTransport:
     """
 
     def __init__(self, url: str, say: Callable[[str], None]) -> None:
-        parts = urlsplit(url)
+        parts = _parts(url)
         path = parts.path if parts.path.strip("/") else ENDPOINT
         self._shown = without_secrets(urlunsplit(parts._replace(path=path)))
         # A user and a password are no part of the host's name, but go into a header.
@@ -111,8 +111,6 @@ class HttpTransport:
 
     def require(self) -> None:
         """Starts the thread; whether somebody answers is told by the first event."""
-        if not urlsplit(self._url).hostname:
-            raise EnvironmentProblem(f"--openlineage {self._shown} names no host")
         self._thread.start()
 
     def send(self, event: str) -> None:
@@ -156,6 +154,18 @@ class HttpTransport:
         asked = urllib.request.Request(self._url, event.encode(), headers, method="POST")  # noqa: S310 - http(s) alone
         with _OPENER.open(asked, timeout=TIMEOUT_SECONDS):
             pass
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of a URL; EnvironmentProblem unless it names a host."""
+    try:
+        parts = urlsplit(url)
+        found = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        found = False
+    if not found:
+        raise EnvironmentProblem("--openlineage is no URL with a host; write http://HOST:PORT")
+    return parts
 
 
 def _authorization(parts: SplitResult) -> str:

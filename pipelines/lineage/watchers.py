@@ -30,11 +30,11 @@ class Told:
     def watchers(self, say: Callable[[str], None]) -> list[Watcher]:
         """The writers; EnvironmentProblem if one lacks its library."""
         found: list[Watcher] = []
-        if self.summary:
+        if self.summary is not None:
             found.append(SummaryWriter(Place("--summary", self.summary)))
-        if self.prometheus:
+        if self.prometheus is not None:
             found.append(PrometheusWriter(Place("--prometheus", self.prometheus)))
-        if self.openlineage:
+        if self.openlineage is not None:
             if not _is_there("openlineage.client"):
                 raise EnvironmentProblem(
                     "--openlineage needs openlineage-python, which is not installed: "

@@ -20,7 +20,7 @@ from pipelines.run.memory import PeakMemory
 from pipelines.run.prepare import Prepared, prepare
 from pipelines.run.record import Ended, record_of, summary
 from pipelines.run.shuffles import free_shuffles, shuffled_bytes
-from pipelines.run.story import Teller
+from pipelines.run.story import StageStory, Teller
 from pipelines.session import check_extensions
 from pipelines.sizing import STORED_TO_TEXT
 from pipelines.stages import Stage
@@ -58,8 +58,12 @@ def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -
 
 def _made(context: Context, stage: Stage, title: str, teller: Teller, force: bool) -> RunRecord:
     """The run of a stage that made what is there now: an earlier one, or one of now."""
-    prepared = prepare(context, stage) if _can_read(context, stage) else None
-    done = None if force or prepared is None else _done(prepared)
+    try:
+        prepared = prepare(context, stage) if _can_read(context, stage) else None
+        done = None if force or prepared is None else _done(prepared)
+    except BaseException:
+        with teller.telling_of(stage.name, {}):
+            raise
     if done is not None:
         context.console.say(f"{title}: up to date ({_versions(done.outputs) or 'nothing changed'})")
         teller.is_up_to_date(stage.name, done)
@@ -68,8 +72,7 @@ def _made(context: Context, stage: Stage, title: str, teller: Teller, force: boo
     reads = {} if prepared is None else {name: info.version for name, info in prepared.given.tables.items()}
     with teller.telling_of(stage.name, reads) as story:
         # Of a table that is missing it tells.
-        story.record = _run(prepared or prepare(context, stage))
-    return story.record
+        return _run(prepared or prepare(context, stage), story)
 
 
 def up_to_date(context: Context, stage: Stage) -> RunRecord | None:
@@ -105,7 +108,7 @@ def _done(prepared: Prepared) -> RunRecord | None:
     return record
 
 
-def _run(prepared: Prepared) -> RunRecord:
+def _run(prepared: Prepared, story: StageStory) -> RunRecord:
     given, besides = prepared.given, prepared.besides
     context, stage = given.context, given.stage
     clock = time.monotonic()
@@ -137,6 +140,8 @@ def _run(prepared: Prepared) -> RunRecord:
     if ended.failure is not None and not isinstance(ended.failure, Exception):
         raise ended.failure  # Ctrl-C and the like: nothing more is written
     record = record_of(prepared, ended)
+    # Also of a stage that failed: what it counted is told.
+    story.record = record
     _record(context, record, ended.failure)
     if ended.told is not None:
         raise ended.told from ended.failure

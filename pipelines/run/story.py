@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from conf.urls import without_secrets
 from pipelines.lake import RunRecord
 
 State = Literal["running", "succeeded", "failed", "interrupted"]
@@ -24,7 +25,7 @@ class StageStory:
         name: Its name.
         reads: Tables that it reads, with their versions as it found them; empty where it could not look.
         state: How far it is. `up to date`: an earlier run made what is there.
-        record: The run of the stage as the ledger has it, once it succeeded or is up to date.
+        record: The run of the stage as the ledger has it, once it has one.
         started_at: When it began; None before that, and where it is up to date.
         seconds: How long it took in this run.
         error: Why it failed, as the user is told; None if it did not.
@@ -65,10 +66,13 @@ class RunStory:
 
 
 class Watcher(Protocol):
-    """Is told of a run; what it raises after the run has begun is a line for the user and nothing more."""
+    """Is told of a run; what it raises when it is told is a line for the user and nothing more."""
+
+    def require(self) -> None:
+        """RinglakeError if it cannot write; asked of all before anything is written or run."""
 
     def run_begins(self, run: RunStory) -> None:
-        """The run begins; an error here keeps it from beginning."""
+        """The run begins."""
 
     def stage_begins(self, run: RunStory, stage: StageStory) -> None:
         """A stage begins."""
@@ -100,7 +104,8 @@ class Teller:
         """Of the run's beginning and end; the errors of what is within go on."""
         began = time.monotonic()
         for watcher in self._watchers:
-            watcher.run_begins(self.run)
+            watcher.require()
+        self._tell(lambda watcher: watcher.run_begins(self.run))
         try:
             yield
         except BaseException as error:
@@ -140,10 +145,10 @@ class Teller:
             try:
                 of(watcher)
             except Exception as error:  # noqa: BLE001 - what is written beside a run must not end it
-                self._say(f"note: {type(watcher).__name__} could not write: {error}")
+                self._say(f"note: {type(watcher).__name__} could not write: {without_secrets(str(error))}")
 
 
 def _ending(error: BaseException) -> tuple[Literal["failed", "interrupted"], str | None]:
     if isinstance(error, Exception):
-        return "failed", str(error)
+        return "failed", without_secrets(str(error))
     return "interrupted", None

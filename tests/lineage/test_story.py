@@ -26,6 +26,9 @@ class Noting:
         if what.startswith(self._raises) and self._raises:
             raise OSError(28, "No space left on device")
 
+    def require(self) -> None:
+        """It can always write."""
+
     def run_begins(self, run: RunStory) -> None:
         self._note("run begins")
 
@@ -90,6 +93,24 @@ def test_a_place_that_cannot_be_written_keeps_a_run_from_beginning(
     with refused, telling.telling():
         raise AssertionError("it has begun")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_cannot_write_leaves_what_the_others_wrote_before(tmp_path: Path) -> None:
+    file = tmp_path / "summary.json"
+    file.write_text("of the run before")
+    good, bad = (SummaryWriter(Place("--summary", str(path))) for path in (file, tmp_path / "no" / "file"))
+    refused = pytest.raises(EnvironmentProblem, match="cannot be written")
+    with refused, teller([good, bad], []).telling():
+        raise AssertionError("it has begun")
+    assert file.read_text() == "of the run before"
+
+
+def test_no_secret_of_a_url_is_told() -> None:
+    telling = teller([], [])
+    with pytest.raises(ValueError, match="secret"), telling.telling(), telling.telling_of("ingest", {}):
+        raise ValueError("cannot open https://me:secret@host/a?signature=1")
+    told = [telling.run.error, telling.run.stages[0].error]
+    assert told == ["cannot open https://host/a"] * 2
 
 
 def test_what_a_killed_run_leaves_is_whole(tmp_path: Path) -> None:

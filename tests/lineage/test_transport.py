@@ -93,6 +93,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, place: str) -> None:
         transport_to(str(tmp_path / place), print).require()
 
 
-def test_a_url_without_a_host() -> None:
-    with pytest.raises(EnvironmentProblem, match="names no host"):
-        transport_to("http://", print).require()
+@pytest.mark.parametrize("url", ["http://", "http://[", "http://host:port", "https:///path"])
+def test_a_url_without_a_host(url: str) -> None:
+    with pytest.raises(EnvironmentProblem, match="no URL with a host"):
+        transport_to(url, print)
