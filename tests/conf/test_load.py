@@ -62,7 +62,7 @@ def test_a_wrong_override_names_key_and_remedy(override: str, words: list[str]) 
         ),
         (
             ["task.name=translation", "task.target_tokenizer=zh", "model.architecture=t5"],
-            "^the defaults: task.target_tokenizer = 'zh' .* 't5' model has one .*model.architecture to marian$",
+            "^the defaults: task.target_tokenizer = 'zh' .* 't5' model has one .*architecture to marian$",
         ),
     ],
 )

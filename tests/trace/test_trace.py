@@ -189,4 +189,6 @@ def test_what_people_see_names_the_same(traced: Traced) -> None:
 
 @pytest.mark.parametrize("args", [(), ("--step", "1", "--document", "x"), ("--step", "1", "--source-id")])
 def test_one_question_at_a_time(tmp_path: Path, args: tuple[str, ...]) -> None:
-    assert "--step" in ask("trace", "--lake", tmp_path, *args).told
+    asked = ask("trace", "--lake", tmp_path, *args)
+    assert getattr(asked.error, "code", None) == 2
+    assert "--step" in asked.told or "--source-id" in asked.told
