@@ -102,10 +102,11 @@ class Training:
         import altair as alt
         import pandas as pd
 
+        lines = self._lines()
         points = [
             {"step": line["step"], "loss": line[key], "of": name}
             for key, name in _CURVES.items()
-            for line in _thinned([line for line in self._lines() if line.get(key) is not None])
+            for line in _thinned([line for line in lines if line.get(key) is not None])
         ]
         frame = pd.DataFrame(points, columns=["step", "loss", "of"])
         chart: alt.Chart = (
@@ -142,19 +143,20 @@ class Training:
         return read_metrics(self._folder) if self._folder.exists(METRICS_FILE) else []
 
     def _repr_html_(self) -> str:
-        lines = self._lines()
+        lines, found = self._lines(), find_training(self._folder)
         last = lines[-1] if lines else {}
+        steps = None if found is None else found.steps
         validated = [line["validation_loss"] for line in lines if line.get("validation_loss") is not None]
         return panel(
             f"Training {self.key}",
             {
-                "step": f"{last.get('step', 0):,}" + ("" if self.steps is None else f" of {self.steps:,}"),
+                "step": f"{last.get('step', 0):,}" + ("" if steps is None else f" of {steps:,}"),
                 "loss": last.get("loss"),
                 "validation loss, the last": validated[-1] if validated else None,
                 "validation loss, the least": min(validated) if validated else None,
                 "tokens a second": last.get("tokens_per_second"),
                 "checkpoints at steps": ", ".join(map(str, checkpoint_steps(self._folder))) or "none yet",
-                "has ended": self.has_ended,
+                "has ended": found is not None and found.is_finished(),
             },
         )
 

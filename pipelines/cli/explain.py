@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+
+from pipelines.cli.given import content_of
+from pipelines.errors import InputError
 
 if TYPE_CHECKING:
     from conf import RunConfig
@@ -64,24 +65,11 @@ def _shown(text: str) -> str:
 
 
 def _read(name: str, limit: int) -> str:
-    from pipelines.errors import InputError
-
-    try:
-        if name == "-":
-            content = sys.stdin.buffer.read(limit + 1)
-        else:
-            with Path(name).open("rb") as stream:
-                content = stream.read(limit + 1)
-    except OSError as error:
-        raise InputError(
-            f"--explain {name!r} cannot be read: {error.strerror}; name a text file, or - for standard input"
-        ) from None
-    if len(content) > limit:
-        raise InputError(
-            f"--explain {name!r} has more than the {limit:,} bytes of ingest.max_document_bytes; ingest "
-            f"would "
-            "quarantine it"
-        )
+    too_long = (
+        f"--explain {name!r} has more than the {limit:,} bytes of ingest.max_document_bytes; ingest would "
+        f"quarantine it"
+    )
+    content = content_of("--explain", name, limit, too_long)
     try:
         return content.decode().replace("\x00", "")
     except UnicodeDecodeError as error:

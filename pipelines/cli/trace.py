@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.stages import TraceOption
+from pipelines.cli.given import content_of
+from pipelines.cli.stages import LakeOption, TraceOption
 from pipelines.errors import InputError, VerificationError
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 64 << 20
 """Largest text that is looked for."""
 
-LakeOption = Annotated[str, typer.Option("--lake", help="Folder of the lake.", metavar="PATH")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -213,16 +211,5 @@ def _text_of(given: str) -> str:
 
 
 def _read(name: str) -> bytes:
-    try:
-        if name == "-":
-            content = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
-        else:
-            with Path(name).open("rb") as stream:
-                content = stream.read(MAX_TEXT_BYTES + 1)
-    except OSError as error:
-        raise InputError(
-            f"--text {name!r} cannot be read: {error.strerror}; name a text file, or - for standard input"
-        ) from None
-    if len(content) > MAX_TEXT_BYTES:
-        raise InputError(f"{name!r} has more than the {MAX_TEXT_BYTES:,} bytes that a text may have here")
-    return content
+    too_long = f"{name!r} has more than the {MAX_TEXT_BYTES:,} bytes that a text may have here"
+    return content_of("--text", name, MAX_TEXT_BYTES, too_long)

@@ -79,7 +79,8 @@ def _stage_event(run: RunStory, stage: StageStory, kind: str) -> str:
     from openlineage.client.generated.parent_run import ParentRunFacet
     from openlineage.client.generated.parent_run import Run as ParentRun
 
-    lake, catalog = Lake.at(run.lake), Catalog(Lake.at(run.lake))
+    lake = Lake.at(run.lake)
+    catalog = Catalog(lake)
     facets: dict[str, Any] = {
         "parent": ParentRunFacet(run=ParentRun(run.run_id), job=ParentJob(NAMESPACE, run.name))
     }

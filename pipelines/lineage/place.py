@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
 from pipelines.errors import EnvironmentProblem
+from ringlake.base.storage import folder_of
 
 
 class Place:
@@ -26,26 +26,14 @@ class Place:
         if self.path.is_dir():
             raise self._cannot("it is a folder")
         try:
-            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}-")
+            with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}-"):
+                pass
         except OSError as error:
             raise self._cannot(error.strerror or str(error)) from None
-        os.close(handle)
-        Path(name).unlink()
 
     def replace(self, text: str) -> None:
         """Writes the file so that a reader sees the old one or the new one; OSError if it cannot."""
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                out.write(text)
-            # As any new file: what the user's umask leaves, not for the user alone.
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
-            Path(name).replace(self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        folder_of(self.path.parent).file(self.path.name).replace(text)
 
     def _cannot(self, reason: str) -> EnvironmentProblem:
         return EnvironmentProblem(f"{self.flag} {self.path} cannot be written ({reason}); name another file")

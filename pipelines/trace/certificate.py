@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,7 @@ def check_certificate(found: Mapping[str, Any], model: str | None) -> dict[str, 
     checks.append(
         check(
             "batches",
-            f"steps {_listed(wrong)} are not those of the plan" if wrong else "",
+            f"steps {listed(wrong)} are not those of the plan" if wrong else "",
             f"{steps:,} steps, each as the plan has it",
         )
     )
@@ -183,6 +183,7 @@ def _same_files(found: Mapping[str, Any], model: str) -> dict[str, Any]:
     )
 
 
-def _listed(steps: list[int], most: int = 5) -> str:
-    more = f" and {len(steps) - most:,} more" if len(steps) > most else ""
-    return ", ".join(map(str, steps[:most])) + more
+def listed(values: Sequence[Any], most: int = 5) -> str:
+    """The first values, and how many more there are."""
+    more = f" and {len(values) - most:,} more" if len(values) > most else ""
+    return ", ".join(map(str, values[:most])) + more

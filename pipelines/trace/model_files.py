@@ -13,11 +13,16 @@ from training.models.made import MADE_FILE
 _WEIGHTS = ".safetensors"
 
 
+def find_model_folder(location: str) -> Folder | None:
+    """The model folder at a path or URL, or of the lake there; None if there is none of ours."""
+    here = folder_of(location)
+    return next((folder for folder in (here, here.child("model")) if folder.exists(MADE_FILE)), None)
+
+
 def model_folder_of(location: str) -> Folder:
-    """The model folder at a path or URL, or of the lake there; InputError if there is none of ours."""
-    for folder in (folder_of(location), folder_of(location).child("model")):
-        if folder.exists(MADE_FILE):
-            return folder
+    """The same; InputError if there is none."""
+    if (folder := find_model_folder(location)) is not None:
+        return folder
     raise InputError(
         f"{location} is no model folder of ringlake, nor a lake with one: there is no {MADE_FILE}; name the "
         f"folder that training wrote"

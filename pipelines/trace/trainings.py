@@ -15,6 +15,7 @@ from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord
 from pipelines.run.artefacts import NOTED, file_identity
 from pipelines.run.snapshots import take_snapshot
+from pipelines.trace.model_files import find_model_folder
 from ringlake.base.storage import Folder
 from training.checkpoints.identity import find_training
 from training.data.batches import Plan
@@ -229,17 +230,14 @@ def choose(lake: Lake, name: str | None) -> Training:
         )
     if name is None:
         return next((each for each in reversed(trainings) if each.is_of(lake.model)), trainings[-1])
-    from ringlake.base.storage import folder_of
-
-    for folder in (folder_of(name), folder_of(name).child("model")):
-        if folder.exists(MADE_FILE):
-            for training in reversed(trainings):
-                if training.is_of(folder):
-                    return training
-            raise InputError(
-                f"the model {folder.location} is of no training that the lake {lake.location} knows of; name "
-                f"the lake that it was trained in with --lake"
-            )
+    if (folder := find_model_folder(name)) is not None:
+        for training in reversed(trainings):
+            if training.is_of(folder):
+                return training
+        raise InputError(
+            f"the model {folder.location} is of no training that the lake {lake.location} knows of; name "
+            f"the lake that it was trained in with --lake"
+        )
     named = [
         each
         for each in trainings

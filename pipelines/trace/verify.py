@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from pipelines.errors import InputError, RinglakeError
 from pipelines.lake import Lake, stream_arrow
 from pipelines.run.snapshots import take_snapshot
 from pipelines.run.version import code_version
-from pipelines.trace.certificate import check, sealed
+from pipelines.trace.certificate import check, listed, sealed
 from pipelines.trace.model_files import differing_weights, file_hashes, model_folder_of
 from pipelines.trace.replay import Replay, batches, replay
 from pipelines.trace.trainings import Training, choose
@@ -26,7 +26,7 @@ from training.checkpoints.manifest import STATE_FILE, check_whole, read_limited
 from training.data.layout import read_layout
 from training.errors import TrainingError
 from training.logs.metrics import METRICS_FILE, read_metrics
-from training.models.made import MADE_FILE, read_card
+from training.models.made import MADE_FILE, read_card, read_files
 
 NOT_CHECKED = (
     "losses, gradients and the arithmetic of the steps: nothing is trained again",
@@ -69,7 +69,7 @@ def verify_model(location: str, lake: str | None = None) -> dict[str, Any]:
         _log(lines, training.steps, damage),
         _batches(lines, made),
         _counts(lines, made, training),
-        *_checkpoints(training, made),
+        *_checkpoints(training),
         *_ledger(training, made),
     ]
     not_checked = list(NOT_CHECKED)
@@ -133,21 +133,11 @@ def _lake_of(model: Folder, location: str, lake: str | None) -> Lake:
 
 def _listed_files(model: Folder) -> dict[str, Any]:
     """The files that the model's own list names, as they are."""
-    return file_hashes(model, sorted({*_list_of(model), MADE_FILE}))
-
-
-def _list_of(model: Folder) -> Mapping[str, Any]:
-    import json
-
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        files = json.loads(read_limited(model, MADE_FILE)).get("files")
-        if isinstance(files, dict):
-            return files
-    return {}
+    return file_hashes(model, sorted({*read_files(model), MADE_FILE}))
 
 
 def _files(model: Folder) -> dict[str, Any]:
-    told = _list_of(model)
+    told = read_files(model)
     there = file_hashes(model, list(told))
     other = sorted(name for name in told if there.get(name) != told[name])
     if not told:
@@ -221,11 +211,11 @@ def _log(lines: Sequence[Mapping[str, Any]], steps: int, damage: str) -> dict[st
         missing = sorted({*wanted} - {*there})
         faults = [fault] if fault else []
         if missing:
-            faults.append(f"steps {_some(missing)} are missing")
+            faults.append(f"steps {listed(missing)} are missing")
         if twice := sorted(step for step, count in Counter(there).items() if count > 1):
-            faults.append(f"steps {_some(twice)} are there twice")
+            faults.append(f"steps {listed(twice)} are there twice")
         if more := sorted({*there} - {*wanted}):
-            faults.append(f"steps {_some(more)} are beyond the last, {steps}")
+            faults.append(f"steps {listed(more)} are beyond the last, {steps}")
         fault = "; ".join(faults) or "the steps are not in order"
     return check("log", fault, f"{steps:,} steps, each once and in order")
 
@@ -242,7 +232,7 @@ def _batches(lines: Sequence[Mapping[str, Any]], made: Replay) -> dict[str, Any]
     if first is not None:
         wanted = made.ids_hashes[first["step"] - 1] if _is_step(first, made) else "none"
         fault = (
-            f"the ids_hash of steps {_some(wrong)} is not the plan's: {first.get('ids_hash')!r} in step "
+            f"the ids_hash of steps {listed(wrong)} is not the plan's: {first.get('ids_hash')!r} in step "
             f"{first['step']}, the plan has {wanted!r}"
         )
     return check("batches", fault, f"the ids_hash of {len(lines):,} steps is the plan's")
@@ -259,7 +249,7 @@ def _counts(lines: Sequence[Mapping[str, Any]], made: Replay, training: Training
     ]
     return check(
         "sequences",
-        f"sequences or epoch of steps {_some(wrong)} are not the plan's" if wrong else "",
+        f"sequences or epoch of steps {listed(wrong)} are not the plan's" if wrong else "",
         f"{made.sequences:,} in {training.steps / plan.steps_per_epoch:.2f} epochs",
     )
 
@@ -282,7 +272,7 @@ def _tokens(lines: Sequence[Mapping[str, Any]], training: Training, made: Replay
     ]
     return check(
         "tokens",
-        f"tokens of steps {_some(wrong)} are not those of the sequences in the table" if wrong else "",
+        f"tokens of steps {listed(wrong)} are not those of the sequences in the table" if wrong else "",
         f"of {len(made.counts):,} steps, as the table has them",
     )
 
@@ -303,10 +293,8 @@ def _num_tokens(lake: Lake, version: int) -> npt.NDArray[np.int32]:
     return found
 
 
-def _checkpoints(training: Training, made: Replay) -> list[dict[str, Any]]:
+def _checkpoints(training: Training) -> list[dict[str, Any]]:
     """Each checkpoint: whole, of this training, and with the totals that the plan has up to its step."""
-    import json
-
     plan, folder = training.plan, training.folder
     faults, steps = [], checkpoint_steps(folder)
     for step in steps:
@@ -329,12 +317,11 @@ def _checkpoints(training: Training, made: Replay) -> list[dict[str, Any]]:
             )
         if lost:
             faults.append(f"up to step {step}, {lost} planned sequences were lost with a rank")
-    del made
     return [
         check(
             "checkpoints",
             "; ".join(faults),
-            f"steps {_some(steps)}: whole by SHA-256, of one training, with the plan's totals",
+            f"steps {listed(steps)}: whole by SHA-256, of one training, with the plan's totals",
         )
     ]
 
@@ -367,18 +354,13 @@ def _weights(training: Training, model: Folder, card: Mapping[str, Any]) -> dict
         return check("weights", f"cannot be compared: {' '.join(str(error).split())}", "")
     return check(
         "weights",
-        f"{_some(other)} of the model are not those of the checkpoint of step {step}" if other else "",
+        f"{listed(other)} of the model are not those of the checkpoint of step {step}" if other else "",
         f"{count} tensors, bit by bit those of the checkpoint of step {step}",
     )
 
 
 def _is_step(line: Mapping[str, Any], made: Replay) -> bool:
     return type(line["step"]) is int and 1 <= line["step"] <= len(made.counts)
-
-
-def _some(values: Sequence[Any], most: int = 5) -> str:
-    more = f" and {len(values) - most:,} more" if len(values) > most else ""
-    return ", ".join(map(str, values[:most])) + more
 
 
 def _shown(identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from conf.model import ModelConfig
 from ringlake.base.storage import Folder
-from tests.training.tiny import END_OF_DOCUMENT, make_tokenizer
+from tests.training.tiny import END_OF_DOCUMENT, MARIAN, make_tokenizer
 from training.errors import DataError
 from training.inference.folder import model_identity
 from training.inference.opening import open_predictor
@@ -26,15 +26,6 @@ from training.models.made import is_whole
 from training.tasks.basis import Targets
 from training.tasks.translation import Translation
 
-SIZES = {
-    "d_model": 16,
-    "encoder_layers": 1,
-    "decoder_layers": 1,
-    "encoder_ffn_dim": 32,
-    "decoder_ffn_dim": 32,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 2,
-}
 TEXT = f"return the value \u4e00 {END_OF_DOCUMENT}</s>"
 
 
@@ -59,7 +50,7 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, Folder
 @pytest.fixture(scope="module")
 def folder(tokenizers: tuple[Folder, Folder], tmp_path_factory: pytest.TempPathFactory) -> Path:
     task = Translation(0, targets=Targets(300, 299))
-    config = ModelConfig(config=SIZES)
+    config = ModelConfig(config=MARIAN)
     model = build_model(config, vocab_size=300, sequence_length=64, end_id=0, seed=4, task=task)
     task.prepare(model)
     check_export(model.config, tokenizers[0], task, tokenizers[1])

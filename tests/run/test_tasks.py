@@ -96,18 +96,23 @@ def reasons(lake: Path) -> dict[str, str]:
     return {row["source_id"]: row["reason"] for row in rows(lake, "refused")}
 
 
-def test_translation(spark: SparkSession, tmp_path: Path) -> None:
-    draw = random.Random(1)
+def numbers(seed: int, longest: str) -> list[dict[str, Any]]:
+    """Digits in words and in Chinese, up to three a row, in a random order; two rows that are no pair."""
     words = [each for size in (1, 2, 3) for each in product(DIGITS, repeat=size)]
-    draw.shuffle(words)
-    documents = [
-        {"id": number, "text": " ".join(each), "zh": "".join(map(DIGITS.get, each))}  # type: ignore[arg-type]
+    random.Random(seed).shuffle(words)
+    documents: list[dict[str, Any]] = [
+        {"id": number, "text": " ".join(each), "zh": "".join(DIGITS[word] for word in each)}
         for number, each in enumerate(words)
     ]
-    documents += [
+    return [
+        *documents,
         {"id": "latin", "text": "nine", "zh": "nine"},
-        {"id": "long", "text": "seven " * 60, "zh": "七" * 60},
+        {"id": "long", "text": f"{longest} " * 60, "zh": DIGITS[longest] * 60},
     ]
+
+
+def test_translation(spark: SparkSession, tmp_path: Path) -> None:
+    documents = numbers(seed=1, longest="seven")
     lake = job(
         tmp_path,
         "translation",
@@ -143,17 +148,7 @@ def test_translation(spark: SparkSession, tmp_path: Path) -> None:
 
 @pytest.mark.rare
 def test_translation_with_a_tokenizer_of_its_own_for_each_side(spark: SparkSession, tmp_path: Path) -> None:
-    draw = random.Random(6)
-    words = [each for size in (1, 2, 3) for each in product(DIGITS, repeat=size)]
-    draw.shuffle(words)
-    documents: list[dict[str, Any]] = [
-        {"id": number, "text": " ".join(each), "zh": "".join(DIGITS[word] for word in each)}
-        for number, each in enumerate(words)
-    ]
-    documents += [
-        {"id": "latin", "text": "nine", "zh": "nine"},
-        {"id": "long", "text": "six " * 60, "zh": "六" * 60},
-    ]
+    documents = numbers(seed=6, longest="six")
     lake = job(
         tmp_path,
         "translation",

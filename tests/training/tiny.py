@@ -35,6 +35,16 @@ SIZES = {
     "tie_word_embeddings": True,
 }
 MODEL = ModelConfig(config=SIZES)
+MARIAN = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+}
+"""The same of an encoder-decoder."""
 
 
 def make_config(**changes: Any) -> TrainConfig:

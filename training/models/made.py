@@ -44,9 +44,15 @@ def read_card(folder: Folder) -> dict[str, Any] | None:
     return card if isinstance(card, dict) else None
 
 
+def read_files(folder: Folder) -> dict[str, Any]:
+    """The files that the list of a model folder has: size and SHA-256 by name; none if it is no list."""
+    files = (_read(folder) or {}).get("files")
+    return files if isinstance(files, dict) else {}
+
+
 def is_whole(folder: Folder) -> bool:
     """Whether each listed file is there with its size; the contents are not read, which may be gigabytes."""
-    files: Any = (_read(folder) or {}).get("files")
+    files = read_files(folder)
     try:
         return bool(files) and all(folder.size(name) == made["bytes"] for name, made in files.items())
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
@@ -59,7 +65,7 @@ def _read(folder: Folder) -> dict[str, Any] | None:
         if folder.size(MADE_FILE) > _MAX_BYTES:
             return None
         made = json.loads(folder.read(MADE_FILE))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return made if isinstance(made, dict) else None
 

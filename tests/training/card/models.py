@@ -12,7 +12,7 @@ from conf.card import CardConfig
 from conf.model import ModelConfig
 from conf.task import TaskName
 from ringlake.base.storage import Folder
-from tests.training.tiny import VOCAB_SIZE, make_tokenizer
+from tests.training.tiny import MARIAN, VOCAB_SIZE, make_tokenizer
 from training.models.build import build_model
 from training.models.chat import DEFAULT_TEMPLATE, ROLE_TOKENS
 from training.models.export import export_model
@@ -30,15 +30,7 @@ LABELS = ("good", "<b>|bad`\n---", "\u202eodd")
 _SMALL = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 _SIZES: dict[str, dict[str, Any]] = {
     "causal": {**_SMALL, "num_key_value_heads": 2},
-    "seq2seq": {
-        "d_model": 16,
-        "encoder_layers": 1,
-        "decoder_layers": 1,
-        "encoder_ffn_dim": 32,
-        "decoder_ffn_dim": 32,
-        "encoder_attention_heads": 2,
-        "decoder_attention_heads": 2,
-    },
+    "seq2seq": MARIAN,
     "classification": _SMALL,
     "question-answering": _SMALL,
 }

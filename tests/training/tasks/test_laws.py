@@ -14,7 +14,7 @@ from transformers import AutoModelForSeq2SeqLM
 from conf.model import ModelConfig
 from schemas.token_ids import ID_BITS
 from tests.training.tasks.examples import END, batch_of, random_places, random_rows
-from tests.training.tiny import make_config
+from tests.training.tiny import MARIAN, make_config
 from training.data.reader import Batch
 from training.errors import DataError
 from training.models.build import build_model
@@ -33,15 +33,6 @@ from training.trial import try_out
 
 VOCAB_SIZE, LENGTH = 60, 64
 LABELS = ("bad", "fair", "good")
-MARIAN = {
-    "d_model": 16,
-    "encoder_layers": 1,
-    "decoder_layers": 1,
-    "encoder_ffn_dim": 32,
-    "decoder_ffn_dim": 32,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 2,
-}
 BERT = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 STILL = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 LLAMA = {**BERT, "num_key_value_heads": 2}
