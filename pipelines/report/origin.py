@@ -10,7 +10,6 @@ from importlib import metadata
 from typing import Any
 
 import psutil
-import yaml
 from pyspark.sql import SparkSession
 
 from conf import RunConfig
@@ -19,6 +18,7 @@ from pipelines.lake import RunRecord
 from pipelines.report.facts import Origin
 from pipelines.run.version import code_version
 from pipelines.text import display
+from ringlake.base.trees import yaml_text
 
 PACKAGES = (
     "delta-spark",
@@ -67,7 +67,7 @@ def origin(
         machine=_machine(config),
         command=display.shell(words),
         as_run=as_run and bool(run_file),
-        configuration=yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=96),
+        configuration=yaml_text(made, width=96),
     )
 
 

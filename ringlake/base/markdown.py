@@ -49,7 +49,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def front_matter(values: Mapping[str, Any]) -> list[str]:
     """The lines that model and data set hubs read at the top of a README: YAML between two dashed lines."""
     # Here and not above: who only shows text needs none of it.
-    import yaml
+    from ringlake.base.trees import yaml_text
 
-    text = yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, width=10**6)
-    return ["---", *text.strip().splitlines(), "---"]
+    return ["---", *yaml_text(dict(values)).strip().split("\n"), "---"]

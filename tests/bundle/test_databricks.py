@@ -259,6 +259,7 @@ def test_a_wrong_option_is_named_with_its_remedy(options: dict[str, Any], messag
 @example(text="!!python/object:os.system")
 @example(text="*anchor")
 @example(text="yes")
+@example(text="\x85")
 def test_a_text_of_the_user_is_refused_or_stays_what_it_is(
     text: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from conf.errors import ConfigError
 from pipelines.bundle.build import build_bundle
-from pipelines.bundle.documents import write_yaml, yaml_text
+from pipelines.bundle.documents import write_yaml
 from pipelines.bundle.kubernetes.build import build_kubernetes
 from pipelines.bundle.kubernetes.dockerfile import steps, text
 from pipelines.bundle.kubernetes.manifests import manifests
@@ -30,6 +30,7 @@ from pipelines.bundle.kubernetes.rules import check
 from pipelines.cli.main import run
 from pipelines.run.version import code_version
 from ringlake.base.outcomes import Outcome, outcome_of
+from ringlake.base.trees import yaml_text
 from tests.support.sites import site
 
 VARIANTS: dict[str, dict[str, Any]] = {

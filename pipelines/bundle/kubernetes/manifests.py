@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.bundle.documents import yaml_text
 from pipelines.bundle.kubernetes.options import KubernetesOptions
 from pipelines.bundle.kubernetes.pods import (
     CONTAINER_SECURITY,
@@ -26,6 +25,7 @@ from pipelines.bundle.kubernetes.spark import (
     spark_conf,
     words,
 )
+from ringlake.base.trees import yaml_text
 
 FOR_GOOD = (1, 2, 3, 6, 7)
 """Exit codes of ringlake after which another attempt would fail as well."""

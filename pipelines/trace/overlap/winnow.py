@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.jit import kernel
+from ringlake.base.seeds import GOLDEN, MIX_1
 
 GRAM = 8
 """Tokens of an n-gram."""
@@ -23,6 +24,8 @@ LEAST = GRAM + WINDOW - 1
 
 ENTRY = np.dtype([("hash", "<i8"), ("row", "<i8"), ("at", "<i4")])
 """A sample: its hash, the number of its document, the token of the document at which it begins."""
+
+_BASE, _MIX = np.uint64(GOLDEN), np.uint64(MIX_1)
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint32]
@@ -95,9 +98,9 @@ def _sample(ids: Words, lengths: Ints, gram: int, window: int) -> tuple[Ints, In
         number = length - gram + 1
         if number >= window:
             for at in range(number):
-                mixed = np.uint64(0x9E3779B97F4A7C15)
+                mixed = _BASE
                 for place in range(gram):
-                    mixed = (mixed ^ np.uint64(ids[start + at + place])) * np.uint64(0xBF58476D1CE4E5B9)
+                    mixed = (mixed ^ np.uint64(ids[start + at + place])) * _MIX
                     mixed ^= mixed >> np.uint64(29)
                 grams[at] = mixed
             least = -1
