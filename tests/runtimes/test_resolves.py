@@ -19,7 +19,7 @@ PINS = Path(__file__).with_name("databricks-18-lts-ml.txt")
 SHARED = ROOT.parent / "shared" / "data" / "databricks" / "runtime-18-lts-ml.txt"
 PYTHON = "3.12"
 OUT_OF_REACH = re.compile(
-    r"error sending request|dns error|Connect|timed out|client error|status code: 5", re.I
+    r"error sending request|dns error|connection (refused|reset)|timed out|client error|status code: 5", re.I
 )
 
 
