@@ -46,7 +46,7 @@ def build_kubernetes(
         version = metadata.version("pyspark")
     except metadata.PackageNotFoundError as error:
         raise EnvironmentProblem(
-            "the image follows the version of PySpark, which is not installed here: pip install 'ringlake[spark]'"
+            "the image follows PySpark's version, which is not installed here: pip install 'ringlake[spark]'"
         ) from error
     files = manifests(options, work.text, version)
     check(files)
