@@ -72,6 +72,7 @@ def write(given: Given[Any], made: Made) -> dict[str, int]:
         for name, frame in made.tables.items():
             given.spark.sparkContext.setJobDescription(f"{given.stage.name}: write {name}")
             versions[name] = write_table(given.spark, lake, known[name], frame, noted, made.settings)
+        given.spark.sparkContext.setJobDescription(f"{given.stage.name}: count what was written")
         if made.after is not None:
             made.after()
         return versions
@@ -125,6 +126,6 @@ def _sum(given: Given[Any], wanted: Count, version: int) -> int:
 def _watched(given: Given[Any]) -> Iterator[None]:
     """Names the Spark jobs of a stage in the UI and shows how far they are."""
     spark, stage = given.spark, given.stage
-    spark.sparkContext.setJobGroup(stage.name, stage.purpose[:1].upper() + stage.purpose[1:])
+    spark.sparkContext.setJobGroup(stage.name, f"{stage.name}: {stage.purpose}")
     with SparkProgress(spark, stage.name, given.context.console):
         yield

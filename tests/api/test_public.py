@@ -108,6 +108,32 @@ def test_one_stage_runs_in_the_session_that_is_there(spark: SparkSession, tmp_pa
     assert again.outputs["documents"] == done.outputs["documents"] + 1
 
 
+def _named_jobs(spark: SparkSession) -> dict[str, set[str]]:
+    """Descriptions of the Spark jobs so far, by their group."""
+    found: dict[str, set[str]] = {}
+    jobs = spark.sparkContext._jsc.sc().statusStore().jobsList(None).iterator()
+    while jobs.hasNext():
+        job = jobs.next()
+        if job.jobGroup().isDefined():
+            told = job.description()
+            found.setdefault(job.jobGroup().get(), set()).add(told.get() if told.isDefined() else "")
+    return found
+
+
+def test_sparks_page_names_every_job_after_its_stage_and_step(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"text": "one two"}\n{"text": "three four"}\n')
+    settings = {
+        "lake": str(tmp_path / "lake"),
+        "ingest.inputs": [str(tmp_path / "texts.jsonl")],
+        "clean.profile": "pii-only",
+    }
+    for stage in ("ingest", "clean", "dedup"):
+        ringlake.run(settings=settings, stage=stage)
+        told = _named_jobs(spark)[stage]
+        assert all(name.strip().startswith(f"{stage}: ") for name in told), told
+        assert any(name.startswith(f"{stage}: write ") for name in told), told
+
+
 def test_wrong_settings_are_told_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(ringlake.ConfigError, match=r"train\.stepz"):
         ringlake.run(settings={"lake": str(tmp_path), "train.stepz": 3})
