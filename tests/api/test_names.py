@@ -125,6 +125,7 @@ print(json.dumps(ringlake.HorovodRunner(np=2).run(place, name="rank")))
 """
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_driver_workers_and_ranks_run_in_such_a_folder(theirs: Path) -> None:

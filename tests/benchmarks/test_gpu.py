@@ -47,6 +47,7 @@ def test_models_have_the_sizes_of_their_names() -> None:
         assert flops_per_token(model, size.length) > 6 * parameters
 
 
+@pytest.mark.rare
 def test_the_same_code_on_a_cpu(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

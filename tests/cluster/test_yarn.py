@@ -76,6 +76,7 @@ def test_cluster_mode_runs_the_whole_job_on_hdfs(lake: Lake, hadoop: MiniHadoop)
     assert sorted(set(executors)) == [0, 1]
 
 
+@pytest.mark.rare
 def test_client_mode_goes_on_when_a_node_dies_in_training(
     lake: Lake, hadoop: MiniHadoop, bundle: dict[str, str], run_file: Path, tmp_path: Path
 ) -> None:

@@ -80,7 +80,8 @@ def scenarios(random_: random.Random, number: int, num_batches: int) -> list[Tex
 
 
 @pytest.mark.parametrize(
-    ("method", "keep", "num_batches"), [("minhash", "longest", 3), ("exact", "first", 2)]
+    ("method", "keep", "num_batches"),
+    [("minhash", "longest", 3), pytest.param("exact", "first", 2, marks=pytest.mark.rare)],
 )
 def test_batches_keep_what_one_big_run_keeps(
     spark: SparkSession, method: str, keep: str, num_batches: int

@@ -31,6 +31,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 # Five starts of Spark and a training of two ranks.
+@pytest.mark.rare
 @pytest.mark.slow
 @pytest.mark.timeout(5400)
 def test_every_command_runs_and_prints_what_the_tutorial_shows(shell: dict[str, str], tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def asked(folder: Path, out: Path, size: int) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_llama_cpp_says_what_the_model_folder_says(tmp_path: Path) -> None:

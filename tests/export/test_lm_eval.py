@@ -100,6 +100,7 @@ def bits_per_byte(folder: Path, texts: list[str]) -> float:
     return nats / math.log(2) / num_bytes
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_the_real_tool_scores_a_model_as_ringlake_does(lake: Lake, tmp_path: Path) -> None:

@@ -206,6 +206,7 @@ def test_a_mistake_is_told_before_spark_starts(installed: Installed, args: list[
     assert len(told.splitlines()) == 1
 
 
+@pytest.mark.rare
 def test_the_reader_takes_files_by_their_extension(lake: Path) -> None:
     found = {row["source"]: row for row in rows(lake, "sources")}
     fortunes = found["sayings.fortune"]
@@ -216,6 +217,7 @@ def test_the_reader_takes_files_by_their_extension(lake: Path) -> None:
     assert fault["reason"] == "not_utf8"
 
 
+@pytest.mark.rare
 def test_the_rule_turns_away_and_measures(lake: Path, installed: Installed) -> None:
     (rejected,) = rows(lake, "rejected")
     assert (rejected["rule"], rejected["value"], rejected["threshold"]) == ("polite.capitals.max", 1.0, 0.4)
@@ -226,6 +228,7 @@ def test_the_rule_turns_away_and_measures(lake: Path, installed: Installed) -> N
     assert "rejected by polite.capitals.max" in shown
 
 
+@pytest.mark.rare
 def test_the_stage_writes_its_tables_with_accounts(lake: Path, installed: Installed) -> None:
     assert {row["host"] for row in rows(lake, "hosts")} == {"tea.example"}
     assert len(rows(lake, "hostless")) == 3
@@ -235,6 +238,7 @@ def test_the_stage_writes_its_tables_with_accounts(lake: Path, installed: Instal
     assert "tea.example" in installed.ringlake("show", "lake", "hosts")
 
 
+@pytest.mark.rare
 def test_ledger_report_and_card_name_what_was_used(lake: Path) -> None:
     used = {row["stage"]: json.loads(row["details"]).get("extensions") for row in rows(lake, "runs")}
     rule = {"group": "rules", "name": "polite.capitals.max", "distribution": "polite-rules", "version": "1.0"}
@@ -251,6 +255,7 @@ def test_ledger_report_and_card_name_what_was_used(lake: Path) -> None:
     assert card["added"] == {"hosts": {"in": 4, "out": 1, "rejected": 3, "unit": "documents"}}
 
 
+@pytest.mark.rare
 def test_a_changed_extension_runs_its_stage_again_and_no_other(
     lake: Path, installed: Installed, tmp_path: Path
 ) -> None:
@@ -266,6 +271,7 @@ def test_a_changed_extension_runs_its_stage_again_and_no_other(
     assert states[3] == {**same, "clean": False, "hosts": False, "ingest": False}
 
 
+@pytest.mark.rare
 def test_a_package_that_is_gone_is_told_by_the_names_that_need_it(lake: Path, installed: Installed) -> None:
     gone = {"PYTHONPATH": str(ROOT)}
     told = installed.ringlake("clean", "--run", "run.yaml", code=2, env=gone)
@@ -275,6 +281,7 @@ def test_a_package_that_is_gone_is_told_by_the_names_that_need_it(lake: Path, in
     assert "hostless" in shown
 
 
+@pytest.mark.rare
 def test_the_strategy_sums_in_float64_on_two_ranks(installed: Installed) -> None:
     two, alone, identity = json.loads(installed.python(_SUMS).splitlines()[0])
     for name, gradients, numbers, sent in two:
@@ -294,12 +301,14 @@ def stars(installed: Installed) -> Path:
     return installed.folder / "stars-lake"
 
 
+@pytest.mark.rare
 def test_the_task_makes_examples_and_says_why_it_makes_none(stars: Path) -> None:
     (refused,) = rows(stars, "refused")
     assert (refused["reason"], refused["detail"]) == ("no_stars", "its label 'many' is none of 1 to 5")
     assert len(rows(stars, "tokens")) == 100
 
 
+@pytest.mark.rare
 def test_the_task_is_trained_and_scored_by_its_own_metric(stars: Path, installed: Installed) -> None:
     found = json.loads((stars / "evaluation.json").read_text("utf-8"))
     assert found["task"] == "stars"
@@ -315,6 +324,7 @@ def test_the_task_is_trained_and_scored_by_its_own_metric(stars: Path, installed
     assert told[0] in "12345"
 
 
+@pytest.mark.rare
 def test_the_task_is_named_where_it_was_used(stars: Path) -> None:
     used = {row["stage"]: json.loads(row["details"]).get("extensions") for row in rows(stars, "runs")}
     task = {"group": "tasks", "name": "stars", "distribution": "stars", "version": "0.4"}
@@ -328,6 +338,7 @@ def test_the_task_is_named_where_it_was_used(stars: Path) -> None:
     assert identity["task.code"].startswith("stars 0.4+src.")
 
 
+@pytest.mark.rare
 def test_a_changed_task_runs_its_stages_again_and_no_other(
     stars: Path, installed: Installed, tmp_path: Path
 ) -> None:
@@ -340,6 +351,7 @@ def test_a_changed_task_runs_its_stages_again_and_no_other(
     assert states == [same, {**same, "tokenize": False, "train": False, "evaluate": False}]
 
 
+@pytest.mark.rare
 def test_a_task_whose_package_is_gone_is_told_by_its_name(stars: Path, installed: Installed) -> None:
     told = installed.ringlake("train", "--run", "stars.yaml", code=2, env={"PYTHONPATH": str(ROOT)})
     assert "task.name = 'stars' is not known" in told

@@ -64,7 +64,10 @@ def recorded(folder: Path, step: int) -> list[int]:
     return sorted(number for part in folder.glob(f"{step}.*.json") for number in json.loads(part.read_text()))
 
 
-@pytest.mark.parametrize("mixes", [False, True], ids=["one-table", "mixture"])
+@pytest.mark.parametrize(
+    "mixes",
+    [pytest.param(False, id="one-table", marks=pytest.mark.rare), pytest.param(True, id="mixture")],
+)
 def test_killed_at_random_steps_with_other_ranks_it_is_the_undisturbed_training(
     mixes: bool, spark: SparkSession, tmp_path: Path
 ) -> None:

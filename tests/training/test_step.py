@@ -164,6 +164,7 @@ def test_a_training_in_fp16_finds_its_scale_and_learns(
     assert lines[-1]["loss"] < lines[0]["loss"]
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 def test_a_compiled_model_trains_the_same(tmp_path: Path) -> None:
     losses = []

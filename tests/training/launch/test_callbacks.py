@@ -84,6 +84,7 @@ def test_a_console_that_stands_still_holds_the_rank_back(start: Launch, tmp_path
     flood_under_a_standing_console(start, tmp_path, 4.0)
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 def test_a_console_may_stand_still_for_longer_than_a_peer_may_leave_data_unread(
     spark: SparkSession, tmp_path: Path
@@ -181,7 +182,9 @@ else:
 """
 
 
-@pytest.mark.parametrize("name", [pytest.param("launch", marks=pytest.mark.slow), "launch_local"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("launch", marks=[pytest.mark.slow, pytest.mark.rare]), "launch_local"]
+)
 def test_a_reader_that_closes_the_pipe_ends_the_script_with_the_cause(name: str, tmp_path: Path) -> None:
     script, errors = tmp_path / "script.py", tmp_path / "errors"
     script.write_text(_PIPED)

@@ -72,6 +72,7 @@ def test_the_first_python3_of_the_path_lacks_ringlake(tmp_path: Path, bare: Path
         assert f"Set PYSPARK_PYTHON={sys.executable} before the SparkSession is made" in told
 
 
+@pytest.mark.rare
 def test_pyspark_python_names_what_is_no_python(tmp_path: Path) -> None:
     code, said = ask(tmp_path, "local[1]", PYSPARK_PYTHON="/bin/true")
     assert (code, said["kind"], said["stage_code"]) == (EXIT_CODE, "WorkerPythonError", EXIT_CODE)

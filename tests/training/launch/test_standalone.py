@@ -9,7 +9,7 @@ import pytest
 
 from tests.training.launch.clusters import ClusterDriver, Standalone
 
-pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.rare]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """Trains the tiny job through the real launch on local[6] with every strategy; run by the tests here.
 
-Usage: python -m tests.training.strategies.program FOLDER CASE...
+Usage: python -m tests.training.strategies.program FOLDER
+
+It reads names of cases, one a line, runs each when it is asked for, and says a line when it is done.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -63,11 +65,13 @@ QUIET = LaunchOptions(say=lambda line: None)
 LAWS = {"law-1": 1, "law-2": 2, "law-4": 4}
 """Ranks of each case of the least-squares problem, see `law`."""
 
+DONE = "done:"
+
 IN_ONE_LAUNCH = "small-2"
 """Two ranks that do all cases of two ranks that train nothing: each start of a rank imports torch."""
 
 
-def main(folder: Path, names: list[str]) -> None:
+def main(folder: Path, names: Iterable[str]) -> None:
     """Leave a folder a case with checkpoints and metrics, and results.json."""
     from pipelines.session import open_session
 
@@ -83,6 +87,7 @@ def main(folder: Path, names: list[str]) -> None:
             # The other cases are worth running all the same; the tests of this one show the message.
             results[name] = {"error": str(error)}
         (folder / "results.json").write_text(json.dumps(results))
+        print(DONE, name, flush=True)
     spark.stop()
 
 
@@ -220,4 +225,4 @@ def die_on_the_way(job: TrainJob, victim: int = 0) -> Any:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]), (line.strip() for line in sys.stdin))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 from statistics import median
+from typing import Any
 
 import pytest
 from safetensors import safe_open
@@ -13,8 +14,17 @@ from tests.training.strategies.program import CASES, LAG_SECONDS, RESUMED
 from tests.training.times import check_times
 from tests.training.tiny import NUM_TRAIN
 
-# The first test waits for all launches of `program`, each of which imports torch in every process.
+# A test waits for the launches of its cases, each of which imports torch in every process.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+
+
+OFTEN = ("single", "ring-2", "ring-overlap-4", "sharded-2", "servers-2", "async-4", "local-2-nesterov")
+"""Cases of `make test`; the others are of a kind with one of them."""
+
+
+def often(cases: Iterable[str]) -> list[Any]:
+    """Parameters of which those that are not `OFTEN` run in `make test-full` alone."""
+    return [case if case in OFTEN else pytest.param(case, marks=pytest.mark.rare) for case in cases]
 
 
 def count_parameters(cases: Cases) -> int:
@@ -22,12 +32,14 @@ def count_parameters(cases: Cases) -> int:
 
 
 def last_checkpoint(cases: Cases, case: str, name: str) -> dict[str, list[float]]:
-    path = Path(cases.folder) / case / "checkpoints" / "step-000000020" / f"{name}.safetensors"
+    path = cases.place(case) / "checkpoints" / "step-000000020" / f"{name}.safetensors"
     with safe_open(path, "pt") as file:
         return {key: file.get_tensor(key).flatten().tolist() for key in file.keys()}  # noqa: SIM118
 
 
-@pytest.mark.parametrize("case", RESUMED)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[] if case == "sharded-2" else pytest.mark.rare) for case in RESUMED]
+)
 def test_a_killed_training_goes_on_from_its_checkpoint(cases: Cases, case: str) -> None:
     resumed = f"{case}-resumed"
     assert cases.value(resumed)["resumed_from"] in {4, 8, 12, 16}
@@ -47,7 +59,7 @@ def test_a_state_that_is_spread_over_processes_is_whole_in_the_checkpoint(cases:
 
 
 def test_a_divided_model_is_exported_whole(cases: Cases) -> None:
-    exported = [Path(cases.folder) / case / "model" / "model.safetensors" for case in ("single", "sharded-2")]
+    exported = [cases.place(case) / "model" / "model.safetensors" for case in ("single", "sharded-2")]
     with safe_open(exported[0], "pt") as single, safe_open(exported[1], "pt") as divided:
         assert set(single.keys()) == set(divided.keys())
         for key in single.keys():  # noqa: SIM118
@@ -64,6 +76,7 @@ def test_a_local_checkpoint_has_every_ranks_moments_and_the_outer_momentum(cases
         assert f"outer_momentum/{name}" in kept
 
 
+@pytest.mark.rare
 def test_bytes_are_what_the_algorithms_send(cases: Cases) -> None:
     size = 4 * count_parameters(cases)
     # A step of local_sgd without an average sends nothing but the numbers, around a ring of two.
@@ -83,6 +96,7 @@ def test_bytes_are_what_the_algorithms_send(cases: Cases) -> None:
     assert cases.curve("local-2-nesterov", "sent_bytes") == [2 * numbers, 2 * (size + numbers)] * 10
 
 
+@pytest.mark.rare
 def test_the_log_says_what_a_ring_would_have_sent(cases: Cases) -> None:
     for case in ("single", "ring-2", "ring-overlap-4", "ddp-4", "sharded-2"):
         assert cases.curve(case, "ring_bytes") == cases.curve(case, "sent_bytes"), case
@@ -91,12 +105,12 @@ def test_the_log_says_what_a_ring_would_have_sent(cases: Cases) -> None:
     assert cases.curve("async-4", "ring_bytes") == cases.curve("ddp-4", "ring_bytes")
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", often(CASES))
 def test_the_parts_of_a_step_add_up_to_it(cases: Cases, case: str) -> None:
     check_times(cases.log(case))
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case not in {"single", "async-4"}])
+@pytest.mark.parametrize("case", often(case for case in CASES if case not in {"single", "async-4"}))
 def test_waiting_for_a_slower_rank_is_communication_not_computing(cases: Cases, case: str) -> None:
     """The last rank rests before every second step; rank 0 waits where its strategy waits."""
     waits, computing = (cases.curve(case, f"{part}_seconds") for part in ("communication", "compute"))
@@ -114,6 +128,7 @@ def test_tensors_that_go_through_host_memory_arrive_the_same(cases: Cases) -> No
     assert cases.value("descent-staged-2") == cases.value("descent-ring-2")
 
 
+@pytest.mark.rare
 def test_fp16_on_the_wire_stays_close_to_fp32(cases: Cases) -> None:
     assert cases.curve("ring-fp16-2", "loss") == pytest.approx(cases.curve("ring-2", "loss"), rel=2e-3)
     assert cases.curve("ring-fp16-2", "loss") != cases.curve("ring-2", "loss")
