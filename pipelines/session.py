@@ -18,6 +18,7 @@ from pipelines import sizing
 from pipelines.errors import EnvironmentProblem
 from pipelines.granted import granted
 from pipelines.interrupt import end_jobs_on_interrupt
+from pipelines.object_stores import class_path_for, require_file_systems, settings_for
 from pipelines.run.shortage import SparkFacts
 from pipelines.run.version import PACKAGES
 from pipelines.setup import classes
@@ -55,25 +56,30 @@ _MODULES = ("numpy", "pyarrow")
 LOG_SETTINGS = Path(str(resources.files("conf"))) / "clusters" / "log4j2.properties"
 
 
-def open_session(config: SparkConfig, name: str, log: Path | None = None) -> SparkSession:
+def open_session(
+    config: SparkConfig, name: str, log: Path | None = None, places: Sequence[str] = ()
+) -> SparkSession:
     """The session to run in.
 
     Args:
         config: Where it runs.
         name: Shown in the Spark UI.
         log: File for the log of a local Spark; None leaves Spark's own logging as it is.
+        places: Paths and URLs that Spark is to read or write.
 
     Raises:
-        EnvironmentProblem: Delta's jars are missing, Java cannot start, or tasks would run another Python.
+        EnvironmentProblem: Delta's jars or those of a place's file system are missing, Java cannot start, or
+            tasks would run another Python.
     """
     active = SparkSession.getActiveSession()
     if active is not None:
         _require_delta(active)
+        require_file_systems(active, places)
         _require_python(active)
         return active
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"ringlake {name}")
-    values = settings(config)
+    values = settings(config, places)
     if log is not None and config.master.startswith("local"):
         # A JVM without memory answers no more, or wrongly; one that has ended is told from its end.
         ends = "-XX:+ExitOnOutOfMemoryError -XX:+DisplayVMOutputToStderr"
@@ -83,13 +89,17 @@ def open_session(config: SparkConfig, name: str, log: Path | None = None) -> Spa
     for key, value in values.items():
         builder = builder.config(key, value)
     try:
-        session = builder.getOrCreate()
+        with class_path_for(places, config.master, config.conf):
+            session = builder.getOrCreate()
+    except EnvironmentProblem:
+        raise
     except Exception as error:
         raise EnvironmentProblem(
             f"Spark could not start on {config.master!r}: {_first_line(error)}; "
             "check JAVA_HOME (Java 17 or 21) and spark.master, or run with --traceback"
         ) from error
     _require_delta(session)
+    require_file_systems(session, places)
     end_jobs_on_interrupt(session)
     _expect_lost_jvm(session)
     fit_shuffles(session, config, 0)
@@ -98,8 +108,8 @@ def open_session(config: SparkConfig, name: str, log: Path | None = None) -> Spa
     return session
 
 
-def settings(config: SparkConfig) -> dict[str, str]:
-    """The Spark settings that a configuration amounts to, the user's own last."""
+def settings(config: SparkConfig, places: Sequence[str] = ()) -> dict[str, str]:
+    """The Spark settings that a configuration amounts to, the user's own last; see `open_session`."""
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     result = dict(SETTINGS) | DELTA_SETTINGS
     if not submitted:
@@ -126,6 +136,10 @@ def settings(config: SparkConfig) -> dict[str, str]:
             result["spark.jars"] = ",".join(str(path) for path in locate())
         except MissingJarsError as error:
             raise EnvironmentProblem(str(error)) from error
+    if not submitted:
+        for key, value in settings_for(places, config.master, config.conf).items():
+            both = key == "spark.jars" and key in result
+            result[key] = f"{result[key]},{value}" if both else value
     own = {key: value for key, value in config.conf.items() if not key.endswith(".extraJavaOptions")}
     return (config.conf | result) | own
 

@@ -31,10 +31,14 @@ def _setup(
             help="Install nothing: put the wheels of Horovod, Petastorm and icu4py into a folder.",
         ),
     ] = None,
+    s3: Annotated[
+        bool,
+        typer.Option("--s3", help="Only fetch Spark's client of S3 (650 MB), for lakes on s3://."),
+    ] = False,
 ) -> None:
     from pipelines.setup.__main__ import main as set_up_main
 
-    flags = [*(["--check"] if check else []), *(["--force"] if force else [])]
+    flags = [*(["--check"] if check else []), *(["--force"] if force else []), *(["--s3"] if s3 else [])]
     code = set_up_main([*flags, *(["--wheel", str(wheel)] if wheel is not None else [])])
     if code:
         raise typer.Exit(code)

@@ -17,7 +17,7 @@ from conf.urls import without_secrets
 from pipelines.errors import RinglakeError
 from pipelines.files.record import Fault, FileFault
 from pipelines.files.xz_stream import XzStream
-from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.clients import prepare_clients
 from ringlake.base.storage import Folder
 
 Compression = Literal["none", "gzip", "zstd", "bz2", "xz", "lz4"]
@@ -147,7 +147,7 @@ def _buffered(raw: Any) -> BinaryIO:
 
 
 def _folder(stored: Stored) -> Folder:
-    use_shipped_configuration()
+    prepare_clients()
     return Folder(stored.folder)
 
 

@@ -25,7 +25,7 @@ from pipelines.files.stored import Compression, Stored
 from pipelines.ingest import installation, packages
 from pipelines.ingest.readers import UNKNOWN, format_of, known_formats
 from pipelines.lake import find_external
-from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.clients import prepare_clients
 from ringlake.base.listing import Listed
 from ringlake.base.storage import Folder
 
@@ -213,7 +213,7 @@ def _is_url(given: str) -> bool:
 
 def _expand_url(given: str) -> Iterator[_Found]:
     """The same as `_expand` for a URL; a name with wildcard characters that exists is that file."""
-    use_shipped_configuration()
+    prepare_clients()
     shown = without_secrets(given)
     scheme, _, rest = given.partition("://")
     if "::" in scheme or "::" in rest:

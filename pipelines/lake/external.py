@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.urls import without_secrets
 from pipelines.errors import InputError
-from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.clients import prepare_clients
 from ringlake.base.storage import folder_of
 
 _VERSION = re.compile(r"(.+)@v?(\d+)", re.DOTALL)
@@ -51,7 +51,7 @@ def find_external(given: str, key: str = "ingest.inputs") -> ExternalTable:
     Raises:
         InputError: There is no such table or version, or its place cannot be reached.
     """
-    use_shipped_configuration()
+    prepare_clients()
     match = _VERSION.fullmatch(given)
     version: int | None = None
     location = folder_of(given).location

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.lake.lease import LOCK_FILE, held_by_lease
-from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.clients import prepare_clients
 from ringlake.base.storage import File, Folder, folder_of
 
 
@@ -28,7 +28,7 @@ class Lake:
     @classmethod
     def at(cls, place: str | os.PathLike[str]) -> Lake:
         """The lake at a path or URL, which need not exist yet."""
-        use_shipped_configuration()
+        prepare_clients()
         return cls(folder_of(place))
 
     @property

@@ -14,7 +14,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from pipelines.errors import InputError
 from pipelines.lake.catalog import parse_metadata
-from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.clients import prepare_clients
 from ringlake.base.storage import folder_of
 from schemas import TABLES
 
@@ -46,7 +46,7 @@ def parts_of(location: str) -> list[Part]:
     They are those of the run whose commit is the newest; empty where there is no table, or another program
     changed it since.
     """
-    use_shipped_configuration()
+    prepare_clients()
     place = folder_of(location).location
     if not DeltaTable.is_deltatable(place):
         return []
@@ -68,7 +68,7 @@ def check_target(location: str, *, force: bool) -> None:
         location: Path or URL of the table.
         force: Allow it, unless it is one of a lake's own tables.
     """
-    use_shipped_configuration()
+    prepare_clients()
     place = folder_of(location).location
     if not DeltaTable.is_deltatable(place):
         return

@@ -111,7 +111,7 @@ def predict_on_cluster(
         console.say(f"starting Spark on {config.spark.master}")
         log = _LOG if lake is None else lake.spark_log
         log.parent.mkdir(parents=True, exist_ok=True)
-        spark = open_session(config.spark, f"predict {request.verb}", log)
+        spark = open_session(config.spark, f"predict {request.verb}", log, (given, target))
         facts = facts_of(spark, log)
         try:
             job = _job(spark, request, source, target, key, parts, part_rows)

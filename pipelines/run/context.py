@@ -69,13 +69,20 @@ class Context:
         if self._spark is None:
             began = time.monotonic()
             self.console.say(f"starting Spark on {self.config.spark.master}")
-            self._spark = open_session(self.config.spark, self.config.name, self.lake.spark_log)
+            self._spark = open_session(
+                self.config.spark, self.config.name, self.lake.spark_log, self._spark_places()
+            )
             self.spark_facts = facts_of(self._spark, self.lake.spark_log)
             fit_shuffles(self._spark, self.config.spark, self._text_bytes)
             for line in shortfalls(self._spark):
                 self.console.say(f"note: {line}")
             self.start_seconds = round(time.monotonic() - began, 3)
         return self._spark
+
+    def _spark_places(self) -> list[str]:
+        """What Spark reads and writes; other input files are read by the Python workers."""
+        ingest = self.config.ingest
+        return [self.lake.location, *(ingest.inputs if ingest.format == "delta" else ())]
 
     @property
     def started(self) -> SparkSession | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.setup import apart, cache, checks, classes, horovod, imports, jars, venv
+from pipelines.setup import apart, cache, checks, classes, horovod, imports, jars, s3_jars, venv
 from pipelines.setup.errors import MissingToolsError, SetupError
 from pipelines.setup.locks import locked
 from pipelines.setup.progress import Progress
@@ -39,6 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=Path,
         help="install nothing: put the wheels of Horovod (built once), Petastorm and icu4py into this folder",
     )
+    parser.add_argument(
+        "--s3",
+        action="store_true",
+        help="only fetch Spark's client of S3 (650 MB), for lakes and Delta tables on s3://",
+    )
     options = parser.parse_args(argv)
     progress = Progress()
     # Ended by a service manager or a closed terminal, set-up must end the compilers it started, too.
@@ -54,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             reason = stale(root)
             progress.line("set-up is complete" if reason is None else f"set-up is needed: {reason}")
             return 0 if reason is None else 1
-        if options.wheel is not None:
+        if options.s3:
+            fetch_s3(root, progress)
+        elif options.wheel is not None:
             put_wheels(root, options.wheel.absolute(), progress)
         elif root is None:
             set_up_running(progress)
@@ -148,6 +155,20 @@ def put_wheels(root: Path | None, folder: Path, progress: Progress) -> None:
     progress.line(
         f"{folder} has {wheel.name} for torch {target.version('torch')}, and {', '.join(apart.VERSIONS)}"
     )
+
+
+def fetch_s3(root: Path | None, progress: Progress) -> None:
+    """Fetch what Spark needs to read and write S3; clusters have it from their platform.
+
+    Args:
+        root: The checkout, or None for the environment this runs in.
+        progress: Where to say what happens.
+
+    Raises:
+        SetupError: There is no Spark yet, or the jars could not be fetched.
+    """
+    target = running_target() if root is None else venv_target(root)
+    s3_jars.ensure(target, cache.cache_roots(target.prefix), _logs(target), progress)
 
 
 def stale(root: Path | None) -> str | None:

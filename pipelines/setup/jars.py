@@ -18,7 +18,7 @@ KIND = "jars"
 SCALA = "2.13"
 RECIPE = 2
 
-__all__ = ["MissingJarsError", "coordinate", "ensure", "entry", "fetch", "locate", "wanted"]
+__all__ = ["MissingJarsError", "coordinate", "ensure", "entry", "fetch", "locate", "spark_home", "wanted"]
 
 
 def wanted(target: Target) -> bool:
@@ -94,7 +94,7 @@ def ensure(target: Target, roots: Sequence[Path], logs: Path, progress: Progress
         if not any(wanted.split(":")[1] in jar.name for jar in out.iterdir()):
             names = sorted(jar.name for jar in out.iterdir())
             raise SetupError(f"Spark resolved {names}, none of them {wanted} (log: {logs})")
-        own = {_artifact(jar.name) for jar in _spark_home(target).glob("jars/*.jar")}
+        own = {_artifact(jar.name) for jar in spark_home(target).glob("jars/*.jar")}
         for jar in list(out.iterdir()):
             # Ivy names files group_artifact-version.jar. What Spark has itself comes first on its class path
             # anyway: sending 60 MB of Hadoop, Parquet and Jackson to every executor would serve nothing.
@@ -123,7 +123,7 @@ def fetch(
     Raises:
         SetupError: They could not be resolved; the message has the end of the output.
     """
-    home = _spark_home(target)
+    home = spark_home(target)
     with tempfile.TemporaryDirectory(prefix="ringlake-jars-") as scratch:
         program = Path(scratch) / "nothing.py"
         program.write_text("")
@@ -146,7 +146,8 @@ def fetch(
             shutil.copyfile(jar, out / jar.name)
 
 
-def _spark_home(target: Target) -> Path:
+def spark_home(target: Target) -> Path:
+    """Return the folder of the environment's Spark; SetupError if there is none."""
     home = target.locate("pyspark", "pyspark")
     if home is None:
         raise SetupError(f"pyspark is not installed in {target.prefix}: set up again")

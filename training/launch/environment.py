@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ringlake.base.hadoop import use_shipped_configuration
+from ringlake.base.clients import prepare_clients
 from training.launch.ranks import BACKEND_VARIABLE, RankInfo
 from training.launch.stall import STALL_VARIABLE
 from training.launch.variables import RESERVED, is_sparks_secret, started_with
@@ -73,7 +73,7 @@ def start_environment(
         given: What the user asks for, see `training.launch.variables`; it counts before our defaults.
     """
     environment = dict(os.environ if base is None else base)
-    use_shipped_configuration(environment)
+    prepare_clients(environment)
     environment = {name: value for name, value in environment.items() if not is_sparks_secret(name)}
     # A worker that Spark reuses may carry variables of an earlier job; what it started with is the user's.
     kept = started_with("HOROVOD_").items() & environment.items() if base is None else ()
