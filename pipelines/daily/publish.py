@@ -241,8 +241,8 @@ class Publication:
             if found != wanted:
                 raise InputError(
                     f"table {name!r} of the lake {self.lake.location} has the columns {sorted(found)}, and "
-                    f"this release writes {sorted(wanted)}: add batches with the release that made it, or begin "
-                    "another lake"
+                    f"this release writes {sorted(wanted)}: add batches with the release that made it, or "
+                    "begin another lake"
                 )
 
     def _record(self, versions: Mapping[str, int]) -> None:

@@ -172,7 +172,8 @@ def _files(context: Context, may_be_none: bool) -> list[Any]:
     except InputError as error:
         if may_be_none and "matches no file" in str(error):
             raise InputError(
-                f"{error}. Batches have read files there: if all of them are to go, leave an empty file there"
+                f"{error}. Nothing is withdrawn for that, as a disk may be missing; if all files of a lake "
+                "are to go, begin another one"
             ) from error
         raise
 
