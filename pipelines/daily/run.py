@@ -134,6 +134,7 @@ def _add_batch(context: Context, daily: Daily) -> None:
             # One that is in the lake, and was not deleted yet.
             folders.child(name).remove()
     folder = folders.child(f"{number:06d}")
+    _check_sequences(lake, done)
     for line in check_same(context.config, done[-1] if done else None, daily.accepts_changes):
         say(f"note: the configuration has changed: {line}")
     plan = _read_plan(folder) if folder.exists(READY) else None
@@ -163,6 +164,22 @@ def _add_batch(context: Context, daily: Daily) -> None:
         Publication(lake, batch, plan, say).publish()
     folder.remove()
     say(f"batch {plan.name}: done")
+
+
+def _check_sequences(lake: Lake, done: Sequence[dict[str, Any]]) -> None:
+    """InputError where the packed files of earlier batches are not as they were packed, as after OPTIMIZE."""
+    packed = dict(done[-1]["versions"]).get("sequences") if done else None
+    catalog = Catalog(lake)
+    if packed is None or (now := catalog.info("sequences").version) == packed:
+        return
+    held = catalog.active_paths("sequences", packed)
+    # A batch that was cut short may have added its own.
+    if not held <= catalog.active_paths("sequences", now):
+        raise InputError(
+            f"table 'sequences' of the lake {lake.location} was changed after batch {done[-1]['batch']}: its "
+            f"version {packed} is what was packed, and files of that are not in version {now}. Put it back: "
+            f"RESTORE TABLE delta.`{lake.table('sequences')}` TO VERSION AS OF {packed}"
+        )
 
 
 def _files(context: Context, may_be_none: bool) -> list[Any]:

@@ -134,6 +134,22 @@ def test_days_are_one_big_run(spark: SparkSession, tmp_path: Path) -> None:
         ("000003", "e.jsonl", "late"),
     ]
     _check_what_follows(config, tmp_path, first)
+    _check_upkeep(spark, config, first)
+
+
+def _check_upkeep(spark: SparkSession, config: RunConfig, first: TableInfo) -> None:
+    """OPTIMIZE and VACUUM leave what older versions hold, and are told of where batches go on."""
+    place = Lake.at(config.lake)
+    table = f"delta.`{place.spark_table('sequences')}`"
+    before = take_snapshot(place, "train", first.version)
+    version = Catalog(place).info("sequences").version
+    spark.sql(f"OPTIMIZE {table}")
+    spark.sql(f"VACUUM {table}")
+    assert read_layout(before).num_sequences == before.num_sequences
+    with pytest.raises(InputError, match=rf"RESTORE TABLE .* TO VERSION AS OF {version}"):
+        day(config)
+    spark.sql(f"RESTORE TABLE {table} TO VERSION AS OF {version}")
+    day(config)
 
 
 def _check_what_follows(config: RunConfig, folder: Path, first: TableInfo) -> None:
