@@ -140,11 +140,16 @@ class Context:
 
     def snapshot(self, split: str) -> Snapshot:
         """The active files of one split of the current `sequences`, with what made the tokens."""
-        return take_snapshot(self.lake, split, self.pinned.get("sequences"))
+        return take_snapshot(self.lake, split, self.version_of("sequences"))
+
+    def version_of(self, table: str) -> int | None:
+        """The version at which a table is read; None: the current one."""
+        own = self.config.train.mixture.version if table == "sequences" else None
+        return self.pinned.get(table, own)
 
     def mixed(self) -> list[Snapshot]:
         """The training sequences of the lakes of `train.mixture`, in their order."""
         return [
-            take_snapshot(Lake.at(other.lake), "train", other.version)
+            take_snapshot(Lake.at(other.lake), "train", other.version, other.since)
             for other in self.config.train.mixture.lakes
         ]

@@ -48,7 +48,7 @@ def prepare(context: Context, stage: Stage) -> Prepared:
         ExtensionError: What of another package it needs cannot be used.
     """
     tables = {
-        name: context.catalog.info(name, context.pinned.get(name)) for name in stage.reads_of(context.config)
+        name: context.catalog.info(name, context.version_of(name)) for name in stage.reads_of(context.config)
     }
     besides = binding_of(stage).besides(context)
     config = config_json(stage.config(context.config))

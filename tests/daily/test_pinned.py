@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -57,3 +58,18 @@ def test_a_pinned_training_goes_on(tmp_path: Path) -> None:
     second = Ledger(Lake.at(hit)).latest("train")
     assert second is not None and second.inputs["sequences"] == Catalog(Lake.at(hit)).version("sequences")
     assert "train: up to date" in ringlake(*args(hit), "--until", "train").stderr
+
+    # From that model on, three of old to one of new, and every step leads back to its documents.
+    new = f"{{lake: {hit}, since: {pinned}, weight: 1}}"
+    mixture = f"train.mixture={{version: {pinned}, weight: 3, lakes: [{new}]}}"
+    shutil.copytree(hit / "model", tmp_path / "model")
+    more = ["--set", mixture, "--set", f"model.pretrained={tmp_path / 'model'}", "--set", "train.steps=8"]
+    ringlake(*args(hit), "--until", "train", *more)
+    third = Ledger(Lake.at(hit)).latest("train")
+    assert third is not None
+    assert [(use["sequences"], use["since"]) for use in third.details["tables"]] == [(48, None), (16, pinned)]
+    answer = json.loads(ringlake("trace", "--lake", hit, "--step", "2", "--json").stdout)
+    (step,) = answer["steps"]
+    assert step["ids_hash"] == step["ids_hash_in_log"]
+    assert {document["source"] for document in answer["documents"]} == {"a.jsonl", "b.jsonl"}
+    ringlake("verify", hit / "model", "--lake", hit)
