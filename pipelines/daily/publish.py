@@ -72,23 +72,17 @@ class Publication:
         """
         self._check_columns()
         self._copy_tokenizer()
-        versions = {"sources": self._add(SOURCES.name, self._sources())}
+        self._add(SOURCES.name, self._sources())
         for name in (*BY_SOURCE, *BY_DOCUMENT):
             self._remove(name)
             rows = self._rows(name)
             if rows is not None:
-                settings = WRITE_SETTINGS if name == "tokens" else None
-                versions[name] = self._add(name, rows, settings)
+                self._add(name, rows, WRITE_SETTINGS if name == "tokens" else None)
         sequences = self._rows("sequences")
         if sequences is not None:
-            frame, settings = self._in_files(sequences)
-            versions["sequences"] = self._add("sequences", frame, settings)
+            self._add("sequences", *self._in_files(sequences))
         catalog = Catalog(self.lake)
-        versions = {
-            name: version
-            for name in TABLES
-            if (version := catalog.version(name)) is not None and name in _ALL
-        }
+        versions = {name: version for name in _ALL if (version := catalog.version(name)) is not None}
         self._record(versions)
         self._add(BATCHES.name, self._summary(versions))
 
@@ -97,9 +91,9 @@ class Publication:
         return self.batch.catalog
 
     def _rows(self, name: str) -> DataFrame | None:
-        """The batch's rows of a table; None if it has none."""
+        """The batch's rows of a table; None if there is nothing to add, not even the table itself."""
         rows = None
-        if self._own.exists(name) and self._own.info(name).rows:
+        if self._own.exists(name) and (self._own.info(name).rows or not Catalog(self.lake).exists(name)):
             rows = read_table(self.batch.spark, self.batch.lake, name)
         if name == "duplicates" and (moved := self._moved()) is not None:
             rows = moved if rows is None else rows.unionByName(moved)

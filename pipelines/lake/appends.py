@@ -89,6 +89,9 @@ def remove_once(
 ) -> None:
     """Removes rows for a batch in one commit, unless that is done; files without such a row stay as they are.
 
+    What a batch removes goes before what it adds: where its rows are there, nothing is left to be removed, and
+    where none of them met the condition no commit says so.
+
     Args:
         spark: The session.
         lake: Where the table lies; nothing is done if there is none.
@@ -99,7 +102,9 @@ def remove_once(
     """
     from delta.tables import DeltaTable
 
-    if not Catalog(lake).exists(table.name) or is_done(lake, table.name, REMOVED, number):
+    if not Catalog(lake).exists(table.name):
+        return
+    if any(is_done(lake, table.name, application, number) for application in (REMOVED, ADDED)):
         return
     (column,) = values.columns
     settings = {
