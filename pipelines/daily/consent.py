@@ -36,6 +36,11 @@ def config_hash(config: RunConfig) -> str:
     return digest(deciding(config))
 
 
+def noted(config: RunConfig) -> dict[str, str]:
+    """What `batches` says of the configuration: without secrets, and a hash of it with them."""
+    return {"config": shown_config(deciding(config)), "config_hash": config_hash(config)}
+
+
 def check_possible(config: RunConfig) -> None:
     """InputError where a configuration cannot be run by batches; the message names the key and why."""
     refused = {

@@ -17,7 +17,6 @@ from pyspark.sql import functions as F
 
 from conf.pack import PackConfig
 from pipelines.bindings.tokenizers import tokenizer_files, tokenizer_folder
-from pipelines.daily.consent import config_hash, deciding
 from pipelines.daily.plan import DayPlan
 from pipelines.dedup.history import in_force
 from pipelines.dedup.survivors import EXACT, URL, connecting
@@ -25,7 +24,6 @@ from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, Ledger, add_once, read_table, remove_once
 from pipelines.pack.stage import write_settings
 from pipelines.run.context import Context
-from pipelines.run.keys import shown_config
 from pipelines.run.version import code_version
 from pipelines.tokenize.stage import WRITE_SETTINGS
 from schemas import TABLES
@@ -56,12 +54,14 @@ class Publication:
         lake: The lake.
         batch: The run of the batch; its lake is the batch's own.
         plan: What it read.
+        made_with: Its configuration, see `consent.noted`.
         say: Prints a line for people.
     """
 
     lake: Lake
     batch: Context
     plan: DayPlan
+    made_with: Mapping[str, str]
     say: Say
 
     def publish(self) -> None:
@@ -257,7 +257,7 @@ class Publication:
             )
 
     def _summary(self, versions: Mapping[str, int]) -> DataFrame:
-        plan, config = self.plan, self.batch.config
+        plan = self.plan
         withdraw = self.batch.ledger.latest("withdraw")
         taken = {} if withdraw is None else withdraw.details
         packed = self.batch.ledger.latest("pack")
@@ -266,8 +266,7 @@ class Publication:
             "batch": plan.name,
             "day": plan.day,
             "planned_at": datetime.fromisoformat(plan.planned_at),
-            "config": shown_config(deciding(config)),
-            "config_hash": config_hash(config),
+            **self.made_with,
             "code_version": code_version(),
             **{change: plan.count(change) for change in ("new", "late", "replaced", "deleted")},
             "documents": self._count("documents"),

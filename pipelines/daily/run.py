@@ -19,7 +19,7 @@ from pipelines.added import every_stage
 from pipelines.bindings.tokenizers import tokenizer_folder
 from pipelines.bindings.withdraw import dedup_again, forget_attempt, withdraw_alone, withdraw_stage
 from pipelines.console.console import Console
-from pipelines.daily.consent import check_possible, check_same
+from pipelines.daily.consent import check_possible, check_same, noted
 from pipelines.daily.pinned import pinned_versions
 from pipelines.daily.plan import DayPlan, finished_batches, known_files, make_plan
 from pipelines.daily.publish import Publication
@@ -159,9 +159,9 @@ def _add_batch(context: Context, daily: Daily) -> None:
         batch = _batch_context(context, folder, plan, done, stack)
         if not folder.exists(READY):
             _make(batch, context.lake, plan)
-            folder.replace(READY, json.dumps({"batch": plan.name}).encode())
+            folder.replace(READY, json.dumps(noted(context.config)).encode())
         say(f"batch {plan.name}: adding to {lake.location}")
-        Publication(lake, batch, plan, say).publish()
+        Publication(lake, batch, plan, _read_ready(folder), say).publish()
     folder.remove()
     say(f"batch {plan.name}: done")
 
@@ -183,7 +183,7 @@ def _check_sequences(lake: Lake, done: Sequence[dict[str, Any]]) -> None:
 
 
 def _files(context: Context, may_be_none: bool) -> list[Any]:
-    """What the inputs hold; nothing at all is a change like any where batches have been before."""
+    """What the inputs hold; InputError if there is nothing."""
     try:
         return discover(context.config.ingest)
     except InputError as error:
@@ -276,6 +276,17 @@ def _read_plan(folder: Folder) -> DayPlan:
         raise InputError(
             f"{folder.file(PLAN)} is damaged ({type(error).__name__}: {error}), and the batch may be in the "
             "lake in part; put the file back"
+        ) from error
+
+
+def _read_ready(folder: Folder) -> dict[str, str]:
+    try:
+        value = json.loads(folder.read(READY))
+        return {name: str(value[name]) for name in ("config", "config_hash")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder.file(READY)} is damaged ({type(error).__name__}: {error}); delete it, and the batch is "
+            "made again"
         ) from error
 
 

@@ -10,12 +10,11 @@ import pytest
 
 from conf import load
 from conf.ingest import IngestConfig
-from pipelines.daily.consent import check_possible, check_same, config_hash, deciding
+from pipelines.daily.consent import check_possible, check_same, noted
 from pipelines.daily.plan import DayPlan, Known, make_plan, of_day
 from pipelines.daily.run import Daily
 from pipelines.errors import InputError
 from pipelines.ingest.discover import discover
-from pipelines.run.keys import shown_config
 
 
 def plan_of(
@@ -113,7 +112,7 @@ def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_changes_of_the_configuration_need_consent() -> None:
     first = load(None, ["ingest.inputs=[a]"])
-    last = {"batch": "000004", "config": shown_config(deciding(first)), "config_hash": config_hash(first)}
+    last = {"batch": "000004", **noted(first)}
     assert check_same(first, last, False) == []
     assert check_same(load(None, ["ingest.inputs=[a]", "train.steps=7"]), last, False) == []
     assert check_same(load(None, ["ingest.inputs=[a]", "ingest.max_quarantined_share=1"]), last, False) == []
@@ -125,7 +124,7 @@ def test_changes_of_the_configuration_need_consent() -> None:
         with pytest.raises(InputError, match="cannot change within a lake"):
             check_same(load(None, ["ingest.inputs=[a]", fixed]), last, True)
     secret = load(None, ["ingest.inputs=[s3://user:one@bucket/a]"])
-    last = {"batch": "000004", "config": shown_config(deciding(secret)), "config_hash": config_hash(secret)}
+    last = {"batch": "000004", **noted(secret)}
     assert "one@" not in last["config"]
     with pytest.raises(InputError, match="a secret in an address is another one"):
         check_same(load(None, ["ingest.inputs=[s3://user:two@bucket/a]"]), last, False)
