@@ -92,7 +92,7 @@ class Publication:
 
     def _rows(self, name: str) -> DataFrame | None:
         """The batch's rows of a table; None if there is nothing to add, not even the table itself."""
-        rows = None
+        rows: DataFrame | None = None
         if self._own.exists(name) and (self._own.info(name).rows or not Catalog(self.lake).exists(name)):
             rows = read_table(self.batch.spark, self.batch.lake, name)
         if name == "duplicates" and (moved := self._moved()) is not None:
@@ -102,7 +102,7 @@ class Publication:
     def _metadata(self, name: str) -> dict[str, Any]:
         """What is noted with a commit: what the batch's own has, or, where it has none, the lake's."""
         catalog = Catalog(self.lake)
-        found = {}
+        found: dict[str, Any] = {}
         if self._own.exists(name):
             found = self._own.info(name).metadata
             own = set(found.get("inputs", {}))
@@ -135,7 +135,7 @@ class Publication:
 
     def _gone(self) -> DataFrame | None:
         """Documents whose rows go, or are made anew by the batch."""
-        found = None
+        found: DataFrame | None = None
         for name in ("withdrawn", "superseded"):
             if self._own.exists(name) and self._own.info(name).rows:
                 rows = read_table(self.batch.spark, self.batch.lake, name).select("doc_id")

@@ -285,8 +285,8 @@ def _read_ready(folder: Folder) -> dict[str, str]:
         return {name: str(value[name]) for name in ("config", "config_hash")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{folder.file(READY)} is damaged ({type(error).__name__}: {error}); delete it, and the batch is "
-            "made again"
+            f"{folder.file(READY)} is damaged ({type(error).__name__}: {error}), and the batch may be in the "
+            "lake in part; put the file back"
         ) from error
 
 

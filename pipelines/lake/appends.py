@@ -89,8 +89,8 @@ def remove_once(
 ) -> None:
     """Removes rows for a batch in one commit, unless that is done; files without such a row stay as they are.
 
-    What a batch removes goes before what it adds: where its rows are there, nothing is left to be removed. If no
-    row was, no commit says so, and its own rows must not be taken for those.
+    What a batch removes goes before what it adds: where its rows are there, nothing is left to be removed. If
+    no row was, no commit says so, and its own rows must not be taken for those.
 
     Args:
         spark: The session.
