@@ -103,7 +103,7 @@ def _withdraw(given: Given[None], lake: Lake, away: Sequence[str]) -> Made:
     incoming = own
     if Catalog(lake).exists(CLEAN.name):
         # What the lake has of them is what the batches before this one made.
-        again = read_table(spark, lake, CLEAN.name).join(F.broadcast(reopened), "doc_id", "left_semi")
+        again = read_table(spark, lake, CLEAN.name).join(reopened, "doc_id", "left_semi")
         incoming = own.unionByName(again.select(*own.columns))
     num_own = context.catalog.info(CLEAN.name).rows if context.catalog.exists(CLEAN.name) else 0
 
