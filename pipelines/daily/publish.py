@@ -181,13 +181,14 @@ class Publication:
             [(item.file.source, item.change, item.checksum, item.file.version) for item in plan.changed],
             "source string, change string, checksum string, version string",
         )
+        none = F.array()
         gone = spark.createDataFrame([(source,) for source in plan.deleted], "source string").select(
             "source",
             F.lit("unknown").alias("format"),
             F.lit("none").alias("compression"),
             *(F.lit(0).cast("long").alias(name) for name in _COUNTS),
             F.lit("deleted").alias("state"),
-            F.create_map().cast("map<string,bigint>").alias("skipped"),
+            F.map_from_arrays(none.cast("array<string>"), none.cast("array<long>")).alias("skipped"),
             F.lit("deleted").alias("change"),
             F.lit(None).cast("string").alias("checksum"),
             F.lit(None).cast("string").alias("version"),
