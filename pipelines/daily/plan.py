@@ -217,7 +217,7 @@ def of_day(day: str | None) -> Any:
     if day is None:
         return lambda _source: True
     year, month, date = day.split("-")
-    pattern = re.compile(rf"(?<!\d){year}([-_./]?){month}\1{date}(?!\d)")
+    pattern = re.compile(rf"(?<!\d){year}(?P<mark>[-_./]?){month}(?P=mark){date}(?!\d)")
     return lambda source: pattern.search(source) is not None
 
 
