@@ -24,6 +24,21 @@ class MixedLake(Section):
     version: int | None = Field(
         None, ge=0, description="Version of its sequences; null: the current one when training starts."
     )
+    since: int | None = Field(
+        None,
+        ge=0,
+        description="Only the sequences that were added after this version, as daily batches add them; null: "
+        "all. With it the lake may be this one.",
+    )
+
+    @model_validator(mode="after")
+    def _something_is_added(self) -> MixedLake:
+        if self.since is not None and self.version is not None and self.version <= self.since:
+            raise ValueError(
+                f"version = {self.version} has nothing that was added after since = {self.since}; give a "
+                "later version, or leave it out"
+            )
+        return self
 
 
 class MixtureConfig(Section):
@@ -35,11 +50,14 @@ class MixtureConfig(Section):
         allow_inf_nan=False,
         description="Share of this lake's own sequences, relative to the others.",
     )
+    version: int | None = Field(
+        None, ge=0, description="Version of this lake's own sequences; null: the current one."
+    )
     lakes: tuple[MixedLake, ...] = Field((), description="Lakes to mix in; empty: this lake's alone.")
 
     @model_validator(mode="after")
     def _check(self) -> MixtureConfig:
-        names = [other.lake for other in self.lakes]
+        names = [other.lake for other in self.lakes if other.since is None]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(

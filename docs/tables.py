@@ -15,6 +15,9 @@ Behind the name of a stage stand the files in which its work begins.
 """
 
 
+_OF_BATCHES = ("batches", "withdrawn", "incoming")
+
+
 def page() -> str:
     """The page."""
     rows = [[f"[{code(name)}](#{name})", escaped(found.meaning)] for name, found in TABLES.items()]
@@ -33,6 +36,8 @@ def _section(found: Table) -> str:
         facts.append(f"Read by {', '.join(map(code, readers))}.")
     if found.name in OPTIONAL_TABLES:
         facts.append("Made only where it is configured.")
+    if found.name in _OF_BATCHES:
+        facts.append("Made by `ringlake run --incremental`.")
     types = {field.name: field.dataType.simpleString() for field in found.spark_schema()}
     rows = [
         [

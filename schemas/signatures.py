@@ -23,7 +23,12 @@ SIGNATURES = Table(
             pa.list_(pa.int64()),
             "LSH keys; empty for a text without a word, or equal to one that the history has already.",
         ),
-        Column("component", pa.string(), "Label of its cluster when the batch came: the smallest doc_id."),
+        Column(
+            "component",
+            pa.string(),
+            "Label of its cluster when the batch came: the smallest doc_id. Empty: the batch withdraws the "
+            "document, of which no row of an earlier batch counts any more.",
+        ),
         Column(
             "links",
             pa.list_(pa.string()),
@@ -31,7 +36,7 @@ SIGNATURES = Table(
         ),
         Column("kept_doc_id", pa.string(), "Survivor of its cluster when the batch came."),
     ),
-    key=("doc_id",),
+    key=("sequence", "doc_id", "component"),
     partition_by=("sequence",),
     after="superseded",
 )

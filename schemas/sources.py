@@ -29,6 +29,18 @@ SOURCES = Table(
             pa.map_(pa.string(), pa.int64()),
             "What was never meant to be a document, by what it is, such as a WARC's requests: no records.",
         ),
+        Column("batch", pa.string(), "Daily batch that found the file so; null in a lake without any.", True),
+        Column(
+            "change",
+            pa.string(),
+            "What the batch found: 'new', 'late' (new, but older than the batch before), 'replaced' or "
+            "'deleted'; the row of the last batch is what holds of a file.",
+            True,
+        ),
+        Column(
+            "checksum", pa.string(), "SHA-256 of the stored bytes; null for tables and deleted files.", True
+        ),
+        Column("version", pa.string(), "Time of change, ETag or table version when it was read.", True),
     ),
-    key=("source",),
+    key=("source", "batch"),
 )

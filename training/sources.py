@@ -33,6 +33,7 @@ class TableUse:
         weight: Its share as `train.mixture` has it.
         sequences: Sequences that the plan takes of it.
         passes: Those over the sequences that it has.
+        since: Version whose sequences are left out; None: none are.
     """
 
     table: str
@@ -40,6 +41,7 @@ class TableUse:
     weight: float
     sequences: int
     passes: float
+    since: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,14 @@ class Sources:
         """What the plan takes of each table in so many steps."""
         counts = self.plan.count_by_table(steps)
         return [
-            TableUse(snapshot.table, snapshot.version, weight, count, count / snapshot.num_sequences)
+            TableUse(
+                snapshot.table,
+                snapshot.version,
+                weight,
+                count,
+                count / snapshot.num_sequences,
+                snapshot.since,
+            )
             for snapshot, weight, count in zip(self.snapshots, self.weights, counts, strict=True)
         ]
 
@@ -122,6 +131,8 @@ def open_sources(
             table_key("version", number): snapshot.version,
             table_key("content", number): layout.fingerprint,
         }
+        if snapshot.since is not None:
+            identity[table_key("since", number)] = snapshot.since
     return Sources(
         snapshots=snapshots,
         layout=join_layouts(layouts) if mixed else layouts[0],
@@ -138,7 +149,8 @@ def table_key(name: str, number: int) -> str:
 
 def check_same(first: Snapshot, second: Snapshot, rule: str) -> None:
     """DataError unless two snapshots share tokenizer, length and, of one table, version; it names both."""
-    for name in (*_SHARED, "version") if first.table == second.table else _SHARED:
+    is_whole = first.since is None and second.since is None
+    for name in (*_SHARED, "version") if is_whole and first.table == second.table else _SHARED:
         values = getattr(first, name), getattr(second, name)
         if values[0] != values[1]:
             raise DataError(
@@ -149,16 +161,19 @@ def check_same(first: Snapshot, second: Snapshot, rule: str) -> None:
 
 
 def _refuse_twice(snapshots: Sequence[Snapshot]) -> None:
-    seen: set[str] = set()
+    seen: dict[str, list[tuple[int, int]]] = {}
     for snapshot in snapshots:
         folder = Folder(snapshot.table)
         place = os.path.realpath(folder.local_path) if folder.is_local else snapshot.table
-        if place in seen:
-            raise DataError(
-                f"the table {snapshot.table} is in train.mixture twice (the run's own lake is always in it); "
-                f"name each lake once and change its weight instead"
-            )
-        seen.add(place)
+        span = (-1 if snapshot.since is None else snapshot.since, snapshot.version)
+        for first, last in seen.setdefault(place, []):
+            if max(first, span[0]) < min(last, span[1]):
+                raise DataError(
+                    f"the table {snapshot.table} is in train.mixture twice (the run's own lake is always in "
+                    f"it), versions {first + 1} to {last} and {span[0] + 1} to {span[1]}; name each lake "
+                    "once and change its weight instead, or part it: version of the one, since of the other"
+                )
+        seen[place].append(span)
 
 
 def _sequences_per_step(config: TrainConfig, sequence_length: int) -> int:

@@ -12,6 +12,7 @@ from pipelines.dedup.stage import dedup
 from pipelines.run.binding import Binding, Given, Made
 from schemas.signatures import SIGNATURES
 from schemas.superseded import SUPERSEDED
+from schemas.withdrawn import WITHDRAWN
 
 
 def _dedup(given: Given[None]) -> Made:
@@ -19,7 +20,8 @@ def _dedup(given: Given[None]) -> Made:
     documents = given.frame(source)
     if source == "clean":
         note_unread(given, "trimmed", "clean", "repeats.unit")
-    history = given.hold(open_history(given.context))
+    withdrawn = given.frame(WITHDRAWN.name) if WITHDRAWN.name in given.tables else None
+    history = given.hold(open_history(given.context, withdrawn))
     output = dedup(documents, given.config.dedup, given.say, history.rows if history else None)
     output = without_evaluation_texts(given, output, documents)
     tables = dict(output.tables)

@@ -66,8 +66,13 @@ def history_identity(context: Context, details: Mapping[str, Any]) -> dict[str, 
 
 
 @contextmanager
-def open_history(context: Context) -> Iterator[OpenHistory | None]:
-    """The history that the configuration names, locked while the context lasts; None if it names none."""
+def open_history(context: Context, withdrawn: DataFrame | None = None) -> Iterator[OpenHistory | None]:
+    """The history that the configuration names, locked while the context lasts; None if it names none.
+
+    Args:
+        context: Names the history.
+        withdrawn: Documents (doc_id, source) that the batch takes out of it.
+    """
     config = context.config.dedup
     if config.history is None:
         yield None
@@ -84,4 +89,5 @@ def open_history(context: Context) -> Iterator[OpenHistory | None]:
             rows = read_table(context.spark, place, SIGNATURES.name)
         else:
             rows = context.spark.createDataFrame([], SIGNATURES.spark_schema())
-        yield OpenHistory(place, History(rows, config.batch or without_secrets(context.lake.location)))
+        name = config.batch or without_secrets(context.lake.location)
+        yield OpenHistory(place, History(rows, name, withdrawn))

@@ -37,7 +37,7 @@ class Found:
 
 def _find(context: Context) -> Besides[Found]:
     left_out: list[str] = []
-    files = discover(context.config.ingest, left_out)
+    files = discover(context.config.ingest, left_out) if context.batch is None else context.batch.files
     size = sum(file.num_bytes for file in files)
     many = "file" if len(files) == 1 else "files"
     told = f"{len(files):,} {many}, {size / 2**20:,.1f} MiB"
@@ -79,10 +79,17 @@ def _refusal(given: Given[Found], tally: Tally, reasons: str) -> DocumentsLostEr
     """What to end with where nothing was kept, or less than `ingest.max_quarantined_share` allows for."""
     limit, place = given.config.ingest.max_quarantined_share, given.context.lake.location
     look = f"see which and why: ringlake show {place} quarantine"
-    if not tally.rows_out:
-        return DocumentsLostError(
-            f"ingest: none of {tally.rows_in:,} records became a document ({reasons}); {look}"
+    if not tally.rows_out and (given.context.batch is None or limit < 1):
+        remedy = (
+            ""
+            if given.context.batch is None
+            else "; if a batch may keep none: --set ingest.max_quarantined_share=1"
         )
+        return DocumentsLostError(
+            f"ingest: none of {tally.rows_in:,} records became a document ({reasons}); {look}{remedy}"
+        )
+    if not tally.rows_in:
+        return None
     share = tally.rows_quarantined / tally.rows_in
     if share <= limit:
         return None

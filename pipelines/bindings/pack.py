@@ -17,7 +17,9 @@ from pipelines.mix.stage import with_copies
 from pipelines.pack.examples import examples_apart
 from pipelines.pack.stage import pack, packed_totals, write_settings
 from pipelines.run.accounting import Tally
-from pipelines.run.binding import Binding, Finished, Given, Made, Written
+from pipelines.run.binding import Besides, Binding, Finished, Given, Made, Written
+from pipelines.run.context import Context
+from pipelines.run.keys import digest
 from training.facts import SEVERAL, other_task
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _TOKENS_MADE = ("tokenizer_hash", "vocab_size", "eod_id", "token_bytes")
 """What tokenizing notes with the commit of `tokens`, and packing with that of `sequences`."""
 
 
-def _pack(given: Given[None]) -> Made:
+def _pack(given: Given[Mapping[str, int]]) -> Made:
     tokens = _tokens(given)
     source, config = given.tables["tokens"], given.config.pack
     if "token_bytes" not in source.metadata:
@@ -43,7 +45,7 @@ def _pack(given: Given[None]) -> Made:
         made["task"] = facts
         if facts.get(SEVERAL):
             tokens = examples_apart(tokens)
-    output = pack(tokens, config, made["eod_id"], made["vocab_size"], made["token_bytes"])
+    output = pack(tokens, config, made["eod_id"], made["vocab_size"], made["token_bytes"], given.besides)
     # Of a large corpus files and row groups are larger than configured.
     sizes = {name: output.details[name] for name in ("rows_per_group", "rows_per_file")}
     config = config.model_copy(update=sizes)
@@ -56,7 +58,7 @@ def _pack(given: Given[None]) -> Made:
     )
 
 
-def _tokens(given: Given[None]) -> DataFrame:
+def _tokens(given: Given[Mapping[str, int]]) -> DataFrame:
     """The rows to pack: those of `tokens`, each as often as `mixed` says if there is a mixture.
 
     Raises:
@@ -70,7 +72,9 @@ def _tokens(given: Given[None]) -> DataFrame:
     return with_copies(tokens, given.frame("mixed"))
 
 
-def _compare(given: Given[None], tokens: DataFrame, made: dict[str, Any], written: Written) -> Finished:
+def _compare(
+    given: Given[Mapping[str, int]], tokens: DataFrame, made: dict[str, Any], written: Written
+) -> Finished:
     """The accounts: documents in copies and examples; AccountingError unless every token is in a sequence."""
     version = written.versions["sequences"]
     documents, packed = packed_totals(read_table(given.spark, given.context.lake, "sequences", version))
@@ -104,4 +108,10 @@ def whole_examples(config: PackConfig, task: TaskConfig, facts: Mapping[str, Any
     return config.model_copy(update={"method": "best_fit"})
 
 
-BINDING = Binding.of_tables(_pack)
+def _first_ids(context: Context) -> Besides[Mapping[str, int]]:
+    """Sequences of each split that are there already, where a daily batch is added to them."""
+    first = {} if context.batch is None else dict(context.batch.first_ids)
+    return Besides(first, digest(first) if first else "")
+
+
+BINDING = Binding(_pack, _first_ids)

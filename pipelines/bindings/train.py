@@ -119,6 +119,8 @@ def identity(start: Start, config: TrainConfig, snapshots: Sequence[Snapshot]) -
     for number, snapshot in enumerate(snapshots):
         wanted[table_key("table", number)] = without_secrets(snapshot.table)
         wanted[table_key("version", number)] = snapshot.version
+        if snapshot.since is not None:
+            wanted[table_key("since", number)] = snapshot.since
     return wanted
 
 

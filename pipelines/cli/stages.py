@@ -58,6 +58,22 @@ def _run(
         str | None, typer.Option("--until", help="Stop after this stage.", metavar="STAGE")
     ] = None,
     force: ForceOption = False,
+    incremental: Annotated[
+        bool,
+        typer.Option("--incremental", help="Add a batch of the files that are new, changed or gone."),
+    ] = False,
+    day: Annotated[
+        str | None,
+        typer.Option(
+            "--date", help="With --incremental: only files with this date in name or folder.", metavar="DATE"
+        ),
+    ] = None,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes", help="With --incremental: the configuration may differ from the last batch's."
+        ),
+    ] = False,
     summary: Annotated[
         str | None,
         typer.Option("--summary", help="Write what became of each stage as JSON.", metavar="FILE"),
@@ -83,10 +99,16 @@ def _run(
     A stage whose inputs, configuration and code did not change is skipped; after a crash the same
     command goes on where the last one stopped.
 
+    With --incremental only files that are new, changed or gone since the last such run are read, and what
+    they hold is added to the lake's tables.
+
     Example: ringlake run conf/runs/python-docs.yaml --set lake=/data/lake --set train.steps=1000
     """
     told = {"summary": summary, "openlineage": openlineage, "prometheus": prometheus}
-    _execute(run_file, settings or [], None, until, force, told)
+    if not incremental and (day is not None or accept_changes):
+        raise typer.BadParameter("--date and --accept-changes go with --incremental")
+    daily = (day, accept_changes) if incremental else None
+    _execute(run_file, settings or [], None, until, force, told, daily)
 
 
 def _stage_command(stage: str) -> Callable[..., None]:
@@ -130,6 +152,7 @@ def _execute(
     until: str | None,
     force: bool,
     told: Mapping[str, str | None] | None = None,
+    daily: tuple[str | None, bool] | None = None,
 ) -> None:
     from pipelines.settings import load
 
@@ -140,6 +163,21 @@ def _execute(
     from pipelines.run.execute import execute
 
     console = Console()
+    watchers = Told(**(told or {})).watchers(console.say)
+    if daily is not None:
+        from pipelines.daily.run import Daily, run_daily
+
+        run_daily(
+            config,
+            console,
+            Daily(*daily),
+            run_file=run_file,
+            overrides=overrides,
+            until=until,
+            force=force,
+            watchers=watchers,
+        )
+        return
     execute(
         config,
         console,
@@ -148,7 +186,7 @@ def _execute(
         stage=stage,
         until=until,
         force=force,
-        watchers=Told(**(told or {})).watchers(console.say),
+        watchers=watchers,
     )
 
 

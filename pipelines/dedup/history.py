@@ -7,6 +7,10 @@ pairs (`resolve`) are the clusters as they are now.
 
 An older document that shares a key with others is in a cluster with all of them. One label a key stands for
 them, and a bucket of any size costs one edge.
+
+Documents can be withdrawn. A row without a label says that the rows of its document in earlier batches do
+not count any more. Where a member of a cluster goes, all others are withdrawn too and compared anew with the
+batch that withdraws it: what is left is a history without that cluster, so nothing has to be taken apart.
 """
 
 from __future__ import annotations
@@ -21,9 +25,14 @@ from conf.dedup import DedupConfig
 from pipelines.dedup.components import connected_components
 from pipelines.errors import InputError
 from pipelines.stage_output import Say
+from schemas.signatures import SIGNATURES
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+
+
+WITHDRAWN = ""
+"""Label of a row that withdraws a document."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,67 @@ def digest(documents: DataFrame) -> str:
     return ":".join(str(value or 0) for value in row)
 
 
-def place(history: DataFrame, documents: DataFrame, name: str, config: DedupConfig) -> Batch:
+def in_force(rows: DataFrame) -> DataFrame:
+    """The rows of a history that count: all but those that a later batch withdraws.
+
+    Args:
+        rows: Table `signatures`, or the batches of it up to one.
+    """
+    withdrawn = rows.where(F.col("component") == WITHDRAWN)
+    last = withdrawn.groupBy("doc_id").agg(F.max("sequence").alias("until"))
+    return (
+        rows.where(F.col("component") != WITHDRAWN)
+        .join(last, "doc_id", "left")
+        .where("until is null or sequence >= until")
+        .select(*SIGNATURES.column_names)
+    )
+
+
+def before(history: DataFrame, name: str) -> DataFrame:
+    """The rows that count for a batch: those of the batches before it, or of all if it is not there yet.
+
+    Args:
+        history: Table `signatures`.
+        name: Name of the batch.
+    """
+    own = history.where(F.col("batch") == name).select("sequence").first()
+    return in_force(history if own is None else history.where(F.col("sequence") < int(own[0])))
+
+
+def withdrawals(rows: DataFrame, sources: DataFrame, max_rounds: int, say: Say) -> DataFrame:
+    """What a batch that takes files away withdraws: doc_id, source, is_reopened.
+
+    Those are the documents of the files, and all that are in a cluster with one of them (is_reopened), since
+    what connected them may be gone.
+
+    Args:
+        rows: What `before` returned.
+        sources: Column source: the files.
+        max_rounds: Limit of rounds of connected components.
+        say: Prints progress.
+    """
+    resolved = resolve(rows, max_rounds, say)
+    labels = resolved.select(F.col("node").alias("component"), F.col("component").alias("present"))
+    labelled = rows.join(labels, "component", "left").select(
+        "doc_id", "source", F.coalesce("present", "component").alias("label")
+    )
+    gone = labelled.join(F.broadcast(sources), "source", "left_semi")
+    met = gone.select("label").distinct()
+    marked = sources.select("source", F.lit(False).alias("stays"))
+    return (
+        labelled.join(met, "label", "left_semi")
+        .join(F.broadcast(marked), "source", "left")
+        .select("doc_id", "source", F.coalesce("stays", F.lit(True)).alias("is_reopened"))
+    )
+
+
+def place(
+    history: DataFrame,
+    documents: DataFrame,
+    name: str,
+    config: DedupConfig,
+    withdrawn: DataFrame | None = None,
+) -> Batch:
     """Where a batch stands in a history.
 
     A batch of this name that the history holds is replaced if no other came after it. If others did, it
@@ -76,6 +145,7 @@ def place(history: DataFrame, documents: DataFrame, name: str, config: DedupConf
         documents: Columns doc_id and content of the batch.
         name: Its name.
         config: The section `dedup`.
+        withdrawn: Documents (doc_id) that it takes out of the history.
 
     Raises:
         InputError: The history was made with other parameters, or the batch cannot be replaced.
@@ -88,11 +158,13 @@ def place(history: DataFrame, documents: DataFrame, name: str, config: DedupConf
             "signatures cannot be compared; use the same values of dedup, or another history"
         )
     own = digest(documents)
+    if withdrawn is not None:
+        own += "-" + digest(withdrawn.select("doc_id", F.unhex(F.lit("")).alias("content")))
     stored = history.where(F.col("batch") == name).select("sequence", "digest").first()
     last = history.agg(F.max("sequence")).first()
     newest = -1 if last is None or last[0] is None else int(last[0])
     if stored is None:
-        return Batch(name, newest + 1, own, history, False)
+        return Batch(name, newest + 1, own, _earlier(history, newest + 1, withdrawn), False)
     sequence, is_stored = int(stored["sequence"]), stored["digest"] == own
     if not is_stored and sequence < newest:
         raise InputError(
@@ -100,7 +172,38 @@ def place(history: DataFrame, documents: DataFrame, name: str, config: DedupConf
             f"changed, and batches up to number {newest} were compared with it; give it another name with "
             "--batch, or make the history again from this batch on"
         )
-    return Batch(name, sequence, own, history.where(F.col("sequence") < sequence), is_stored)
+    return Batch(name, sequence, own, _earlier(history, sequence, withdrawn), is_stored)
+
+
+def _earlier(history: DataFrame, sequence: int, withdrawn: DataFrame | None) -> DataFrame:
+    """The rows of batches before a number that count, without those that the batch itself withdraws."""
+    rows = in_force(history.where(F.col("sequence") < sequence))
+    return rows if withdrawn is None else rows.join(withdrawn.select("doc_id"), "doc_id", "left_anti")
+
+
+def withdrawing(withdrawn: DataFrame, batch: Batch, config: DedupConfig) -> DataFrame:
+    """The rows of `signatures` that withdraw documents.
+
+    Args:
+        withdrawn: Columns doc_id and source.
+        batch: The batch that withdraws them.
+        config: The section `dedup`.
+    """
+    none = F.array()
+    values = {
+        "sequence": F.lit(batch.sequence).cast("long"),
+        "batch": F.lit(batch.name),
+        "digest": F.lit(batch.digest),
+        "parameters": F.lit(parameters(config)),
+        "num_bytes": F.lit(0).cast("long"),
+        "content": F.unhex(F.lit("")),
+        "address": F.lit(None).cast("string"),
+        "keys": none.cast("array<long>"),
+        "component": F.lit(WITHDRAWN),
+        "links": none.cast("array<string>"),
+        "kept_doc_id": F.col("doc_id"),
+    }
+    return withdrawn.select(*(values.get(name, F.col(name)).alias(name) for name in SIGNATURES.column_names))
 
 
 def resolve(earlier: DataFrame, max_rounds: int, say: Say) -> DataFrame:

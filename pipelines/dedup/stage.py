@@ -34,10 +34,12 @@ class History:
     Attributes:
         rows: Table `signatures` of the history; no rows before the first batch.
         batch: Name of the batch at hand.
+        withdrawn: Documents (doc_id, source) that the batch takes out of the history; None: it takes none.
     """
 
     rows: DataFrame
     batch: str
+    withdrawn: DataFrame | None = None
 
 
 def dedup(
@@ -132,7 +134,7 @@ def _against(
 ) -> StageOutput:
     describe(clean, "dedup: signatures")
     signed = _hold(sign(clean, config), held)
-    batch = past.place(history.rows, signed, history.batch, config)
+    batch = past.place(history.rows, signed, history.batch, config, history.withdrawn)
     stored = batch.earlier.select("doc_id", F.lit(True).alias("stored"))
     marked = signed.join(stored, "doc_id", "left").withColumn("is_known", F.col("stored").isNotNull())
     documents = _hold(with_representative(marked), held)
@@ -166,6 +168,9 @@ def _against(
         "batch_number": batch.sequence,
         "known_documents": counts[1],
     }
+    if history.withdrawn is not None:
+        gone = past.withdrawing(history.withdrawn, batch, config)
+        tables["signatures"] = tables["signatures"].select(*gone.columns).unionByName(gone)
     if batch.is_stored:
         del tables["signatures"]
     return StageOutput(tables=tables, shared=tuple(held), details=details)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ROW_BYTES = 400
 """About what a row takes besides its long texts; a fault has a sentence and an excerpt."""
 
+OF_BATCHES = ("batch", "change", "checksum", "version")
+"""Columns of `sources` that daily batches fill in."""
+
 _PART = Column("part", pa.int64(), "Place among the parts of the file, from 0.")
 
 FAULTS = Table(
@@ -86,10 +89,18 @@ def assemble(tagged: DataFrame) -> dict[str, DataFrame]:
     parts = untag(tagged, PARTS)
     files = _files(parts)
     return {
-        SOURCES.name: files.select(*SOURCES.column_names),
+        SOURCES.name: _alone(files),
         DOCUMENTS.name: untag(tagged, DOCUMENTS),
         QUARANTINE.name: _numbered(untag(tagged, FAULTS), parts).unionByName(_empty(files)),
     }
+
+
+def _alone(files: DataFrame) -> DataFrame:
+    """The rows of `sources` of a run that knows of no batches."""
+    from pyspark.sql import functions as F
+
+    unknown = {name: F.lit(None).cast("string") for name in OF_BATCHES}
+    return files.withColumns(unknown).select(*SOURCES.column_names)
 
 
 def _files(parts: DataFrame) -> DataFrame:

@@ -6,10 +6,13 @@ LAKE/embeddings/HASH   vectors of tokens, named by content
 LAKE/checkpoints/KEY  checkpoints of a training run
 LAKE/model            the model folder
 LAKE/indexes/NAME     indexes of passages, named by a version of `tokens`
+LAKE/history          signatures of all daily batches
+LAKE/batches/NUMBER   a lake of one daily batch, until it is in this one
 LAKE/evaluation.json, LAKE/samples.json, LAKE/report.html
 LAKE/card.md, LAKE/dataset_card.json
 """
 
+from pipelines.lake.appends import add_once, remove_once
 from pipelines.lake.catalog import Catalog, TableInfo
 from pipelines.lake.external import ExternalTable, find_external, read_external
 from pipelines.lake.ledger import Ledger, RunRecord
@@ -24,11 +27,13 @@ __all__ = [
     "Ledger",
     "RunRecord",
     "TableInfo",
+    "add_once",
     "find_external",
     "read_arrow",
     "read_external",
     "read_sql",
     "read_table",
+    "remove_once",
     "stream_arrow",
     "write_table",
 ]

@@ -57,9 +57,9 @@ def write_table(
     """
     table = TABLES[table] if isinstance(table, str) else table
     whole = ("overwriteSchema", "true")
-    with _settings(spark, settings or {}):
+    with with_settings(spark, settings or {}):
         (
-            frame.select(*_columns(table, frame))
+            frame.select(*columns_of(table, frame))
             .write.format("delta")
             .mode("overwrite")
             .option(*(whole if where is None else ("replaceWhere", where)))
@@ -72,7 +72,12 @@ def write_table(
     return version
 
 
-def _columns(table: Table, frame: DataFrame) -> list[Column]:
+def columns_of(table: Table, frame: DataFrame) -> list[Column]:
+    """The columns of a definition, of its types; a null in one that must not be null fails the job.
+
+    Raises:
+        ValueError: The frame has other columns.
+    """
     given, wanted = set(frame.columns), set(table.column_names)
     if given != wanted:
         raise ValueError(
@@ -89,7 +94,8 @@ def _columns(table: Table, frame: DataFrame) -> list[Column]:
 
 
 @contextmanager
-def _settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+def with_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Spark settings in force while the context lasts."""
     before = {key: spark.conf.get(key, None) for key in settings}
     try:
         for key, value in settings.items():

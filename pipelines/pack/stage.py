@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +45,12 @@ Batches = Iterable[pa.RecordBatch]
 
 
 def pack(
-    tokens: DataFrame, config: PackConfig, eod_id: int, vocab_size: int, num_bytes: int | None = None
+    tokens: DataFrame,
+    config: PackConfig,
+    eod_id: int,
+    vocab_size: int,
+    num_bytes: int | None = None,
+    first_ids: Mapping[str, int] | None = None,
 ) -> StageOutput:
     """Packs the documents of each split into sequences of fixed length.
 
@@ -63,6 +68,8 @@ def pack(
         eod_id: Token that ends a document.
         vocab_size: Entries of the tokenizer.
         num_bytes: Bytes of a stored token id; None: as few as the vocabulary needs.
+        first_ids: The sequence_id that each split begins with, where these are added to others; None or a
+            split that is not there: 0.
 
     Raises:
         InputError: There are no documents.
@@ -83,7 +90,7 @@ def pack(
     for split, count in counts.items():
         first_file[split] = num_files
         num_files += -(-count // config.rows_per_file)
-    label = _labeller(config, counts, first_file)
+    label = _labeller(config, counts, first_file, first_ids or {})
     cutter = (_stream_cutter if config.method == "concat" else _best_fitter)(length, form, bases, label)
     columns = tokens.select("split", "doc_id", "copy", "input_ids")
     fragments = (
@@ -186,7 +193,7 @@ def _plan_best_fit(
 
 
 def _labeller(
-    config: PackConfig, counts: dict[str, int], first_file: dict[str, int]
+    config: PackConfig, counts: dict[str, int], first_file: dict[str, int], first_ids: Mapping[str, int]
 ) -> Callable[[str, Fragments], pa.RecordBatch]:
     """What turns fragments of a split into rows: with their place in the shuffle and their file."""
     shuffles: dict[str, Permutation] = {}
@@ -198,7 +205,7 @@ def _labeller(
         return pa.RecordBatch.from_arrays(
             [
                 pa.DictionaryArray.from_arrays(np.zeros(len(ids), np.int32), [split]).dictionary_decode(),
-                pa.array(ids),
+                pa.array(ids + first_ids.get(split, 0)),
                 pa.array((first_file[split] + ids // config.rows_per_file).astype(np.int32)),
                 pa.array(fragments.at.astype(np.int32)),
                 fragments.tokens,

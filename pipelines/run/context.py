@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
@@ -19,6 +20,22 @@ from pipelines.run.story import RunStory, StageStory, Teller, Watcher
 from pipelines.session import facts_of, fit_shuffles, jvm_status, open_session
 from training.data.snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from pipelines.ingest.discover import InputFile
+
+
+@dataclass(frozen=True)
+class DayBatch:
+    """What the stages of a daily batch, which lies in a lake of its own, go by besides their tables.
+
+    Attributes:
+        files: The files that it reads.
+        first_ids: Sequences of each split that the batches before it have.
+    """
+
+    files: list[InputFile]
+    first_ids: Mapping[str, int] = field(default_factory=dict)
+
 
 @dataclass
 class Context:
@@ -32,6 +49,8 @@ class Context:
         overrides: The `--set` texts and flags, likewise.
         forced: Whether stages are run that are up to date; training then does not take what it finished.
         watchers: Who is told of the run as it goes on.
+        batch: What is known of the daily batch that is run; None: no batch is.
+        pinned: Versions at which tables are read; of the others it is the current one.
         spark_facts: What is known of the session, once there is one.
         start_seconds: What its start took, 0 before that.
     """
@@ -43,6 +62,8 @@ class Context:
     overrides: tuple[str, ...] = ()
     forced: bool = False
     watchers: Sequence[Watcher] = ()
+    batch: DayBatch | None = None
+    pinned: Mapping[str, int] = field(default_factory=dict)
     spark_facts: SparkFacts = field(default_factory=SparkFacts, repr=False)
     start_seconds: float = 0.0
     _spark: SparkSession | None = field(default=None, repr=False)
@@ -89,6 +110,10 @@ class Context:
         """The session if it has been started."""
         return self._spark
 
+    def use_session_of(self, other: Context) -> None:
+        """Takes the session of another context, which starts it if nobody has."""
+        self._spark, self.spark_facts = other.spark, other.spark_facts
+
     def fit(self, text_bytes: int) -> None:
         """Sizes the shuffles of the stage at hand by the bytes of text that it reads, about."""
         self._text_bytes = text_bytes
@@ -122,11 +147,16 @@ class Context:
 
     def snapshot(self, split: str) -> Snapshot:
         """The active files of one split of the current `sequences`, with what made the tokens."""
-        return take_snapshot(self.lake, split)
+        return take_snapshot(self.lake, split, self.version_of("sequences"))
+
+    def version_of(self, table: str) -> int | None:
+        """The version at which a table is read; None: the current one."""
+        own = self.config.train.mixture.version if table == "sequences" else None
+        return self.pinned.get(table, own)
 
     def mixed(self) -> list[Snapshot]:
         """The training sequences of the lakes of `train.mixture`, in their order."""
         return [
-            take_snapshot(Lake.at(other.lake), "train", other.version)
+            take_snapshot(Lake.at(other.lake), "train", other.version, other.since)
             for other in self.config.train.mixture.lakes
         ]

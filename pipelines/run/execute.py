@@ -9,6 +9,7 @@ from pipelines.added import every_stage
 from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.lake import Lake, RunRecord
+from pipelines.run.batched import has_batches, refuse_whole
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
 from pipelines.run.story import Watcher
@@ -64,6 +65,12 @@ def execute(
     chosen = [item for item in chosen if item.name == stage or (stage is None and item.is_enabled(config))]
     if stage not in (None, _FIRST):
         context.lake.require()
+    refuse_whole(context.lake, chosen)
+    if any(item.name == "train" for item in chosen) and has_batches(context.lake):
+        # Imported here: it loads what trains.
+        from pipelines.daily.pinned import pinned_versions
+
+        context.pinned = pinned_versions(context)
     records = run_stages(context, chosen, force=force)
     if stage is None and until is None:
         context.console.say(f"done: {context.lake.model.location} and {context.lake.report}")

@@ -47,7 +47,9 @@ def prepare(context: Context, stage: Stage) -> Prepared:
         InputError: A table that it reads is missing, or what it reads besides cannot be read.
         ExtensionError: What of another package it needs cannot be used.
     """
-    tables = {name: context.catalog.info(name) for name in stage.reads_of(context.config)}
+    tables = {
+        name: context.catalog.info(name, context.version_of(name)) for name in stage.reads_of(context.config)
+    }
     besides = binding_of(stage).besides(context)
     config = config_json(stage.config(context.config))
     inputs = {name: table.version for name, table in tables.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake
-from training.data.snapshot import Snapshot
+from training.data.snapshot import DataFile, Snapshot
 
 _TABLE = "sequences"
 
@@ -14,7 +14,7 @@ _MADE = {"sequence_length": int, "vocab_size": int, "tokenizer_hash": str, "toke
 """What packing notes with the commit, and training needs to know."""
 
 
-def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapshot:
+def take_snapshot(lake: Lake, split: str, version: int | None = None, since: int | None = None) -> Snapshot:
     """The active files of one split of a lake's `sequences`, with what made the tokens.
 
     Commits that leave the files as packing wrote them, such as a changed table property or a RESTORE, do not
@@ -24,6 +24,7 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapsho
         lake: The lake.
         split: 'train' or 'validation'.
         version: Version of the table; None: the current one.
+        since: Only what was added after this version; None: all.
 
     Raises:
         InputError: There is no such table or version, it has no rows, or its rows are no longer those that
@@ -43,17 +44,41 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapsho
             f"table {_TABLE!r} (version {packed}) of the lake {place} has no rows, so there is nothing "
             f"to train on; see what became of them: ringlake status {place}"
         )
+    files, first_id = catalog.active_files(_TABLE, packed, {"split": split}), 0
+    if since is not None:
+        files, first_id = _added(catalog, lake, since, split, files)
     return Snapshot(
         table=lake.table(_TABLE),
         version=packed,
         split=split,
-        files=catalog.active_files(_TABLE, packed, {"split": split}),
+        files=files,
         sequence_length=made["sequence_length"],
         vocab_size=made["vocab_size"],
         tokenizer_hash=made["tokenizer_hash"],
         token_bytes=made["token_bytes"],
         task=made.get("task") or {},
+        since=since,
+        first_id=first_id,
     )
+
+
+def sequences_at(lake: Lake, split: str, version: int) -> int:
+    """How many sequences a version has in a split."""
+    return sum(file.num_rows for file in Catalog(lake).active_files(_TABLE, version, {"split": split}))
+
+
+def _added(
+    catalog: Catalog, lake: Lake, since: int, split: str, files: tuple[DataFile, ...]
+) -> tuple[tuple[DataFile, ...], int]:
+    """The files that an older version has not, and the sequence id that they begin with."""
+    older = catalog.active_files(_TABLE, catalog.info(_TABLE, since).version, {"split": split})
+    held = {file.path for file in older}
+    if not held <= {file.path for file in files}:
+        raise InputError(
+            f"table {_TABLE!r} of the lake {lake.location} was packed anew after version {since}, so nothing "
+            "was added to that: leave since out, or name a version that batches have added to"
+        )
+    return tuple(file for file in files if file.path not in held), sum(file.num_rows for file in older)
 
 
 def _packed(catalog: Catalog, lake: Lake, version: int) -> tuple[int, dict[str, Any]]:

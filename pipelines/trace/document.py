@@ -102,7 +102,8 @@ def steps_with(
                     | ({} if len(training.sources) == 1 else {"lake": source.lake.location})
                     for doc_id in doc_ids
                     for sequence_id in dict.fromkeys(part["sequence_id"] for part in parts[doc_id])
-                    for step in plan.steps_of(sequence_id, training.steps, source.number)
+                    if sequence_id >= source.first_id
+                    for step in plan.steps_of(sequence_id - source.first_id, training.steps, source.number)
                 ]
         except InputError as error:
             problems.append(f"what the training {training.key} saw cannot be told: {error}")

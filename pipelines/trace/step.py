@@ -35,7 +35,8 @@ def trace_step(training: Training, step: int) -> dict[str, Any]:
     ids = np.concatenate(plan.batch(step - 1))
     sequences: list[dict[str, Any]] = []
     documents: dict[tuple[str, str], dict[str, Any]] = {}
-    for source, own in zip(training.sources, plan.by_table(ids), strict=True):
+    for source, planned_ids in zip(training.sources, plan.by_table(ids), strict=True):
+        own = planned_ids + source.first_id
         rows = documents_in(source.lake, source.version, own.tolist())
         if len({row["sequence_id"] for row in rows}) < len({*own.tolist()}):
             raise InputError(

@@ -14,7 +14,7 @@ from conf.train import TrainConfig
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord
 from pipelines.run.artefacts import NOTED, file_identity
-from pipelines.run.snapshots import take_snapshot
+from pipelines.run.snapshots import sequences_at, take_snapshot
 from pipelines.trace.model_files import find_model_folder
 from ringlake.base.storage import Folder
 from training.checkpoints.identity import find_training
@@ -38,12 +38,19 @@ class Source:
         lake: Where they lie.
         version: Version of its table `sequences`.
         content: Fingerprint of the files, as training took it; empty where nobody noted it.
+        since: Version whose sequences it left out; None: none.
     """
 
     number: int
     lake: Lake
     version: int
     content: str = ""
+    since: int | None = None
+
+    @cached_property
+    def first_id(self) -> int:
+        """Sequence id that its part of the table begins with."""
+        return 0 if self.since is None else sequences_at(self.lake, "train", self.since)
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,12 @@ class Training:
         told = self.record.details.get("tables") or []
         if told:
             return tuple(
-                Source(number, self.lake if number == 0 else _lake_of(use["table"]), use["version"])
+                Source(
+                    number,
+                    self.lake if number == 0 else _lake_of(use["table"]),
+                    use["version"],
+                    since=use.get("since"),
+                )
                 for number, use in enumerate(told)
             )
         return (Source(0, self.lake, self.record.inputs["sequences"]),)
@@ -107,7 +119,9 @@ class Training:
         assert self.record is not None
         try:
             config = TrainConfig.model_validate(json.loads(self.record.config)["train"])
-            own, *others = (take_snapshot(source.lake, "train", source.version) for source in self.sources)
+            own, *others = (
+                take_snapshot(source.lake, "train", source.version, source.since) for source in self.sources
+            )
             return open_sources(config, own, others).plan
         except (TrainingError, ValidationError, ValueError, KeyError) as error:
             raise InputError(
@@ -133,7 +147,9 @@ class Training:
             "run_id": None if record is None else record.run_id,
             "trained_at": None if record is None else record.started_at.isoformat(),
             "sequences": [
-                {"lake": source.lake.location, "version": source.version} for source in self.sources
+                {"lake": source.lake.location, "version": source.version}
+                | ({} if source.since is None else {"since": source.since})
+                for source in self.sources
             ],
             "sequences_lost": self.sequences_lost,
         }
@@ -291,6 +307,7 @@ def _sources_of(lake: Lake, identity: Mapping[str, Any]) -> list[Source]:
                 lake if own else _lake_of(str(identity.get(table_key("table", number)))),
                 int(identity[table_key("version", number)]),
                 str(identity.get(table_key("content", number), "")),
+                identity.get(table_key("since", number)),
             )
         )
         number += 1

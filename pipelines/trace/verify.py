@@ -103,6 +103,7 @@ def verify_model(location: str, lake: str | None = None) -> dict[str, Any]:
             "plan": _plain(training.plan.parameters()),
             "tables": [
                 {"number": source.number, "version": source.version, "content": source.content}
+                | ({} if source.since is None else {"since": source.since})
                 for source in training.sources
             ],
             "batches": {
@@ -156,7 +157,7 @@ def _tables(training: Training) -> list[dict[str, Any]]:
     for source in training.sources:
         name = f"sequences version {source.version}" + (f" of lake {source.number}" if source.number else "")
         try:
-            layout = read_layout(take_snapshot(source.lake, "train", source.version))
+            layout = read_layout(take_snapshot(source.lake, "train", source.version, source.since))
         except (RinglakeError, TrainingError) as error:
             found.append(check(name, f"cannot be read: {error}", ""))
             continue
@@ -259,7 +260,9 @@ def _tokens(lines: Sequence[Mapping[str, Any]], training: Training, made: Replay
     if sum(_sizes(training)[0]) > _MOST_COUNTED:
         return f"tokens of each batch: there are more than {_MOST_COUNTED:,} sequences"
     try:
-        tokens = np.concatenate([_num_tokens(source.lake, source.version) for source in training.sources])
+        tokens = np.concatenate(
+            [_num_tokens(source.lake, source.version, source.first_id) for source in training.sources]
+        )
     except RinglakeError as error:
         return f"tokens of each batch: {error}"
     if len(tokens) != sum(_sizes(training)[0]):
@@ -277,15 +280,19 @@ def _tokens(lines: Sequence[Mapping[str, Any]], training: Training, made: Replay
     )
 
 
-def _num_tokens(lake: Lake, version: int) -> npt.NDArray[np.int32]:
-    """Tokens of each training sequence, by its id."""
+def _num_tokens(lake: Lake, version: int, first_id: int) -> npt.NDArray[np.int32]:
+    """Tokens of each training sequence from an id on, by its id from there."""
     parts = [
         (batch.column("sequence_id").to_numpy(), batch.column("num_tokens").to_numpy())
         for batch in stream_arrow(
-            lake, "sequences", ["sequence_id", "num_tokens"], "split = 'train'", version
+            lake,
+            "sequences",
+            ["sequence_id", "num_tokens"],
+            f"split = 'train' AND sequence_id >= {int(first_id)}",
+            version,
         )
     ]
-    ids = np.concatenate([each for each, _ in parts] or [np.empty(0, np.int64)])
+    ids = np.concatenate([each for each, _ in parts] or [np.empty(0, np.int64)]) - first_id
     found = np.zeros(len(ids), np.int32)
     if len(ids) and (ids.min() < 0 or ids.max() >= len(ids)):
         raise InputError(f"version {version} of table 'sequences' does not have the ids 0 to {len(ids) - 1}")

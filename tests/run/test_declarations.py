@@ -14,6 +14,7 @@ from pipelines.run.binding import Binding, binding_of
 from pipelines.run.libraries import versions
 from pipelines.stages import BY_NAME, OPTIONAL_TABLES, STAGES, Count, Stage, before
 from schemas import TABLES
+from tests.support.tables import OF_BATCHES
 
 EACH = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 
@@ -29,7 +30,7 @@ def counts(stage: Stage) -> list[Count]:
 def test_each_name_is_one_stage_and_each_table_has_one_writer() -> None:
     assert len(BY_NAME) == len(STAGES)
     written = [table for stage in STAGES for table in (*stage.writes, *stage.may_write)]
-    assert sorted([*written, "runs"]) == sorted(TABLES)
+    assert sorted([*written, "runs", *OF_BATCHES]) == sorted(TABLES)
     assert set(TABLES) > OPTIONAL_TABLES
 
 

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from conf.train import TrainConfig
 from ringlake.base.storage import Folder
 from tests.training.place import Place
+from tests.training.tables import random_tokens, write_sequences
 from tests.training.tiny import (
     NUM_TRAIN,
     make_config,
@@ -22,6 +23,7 @@ from tests.training.tiny import (
     make_snapshots,
     make_tokenizer,
 )
+from training.data.layout import read_layout
 from training.errors import DataError, TrainingError
 from training.logs.metrics import combine_hashes, hash_ids, read_metrics
 from training.loop import train_rank
@@ -108,6 +110,27 @@ def test_a_lake_that_is_there_twice_by_another_name_is_refused(place: Place, tmp
         open_sources(config_of(), place.train, [place.mixed[0], again])
     with pytest.raises(DataError, match="names 2 lakes, but the sequences of 1"):
         open_sources(config_of(), place.train, place.mixed[:1])
+
+
+def test_what_was_added_to_a_table_is_a_part_of_a_mixture_by_itself(tmp_path: Path) -> None:
+    """Old and new sequences of one table in a stated proportion, each read at its own ids."""
+    whole = write_sequences(tmp_path / "table", random_tokens(100, 16, 64), version=5)
+    files = sorted(whole.files, key=lambda file: file.path, reverse=True)  # of 64 and of 36 rows
+    old = replace(whole, files=tuple(files[:1]), version=2)
+    new = replace(whole, files=tuple(files[1:]), since=2, first_id=64)
+    mixture = {"version": 2, "weight": 3, "lakes": [{"lake": "l", "since": 2, "weight": 1}]}
+    sources = open_sources(config_of(mixture), old, [new])
+    assert [layout.num_sequences for layout in map(read_layout, (old, new, whole))] == [64, 36, 100]
+    assert sources.identity["mixture.1.since"] == 2
+    assert sources.plan.count_by_table(40) == (30 * 8, 10 * 8)
+    # The id of the joined tables is that of the one table, and each row group is met at the id in its file.
+    slices = sources.layout.slices(0, 100)
+    assert [part.first_id for part in slices] == [0, 16, 32, 48, 64, 80, 96]
+    assert slices == read_layout(whole).slices(0, 100)
+    (part,) = read_layout(new).slices(3, 5)
+    assert (part.first_id, part.start, part.end) == (67, 3, 5)
+    with pytest.raises(DataError, match=r"twice .*versions 0 to 5 and 3 to 5"):
+        open_sources(config_of(mixture), whole, [new])
 
 
 def test_a_bad_step_names_the_sequences_of_each_table(tmp_path: Path) -> None:

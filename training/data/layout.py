@@ -156,7 +156,7 @@ def make_layout(snapshot: Snapshot, per_file: Sequence[Groups]) -> Layout:
         per_file: For each of them what `read_footers` gave.
 
     Raises:
-        DataError: The sequence ids are not 0 to n-1 without a gap.
+        DataError: The sequence ids are not `first_id` and on without a gap.
     """
     # Packing writes ranges of ids, so that the files' order is that of all their row groups.
     filled = [number for number, groups in enumerate(per_file) if len(groups)]
@@ -167,6 +167,7 @@ def make_layout(snapshot: Snapshot, per_file: Sequence[Groups]) -> Layout:
     if (np.diff(groups["first"]) < 0).any():
         places = np.argsort(groups["first"], kind="stable")
         groups, files = groups[places], files[places]
+    groups["first"] -= snapshot.first_id
     _check_contiguous(groups, files, paths, snapshot)
     return Layout(
         paths=paths,
@@ -175,7 +176,7 @@ def make_layout(snapshot: Snapshot, per_file: Sequence[Groups]) -> Layout:
         row_groups=groups["number"].copy(),
         sequence_length=snapshot.sequence_length,
         token_bytes=snapshot.token_bytes,
-        bases=np.zeros(len(paths), dtype=np.int64),
+        bases=np.full(len(paths), -snapshot.first_id, dtype=np.int64),
         fingerprint=sha256(groups["content"].astype("<u8").tobytes()).hexdigest()[:16],
     )
 

@@ -35,6 +35,8 @@ class Snapshot:
         token_bytes: Bytes of a stored token id, 2 or 4.
         task: What tokenizing noted of the examples of a task (JSON values): its name, the labels of a
             classification. Empty: they are texts for a language model.
+        since: Version of the table whose files are left out; None: none are.
+        first_id: Sequence id that these begin with: how many that version has.
     """
 
     table: str
@@ -46,6 +48,8 @@ class Snapshot:
     tokenizer_hash: str
     token_bytes: int
     task: Mapping[str, Any] = field(default_factory=dict)
+    since: int | None = None
+    first_id: int = 0
 
     @property
     def num_sequences(self) -> int:
