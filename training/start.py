@@ -182,7 +182,7 @@ def train_model(
         f"tokens on {_describe_ranks(num_ranks, elastic)}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {sources.layout.num_sequences:,} sequences"
     )
-    values = _run(
+    values = run_ranks(
         spark, _take_part, job, config, num_ranks, elastic, "train", say, section_of(config.strategy)
     )
     trained: Trained = values[0]
@@ -269,7 +269,7 @@ def evaluate_model(
         apart=train.document_mask if before else None,
     )
     elastic = _elastic(train, None)
-    score: Score = _run(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]
+    score: Score = run_ranks(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]
     if score.bits_per_byte is None:
         say(
             f"evaluate: the {score.num_targets} targets of the {score.num_sequences} validation sequences of "
@@ -332,7 +332,7 @@ def _describe_ranks(num_ranks: int, elastic: Elastic | None) -> str:
     return text if elastic is None else f"{text} (as slots allow, {elastic.min} to {elastic.max})"
 
 
-def _run(
+def run_ranks(
     spark: Any,
     function: Callable[..., Any],
     job: Any,
@@ -343,6 +343,23 @@ def _run(
     say: Say,
     strategy: StrategySection = _NO_STRATEGY,
 ) -> list[Any]:
+    """What a function gives on each rank of a barrier stage, by rank.
+
+    Args:
+        spark: The active SparkSession.
+        function: Runs on every rank.
+        job: Its argument.
+        config: The train section: threads, network, restarts.
+        num_ranks: Ranks.
+        elastic: Bounds on them, or None.
+        name: What they do, for people.
+        say: Takes a line of progress.
+        strategy: The strategy of a training.
+
+    Raises:
+        NotEnoughSlotsError: There are fewer slots than ranks.
+        RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
+    """
     options = LaunchOptions(
         threads_per_rank=config.threads_per_rank,
         stall_seconds=config.stall_seconds,
