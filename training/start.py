@@ -69,6 +69,7 @@ class TrainResult:
         sequences_lost: Planned sequences that were left out because a rank died that the others can go on
             without.
         tables: What the plan took of each table, the run's own first.
+        gpu_seconds: Time for which the ranks of this call held a GPU, all together.
     """
 
     steps: int
@@ -92,6 +93,7 @@ class TrainResult:
     metrics: str
     sequences_lost: int = 0
     tables: list[TableUse] = field(default_factory=list)
+    gpu_seconds: float = 0.0
 
     def details(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -209,6 +211,7 @@ def train_model(
         metrics=f"{checkpoint_dir}/{METRICS_FILE}",
         sequences_lost=totals.lost,
         tables=sources.account(totals.step),
+        gpu_seconds=trained.gpu_seconds,
     )
     say(
         f"train: {result.steps:,} steps in {duration(result.seconds)}, {result.parameters:,} parameters, "

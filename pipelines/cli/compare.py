@@ -30,8 +30,8 @@ def _compare(
         str | None,
         typer.Option(
             "--held-out",
-            help="Texts that the models are scored on: .jsonl with a field text, .txt with a text a line; default: "
-            "documents that every recipe keeps as they are.",
+            help="Texts that the models are scored on: .jsonl with a field text, .txt with a text a line; "
+            "default: documents that every recipe keeps as they are.",
             metavar="FILE",
         ),
     ] = None,

@@ -29,8 +29,8 @@ def shown(result: Mapping[str, Any], out: str) -> str:
     lines += [pair["told"] for pair in result["pairs"]]
     texts = result["held_out"]["texts"]
     lines.append(
-        f"verdict: {result['verdict']} (confidence {result['confidence']:g}, {result['seeds']} seeds, {texts:,} "
-        f"held-out texts)"
+        f"verdict: {result['verdict']} (confidence {result['confidence']:g}, {result['seeds']} seeds, "
+        f"{texts:,} held-out texts)"
     )
-    lines.append(f"{out}/compare.json")
+    lines.append(f"{out}/compare.json, {out}/compare.html")
     return "\n".join(lines)

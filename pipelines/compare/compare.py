@@ -1,5 +1,4 @@
-"""The comparison from end to end: corpora, held-out texts, models, scores, verdict. Finished parts are
-kept."""
+"""The comparison from end to end: corpora, held-out texts, models, scores, verdict; what is done is kept."""
 
 from __future__ import annotations
 
@@ -9,10 +8,13 @@ from typing import Any
 
 from conf import ConfigError
 from pipelines.compare.corpora import Corpus, check_recipes, corpus_facts, make_corpora
+from pipelines.compare.differences import differences
 from pipelines.compare.held_out import asked, choose
 from pipelines.compare.models import TrainedModel, score, steps_of, train_models
+from pipelines.compare.page import write_page
 from pipelines.compare.place import Place
 from pipelines.compare.recipes import Recipe, read_recipes
+from pipelines.compare.spent import spent
 from pipelines.compare.verdict import Scores, judge
 from pipelines.console.console import Console
 from pipelines.lake.paths import write_json
@@ -93,7 +95,10 @@ def compare(request: Request, console: Console) -> dict[str, Any]:
     nats = {corpus.recipe.letter: nats[corpus.recipe.letter] for corpus in corpora}
     result = judge(Scores(nats, texts, seeds), request.confidence, request.budget)
     result |= _about(request, corpora, models, len(texts))
+    result["cost"] = spent(corpora, models)
+    write_page(result, differences(corpora, place), place)
     write_json(place.result, result)
+    console.say(f"done: {place.result} and {place.page}")
     return result
 
 

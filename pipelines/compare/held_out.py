@@ -169,8 +169,8 @@ def _from_file(given: str, most: int, ngram: int, recipe: Recipe) -> list[HeldOu
             break
     if len(found) < FEWEST:
         raise InputError(
-            f"--held-out {given} has {len(found)} texts of at least {ngram} words, and a verdict needs {FEWEST}; "
-            f"give a file with more"
+            f"--held-out {given} has {len(found)} texts of at least {ngram} words, and a verdict needs "
+            f"{FEWEST}; give a file with more"
         )
     return found
 

@@ -1,5 +1,4 @@
-"""Whether two recipes differ: the interval of the difference over seeds and documents, and what would narrow
-it.
+"""Whether two recipes differ: the interval of the difference over seeds and documents, and what narrows it.
 
 A model's score depends on the recipe, on its seed and on the documents that it is asked. The difference of
 two recipes is known as well as both allow. Documents: a paired bootstrap (Efron and Tibshirani, 1993, An

@@ -1,4 +1,4 @@
-"""A corpus with boilerplate and near-duplicates planted in it, and two recipes: one keeps them, one does not."""
+"""A corpus with planted boilerplate and near-duplicates; a recipe that keeps them, and one that does not."""
 
 from __future__ import annotations
 

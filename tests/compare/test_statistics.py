@@ -95,9 +95,7 @@ def test_a_bootstrap_of_the_seeds_alone_would_break_the_promise() -> None:
 
 def test_a_difference_that_is_there_is_found_with_its_sign() -> None:
     generator = np.random.default_rng(1)
-    found = difference(
-        *scores(generator, 3, 200, truth=-0.2, of_seed=0.01, of_document=0.1), CONFIDENCE
-    )
+    found = difference(*scores(generator, 3, 200, truth=-0.2, of_seed=0.01, of_document=0.1), CONFIDENCE)
     assert found.verdict == -1 and found.high < 0
     assert found.mean == pytest.approx(-0.2, abs=0.05)
     assert found.low < found.mean < found.high
@@ -123,9 +121,7 @@ def test_as_many_seeds_as_are_advised_find_the_difference_with_the_promised_powe
     variance, truth = 0.02**2, 0.02
     generator = np.random.default_rng(3)
     measured = difference(*scores(generator, 3, 60, truth=truth, of_seed=0.02), CONFIDENCE)
-    asked = power(
-        type(measured)(truth, -1, 1, (), variance, measured.document_variance), 3, CONFIDENCE
-    )
+    asked = power(type(measured)(truth, -1, 1, (), variance, measured.document_variance), 3, CONFIDENCE)
     assert asked.seeds is not None and 8 <= asked.seeds <= 14
     found = 0
     for _ in range(300):
