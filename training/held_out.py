@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from conf.train import TrainConfig
 from training.launch import current_rank
-from training.start import choose_ranks, run_ranks
+from training.start import bounds_of, choose_ranks, run_ranks
 
 if TYPE_CHECKING:
     from training.inference.held_out import TextScore
@@ -50,9 +50,8 @@ def score_models(
         RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
     """
     num_ranks = choose_ranks(spark, config, say)
-    parts = run_ranks(
-        spark, _score, ScoreJob(tuple(models), tuple(texts)), config, num_ranks, None, "score", say
-    )
+    job = ScoreJob(tuple(models), tuple(texts))
+    parts = run_ranks(spark, _score, job, config, num_ranks, bounds_of(config, None), "score", say)
     return [
         sorted((score for part in parts for score in part[place]), key=lambda score: int(score.number))
         for place in range(len(models))

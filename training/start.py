@@ -158,7 +158,7 @@ def train_model(
     num_ranks = choose_ranks(spark, config, say)
     sources = open_sources(config, train, mixed, over_tasks(spark))
     plan = sources.plan
-    elastic = _elastic(config, config.canonical_shards)
+    elastic = bounds_of(config, config.canonical_shards)
     if elastic is None:
         plan.shards_of(0, num_ranks)
     job = TrainJob(
@@ -271,7 +271,7 @@ def evaluate_model(
         tokenizer_dir=before,
         apart=train.document_mask if before else None,
     )
-    elastic = _elastic(train, None)
+    elastic = bounds_of(train, None)
     score: Score = run_ranks(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]
     if score.bits_per_byte is None:
         say(
@@ -325,7 +325,8 @@ def _describe_mixture(sources: Sources, say: Say) -> None:
         )
 
 
-def _elastic(config: TrainConfig, shards: int | None) -> Elastic | None:
+def bounds_of(config: TrainConfig, shards: int | None) -> Elastic | None:
+    """Bounds of ranks that follow the slots and divide the shards; None where their number is fixed."""
     bounds = config.elastic
     return None if bounds is None else Elastic(bounds.min, bounds.max, shards)
 

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.lake import Lake, Ledger
+from pipelines.lake import Lake, Ledger, RunRecord
 from pipelines.stages import Stage
 
 ADOPTED = "adopted_from"
 """Under this key of a run's details the ledger has the lake in which a stage was run."""
+
+ADOPTED_RUN = "adopted_run"
+"""Likewise the id of that run."""
 
 _LOG = "_delta_log"
 _BY_CONTENT = ("tokenizers", "embeddings")
@@ -43,16 +47,24 @@ def adopt(source: Lake, target: Lake, stages: Sequence[Stage]) -> list[str]:
     adopted = []
     for stage in stages:
         record, own = there.latest(stage.name), here.latest(stage.name)
-        if record is None or (own is not None and own.run_id == record.run_id):
+        if record is None or (own is not None and _origin(own) == _origin(record)):
             continue
         for table in record.outputs:
             _link_table(source, target, table)
         for name in _BY_CONTENT:
             _link_new(source.root.local_path / name, target.root.local_path / name)
-        details = {**record.details, ADOPTED: record.details.get(ADOPTED, source.location)}
-        here.append(replace(record, details=details))
+        noted = {ADOPTED: record.details.get(ADOPTED, source.location), ADOPTED_RUN: _origin(record)}
+        # A run that was taken over before, and replaced since, is a row of its own.
+        known = {each.run_id for each in here.records()}
+        run_id = uuid.uuid4().hex if record.run_id in known else record.run_id
+        here.append(replace(record, run_id=run_id, details={**record.details, **noted}))
         adopted.append(stage.name)
     return adopted
+
+
+def _origin(record: RunRecord) -> str:
+    """Id of the run that made what a run stands for."""
+    return str(record.details.get(ADOPTED_RUN, record.run_id))
 
 
 def _link_table(source: Lake, target: Lake, table: str) -> None:

@@ -17,6 +17,7 @@ from pipelines.compare.recipes import Recipe, read_recipes
 from pipelines.compare.spent import spent
 from pipelines.compare.verdict import Scores, judge
 from pipelines.console.console import Console
+from pipelines.lake import Lake
 from pipelines.lake.paths import write_json
 
 FEWEST_SEEDS = 2
@@ -80,6 +81,12 @@ def compare(request: Request, console: Console) -> dict[str, Any]:
     check_recipes(recipes)
     steps_of(recipes[0].config, request.budget)
     place = Place.at(request.out)
+    place.root.create()
+    with Lake(place.root).locked():
+        return _compare(request, recipes, place, console)
+
+
+def _compare(request: Request, recipes: Sequence[Recipe], place: Place, console: Console) -> dict[str, Any]:
     cleaned = {recipe.letter: _last_clean(recipe) for recipe in recipes}
     first = make_corpora(recipes, place, console, request.budget, None, cleaned)
     texts = choose([corpus.context for corpus in first], recipes, place, request.documents, request.held_out)

@@ -63,7 +63,7 @@ def test_one_recipe_is_none_too_few(tmp_path: Path) -> None:
 
 def test_a_history_is_not_written_to(tmp_path: Path) -> None:
     recipes = read_recipes(files(tmp_path, dedup={"history": str(tmp_path / "history")}), ())
-    with pytest.raises(ConfigError, match="dedup.history=null"):
+    with pytest.raises(ConfigError, match=r"dedup\.history=null"):
         check_recipes(recipes)
 
 
