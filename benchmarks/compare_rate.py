@@ -1,7 +1,7 @@
 """How often `ringlake compare` calls recipes different that are not: many comparisons with tiny models.
 
-Two recipes cut other documents from the same corpus (`mix.seed`), and differ in nothing that makes a better model. At a
-confidence of 0.95 one comparison in twenty may give a verdict.
+Two recipes cut other documents from the same corpus (`mix.seed`), and differ in nothing that makes a better
+model. At a confidence of 0.95 one comparison in twenty may give a verdict.
 
     python -m benchmarks compare_rate --corpus corpus.jsonl --repetitions 20 --out rate
 """

@@ -13,9 +13,6 @@ from training.start import bounds_of, choose_ranks, run_ranks
 if TYPE_CHECKING:
     from training.inference.held_out import TextScore
 
-BATCH_TOKENS = 8192
-"""Tokens that a rank computes at once, about."""
-
 
 @dataclass(frozen=True)
 class ScoreJob:
@@ -24,14 +21,21 @@ class ScoreJob:
     Attributes:
         models: Model folders.
         texts: The texts.
+        batch_tokens: Tokens that a rank computes at once, about.
     """
 
     models: tuple[str, ...]
     texts: tuple[str, ...]
+    batch_tokens: int
 
 
 def score_models(
-    spark: Any, config: TrainConfig, models: Sequence[str], texts: Sequence[str], say: Callable[[str], None]
+    spark: Any,
+    config: TrainConfig,
+    models: Sequence[str],
+    texts: Sequence[str],
+    batch_tokens: int,
+    say: Callable[[str], None],
 ) -> list[list[TextScore]]:
     """What some language models say of some texts.
 
@@ -40,6 +44,7 @@ def score_models(
         config: The train section, for ranks and threads.
         models: Model folders, paths or URLs.
         texts: The texts.
+        batch_tokens: Tokens that a rank computes at once, about.
         say: Takes a line of progress.
 
     Returns:
@@ -50,7 +55,7 @@ def score_models(
         RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
     """
     num_ranks = choose_ranks(spark, config, say)
-    job = ScoreJob(tuple(models), tuple(texts))
+    job = ScoreJob(tuple(models), tuple(texts), batch_tokens)
     parts = run_ranks(spark, _score, job, config, num_ranks, bounds_of(config, None), "score", say)
     return [
         sorted((score for part in parts for score in part[place]), key=lambda score: int(score.number))
@@ -63,4 +68,6 @@ def _score(job: ScoreJob) -> list[list[TextScore]]:
     from training.inference.held_out import score_texts
 
     rank = current_rank()
-    return [score_texts(model, job.texts, rank.rank, rank.world_size, BATCH_TOKENS) for model in job.models]
+    return [
+        score_texts(model, job.texts, rank.rank, rank.world_size, job.batch_tokens) for model in job.models
+    ]

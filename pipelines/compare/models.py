@@ -123,6 +123,7 @@ def score(
             context.config.train,
             [model.lake.model.location for model in lacking],
             [text.text for text in texts],
+            context.config.evaluate.batch_size * context.config.pack.sequence_length,
             context.console.say,
         )
         for model, rows in zip(lacking, scored, strict=True):

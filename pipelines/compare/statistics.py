@@ -2,7 +2,7 @@
 
 A model's score depends on the recipe, on its seed and on the documents that it is asked. The difference of
 two recipes is known as well as both allow. Documents: a paired bootstrap (Efron and Tibshirani, 1993, An
-Introduction to the Bootstrap, section 8.3); a document that is drawn is drawn for both recipes and every
+Introduction to the Bootstrap, chapter 8); a document that is drawn is drawn for both recipes and every
 seed. Seeds: the few differences, one a seed, are taken as normal, and Student's t with one degree of freedom
 less than seeds is drawn, since a bootstrap of three values would be far too sure. The two are independent and
 added, as in the interval of Behrens and Fisher (Fisher, 1935, The fiducial argument in statistical
@@ -29,7 +29,7 @@ another."""
 
 POWER = 0.8
 """Probability with which a difference is to be found that is there (Cohen, 1988, Statistical Power Analysis
-for the Behavioral Sciences, section 2.4)."""
+for the Behavioral Sciences, chapter 2)."""
 
 MOST_SEEDS = 1000
 """Most seeds that are advised."""

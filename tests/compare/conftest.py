@@ -38,7 +38,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
     """A keeps boilerplate and near-duplicates, B drops both, C is B under another name."""
     folder = tmp_path_factory.mktemp("compared")
     corpus = folder / "corpus.jsonl"
-    write_planted(corpus, 260)
+    write_planted(corpus, 300)
     keeps, drops = write_recipes(folder, corpus)
     again = folder / "<again>.yaml"
     shutil.copy(drops, again)

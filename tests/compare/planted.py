@@ -28,7 +28,7 @@ def write_planted(path: Path, num_documents: int, junk: int = 4) -> dict[str, in
     texts = docstrings()[:num_documents]
     lines = [{"id": f"u{number}", "text": text} for number, text in enumerate(texts)]
     long_texts = [text for text in texts if len(text.split()) > 80]
-    for number, text in enumerate(long_texts[:40]):
+    for number, text in enumerate(long_texts[:20]):
         lines += [
             {"id": f"n{number}.{copy}", "text": f"{text}\nSee also the manual, page {copy}."}
             for copy in range(3)
@@ -41,7 +41,7 @@ def write_planted(path: Path, num_documents: int, junk: int = 4) -> dict[str, in
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return {
         "unique": len(texts),
-        "near": 3 * min(40, len(long_texts)),
+        "near": 3 * min(20, len(long_texts)),
         "boilerplate": junk * len(texts),
     }
 

@@ -70,7 +70,7 @@ def test_every_model_saw_the_same_budget(compared: Compared) -> None:
 
 
 def test_held_out_texts_were_kept_by_every_recipe_and_trained_on_by_none(compared: Compared) -> None:
-    lines = (compared.out / "held-out.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (compared.out / "held-out.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")
     chosen = [json.loads(line) for line in lines]
     assert len({row["text"] for row in chosen}) == len(chosen) >= compared.result["held_out"]["texts"] >= 20
     for letter in LETTERS:
