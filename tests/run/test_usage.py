@@ -7,15 +7,19 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
 from conf.cost import CostConfig
 from pipelines.lake import Lake, Ledger, RunRecord
+from pipelines.report.cost import cost
+from pipelines.report.flow import newest
 from pipelines.run.money import money, total, usage_of
 from pipelines.run.usage import Usage, UsageMeter, left_bytes, read_by_ranks
 from schemas.runs import RUNS
+from tests.conftest import SmallJob
 
 NEW = ("cpu_seconds", "gpu_seconds", "read_bytes", "written_bytes")
 
@@ -80,3 +84,34 @@ def test_files_and_folders_that_are_left_count(tmp_path: Path) -> None:
     (tmp_path / "model" / "target" / "more").write_bytes(b"x" * 10)
     (tmp_path / "report.html").write_bytes(b"x" * 5)
     assert left_bytes(Lake.at(tmp_path).root, {"model": "", "report.html": "", "gone": ""}) == 115
+
+
+def test_every_stage_of_a_run_says_what_it_used(small_job: SmallJob) -> None:
+    runs = newest(Ledger(Lake.at(small_job.lake)).records())
+    assert all(run.cpu_seconds and run.cpu_seconds > 0 for run in runs.values())
+    assert all(run.gpu_seconds == 0 for run in runs.values())
+    assert runs["ingest"].read_bytes is not None
+    assert runs["ingest"].read_bytes >= small_job.corpus.stat().st_size
+    model = small_job.lake / "model" / "model.safetensors"
+    assert (runs["train"].written_bytes or 0) >= model.stat().st_size
+    tables = small_job.lake / "tables" / "corpus"
+    assert (runs["dedup"].written_bytes or 0) >= sum(file.stat().st_size for file in tables.glob("**/part*"))
+    # All of a local run is below the driver: it cannot have used more than the machine has.
+    for run in runs.values():
+        assert (run.cpu_seconds or 0) <= 1.1 * (psutil.cpu_count() or 1) * run.seconds + 1
+    assert "CPU s, peak memory" in small_job.stderr
+
+
+def test_the_report_shows_it_and_money_where_there_are_prices(small_job: SmallJob) -> None:
+    page = (small_job.lake / "report.html").read_text(encoding="utf-8")
+    assert "What the stages used" in page and 'id="money"' not in page
+    runs = newest(Ledger(Lake.at(small_job.lake)).records())
+    found = cost(runs, CostConfig(cpu_hour=3600), 2_000_000)
+    assert found is not None and found.money == pytest.approx(found.used.cpu_seconds)
+    made = ("ingest", "clean", "dedup", "tokenize", "pack")
+    assert found.per_million_tokens == pytest.approx(sum(runs[name].cpu_seconds or 0 for name in made) / 2)
+    assert found.per_step == pytest.approx((runs["train"].cpu_seconds or 0) / 24)
+
+
+def test_a_lake_of_an_earlier_release_has_no_cost() -> None:
+    assert cost({"clean": record()}, CostConfig(cpu_hour=1), 100) is None
