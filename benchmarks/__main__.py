@@ -26,6 +26,7 @@ BENCHMARKS = (
     "inference",
     "hostile",
     "peers",
+    "compare_rate",
 )
 """Modules of this folder; each has a `main`."""
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from conf.card import CardConfig
 from conf.clean import CleanConfig
+from conf.cost import CostConfig
 from conf.decontaminate import DecontaminateConfig
 from conf.dedup import DedupConfig
 from conf.evaluate import EvaluateConfig
@@ -50,6 +51,7 @@ class RunConfig(Section):
     generate: GenerateConfig = Field(default_factory=GenerateConfig)
     report: ReportConfig = Field(default_factory=ReportConfig)
     card: CardConfig = Field(default_factory=CardConfig)
+    cost: CostConfig = Field(default_factory=CostConfig)
 
     @model_validator(mode="after")
     def _model_takes_both_vocabularies(self) -> Self:

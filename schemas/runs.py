@@ -30,6 +30,21 @@ RUNS = Table(
         Column("started_at", pa.timestamp("us", tz="UTC"), "When it began."),
         Column("seconds", pa.float64(), "Wall time, in seconds."),
         Column("peak_memory_mb", pa.float64(), "Peak of the driver's process tree, in MiB."),
+        Column(
+            "cpu_seconds",
+            pa.float64(),
+            "CPU time of the driver's process tree, in seconds; on a cluster besides the time for which "
+            "tasks held cores. Null: not measured.",
+            True,
+        ),
+        Column("gpu_seconds", pa.float64(), "Time for which ranks held a GPU, added up, in seconds.", True),
+        Column(
+            "read_bytes",
+            pa.int64(),
+            "Bytes that Spark's tasks read, input files, and what ranks read of the sequences.",
+            True,
+        ),
+        Column("written_bytes", pa.int64(), "Size of the tables and files that it left.", True),
         Column("details", pa.string(), "What the stage measured besides, as JSON."),
         Column("error", pa.string(), "Why it failed.", True),
     ),

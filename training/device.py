@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 
+import psutil
 import torch
 
 _PEAKS: tuple[tuple[str, float, float], ...] = (
@@ -36,6 +38,16 @@ def reads_ahead(device: torch.device) -> bool | None:
     None where the CPU computes: there the number of cores decides.
     """
     return None if device.type == "cpu" else True
+
+
+def gpu_seconds(device: torch.device, num_ranks: int) -> float:
+    """Time since this rank began, once for each rank; 0 where ranks hold no GPU.
+
+    All ranks of a launch begin and end together.
+    """
+    if device.type != "cuda":
+        return 0.0
+    return round((time.time() - psutil.Process().create_time()) * num_ranks, 3)
 
 
 def peak_memory(device: torch.device) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from ringlake.base.tasks import LANGUAGE_MODEL
 from training.data.layout import Layout
 from training.data.reader import SequenceReader
 from training.data.schedule import sequential_schedule
-from training.device import reads_ahead
+from training.device import gpu_seconds, reads_ahead
 from training.errors import DataError
 from training.facts import target_of
 from training.job import EvaluateJob
@@ -93,7 +94,7 @@ def evaluate_rank(job: EvaluateJob) -> Score:
         targets = TokenizerFile(within) if target_of(job.facts) is not None else None
         task = make_task(job.task, job.config, job.facts, tokenizer, targets)
         model = load_model(job.model_dir, kind=task.kind)
-    return score(
+    found = score(
         model,
         job.layout,
         job.layout.num_sequences,
@@ -103,6 +104,7 @@ def evaluate_rank(job: EvaluateJob) -> Score:
         task,
         shows_progress=True,
     )
+    return replace(found, gpu_seconds=gpu_seconds(next(model.parameters()).device, strategy.world_size))
 
 
 def _language_model(job: EvaluateJob, model: Any, tokenizer: TokenizerFile) -> LanguageModel:

@@ -16,7 +16,7 @@ from training.checkpoints.checkpoint import Checkpoint, load_step
 from training.checkpoints.state import TrainingState, capture, copy_weights, restore
 from training.data.reader import SequenceReader
 from training.data.schedule import training_schedule
-from training.device import peak_tflops, reads_ahead
+from training.device import gpu_seconds, peak_tflops, reads_ahead
 from training.errors import DataError, TrainingError
 from training.evaluate import score
 from training.job import TrainJob
@@ -307,6 +307,7 @@ class _Trainer:
             step=step,
             parameters=self._parameters,
             num_ranks=self._strategy.world_size,
+            gpu_seconds=gpu_seconds(next(self._model.parameters()).device, self._strategy.world_size),
         )
         places = Folder(job.tokenizer_dir), Folder(job.model_dir)
         export_model(self._model, *places, facts, self._task, job.about.terms, self._targets)

@@ -46,6 +46,7 @@ class Trained:
         flops_per_token: Of the model, forward and backward, see `training.models.flops`.
         resumed_from: Step of the checkpoint that it went on from; 0 if there was none.
         num_ranks: Ranks, parameter servers not counted.
+        gpu_seconds: Time for which the ranks held a GPU since this call began, all together.
     """
 
     totals: Totals
@@ -56,6 +57,7 @@ class Trained:
     flops_per_token: float
     resumed_from: int
     num_ranks: int
+    gpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,14 @@ class Score:
         num_targets: Predicted tokens: positions 1 to num_tokens - 1 of each sequence, from those before.
         num_bytes: UTF-8 bytes that they stand for; special tokens stand for none. 0 if not asked for.
         num_sequences: Sequences that were scored.
+        gpu_seconds: Time for which the ranks held a GPU, all together.
     """
 
     nats: float
     num_targets: int
     num_bytes: int
     num_sequences: int
+    gpu_seconds: float = 0.0
 
     @property
     def loss(self) -> float | None:

@@ -69,6 +69,7 @@ class TrainResult:
         sequences_lost: Planned sequences that were left out because a rank died that the others can go on
             without.
         tables: What the plan took of each table, the run's own first.
+        gpu_seconds: Time for which the ranks of this call held a GPU, all together.
     """
 
     steps: int
@@ -92,6 +93,7 @@ class TrainResult:
     metrics: str
     sequences_lost: int = 0
     tables: list[TableUse] = field(default_factory=list)
+    gpu_seconds: float = 0.0
 
     def details(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -156,7 +158,7 @@ def train_model(
     num_ranks = choose_ranks(spark, config, say)
     sources = open_sources(config, train, mixed, over_tasks(spark))
     plan = sources.plan
-    elastic = _elastic(config, config.canonical_shards)
+    elastic = bounds_of(config, config.canonical_shards)
     if elastic is None:
         plan.shards_of(0, num_ranks)
     job = TrainJob(
@@ -182,7 +184,7 @@ def train_model(
         f"tokens on {_describe_ranks(num_ranks, elastic)}, "
         f"{config.steps / plan.steps_per_epoch:.2f} epochs of {sources.layout.num_sequences:,} sequences"
     )
-    values = _run(
+    values = run_ranks(
         spark, _take_part, job, config, num_ranks, elastic, "train", say, section_of(config.strategy)
     )
     trained: Trained = values[0]
@@ -209,6 +211,7 @@ def train_model(
         metrics=f"{checkpoint_dir}/{METRICS_FILE}",
         sequences_lost=totals.lost,
         tables=sources.account(totals.step),
+        gpu_seconds=trained.gpu_seconds,
     )
     say(
         f"train: {result.steps:,} steps in {duration(result.seconds)}, {result.parameters:,} parameters, "
@@ -268,8 +271,8 @@ def evaluate_model(
         tokenizer_dir=before,
         apart=train.document_mask if before else None,
     )
-    elastic = _elastic(train, None)
-    score: Score = _run(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]
+    elastic = bounds_of(train, None)
+    score: Score = run_ranks(spark, _evaluate_rank, job, train, num_ranks, elastic, "evaluate", say)[0]
     if score.bits_per_byte is None:
         say(
             f"evaluate: the {score.num_targets} targets of the {score.num_sequences} validation sequences of "
@@ -322,7 +325,8 @@ def _describe_mixture(sources: Sources, say: Say) -> None:
         )
 
 
-def _elastic(config: TrainConfig, shards: int | None) -> Elastic | None:
+def bounds_of(config: TrainConfig, shards: int | None) -> Elastic | None:
+    """Bounds of ranks that follow the slots and divide the shards; None where their number is fixed."""
     bounds = config.elastic
     return None if bounds is None else Elastic(bounds.min, bounds.max, shards)
 
@@ -332,7 +336,7 @@ def _describe_ranks(num_ranks: int, elastic: Elastic | None) -> str:
     return text if elastic is None else f"{text} (as slots allow, {elastic.min} to {elastic.max})"
 
 
-def _run(
+def run_ranks(
     spark: Any,
     function: Callable[..., Any],
     job: Any,
@@ -343,6 +347,23 @@ def _run(
     say: Say,
     strategy: StrategySection = _NO_STRATEGY,
 ) -> list[Any]:
+    """What a function gives on each rank of a barrier stage, by rank.
+
+    Args:
+        spark: The active SparkSession.
+        function: Runs on every rank.
+        job: Its argument.
+        config: The train section: threads, network, restarts.
+        num_ranks: Ranks.
+        elastic: Bounds on them, or None.
+        name: What they do, for people.
+        say: Takes a line of progress.
+        strategy: The strategy of a training.
+
+    Raises:
+        NotEnoughSlotsError: There are fewer slots than ranks.
+        RankFailedError: A rank raised or died, in each of the `max_restarts` + 1 attempts.
+    """
     options = LaunchOptions(
         threads_per_rank=config.threads_per_rank,
         stall_seconds=config.stall_seconds,

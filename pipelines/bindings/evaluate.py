@@ -21,6 +21,7 @@ from pipelines.lake.paths import write_json
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Besides, Binding, Given, Made
 from pipelines.run.context import Context
+from pipelines.run.usage import GPU_SECONDS
 from ringlake.base.storage import folder_of
 from ringlake.base.tasks import LANGUAGE_MODEL, TaskKind, extensions_of, kind_of
 from training.data.snapshot import Snapshot
@@ -86,7 +87,8 @@ def _on_sequences(given: Given[None], name: str) -> Made:
     write_readme(context, result)
     given.say(f"    {told}")
     tally = Tally(rows_in=validation.num_sequences, rows_out=score.num_sequences, unit="sequences")
-    return Made(tally=tally, details=result)
+    used = {GPU_SECONDS: score.gpu_seconds} if score.gpu_seconds else {}
+    return Made(tally=tally, details=result | used)
 
 
 def _before(given: Given[None], validation: Snapshot) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from pipelines.cli.stages import TraceOption
 COUNTS = ("rows_in", "rows_out", "rows_rejected", "rows_quarantined", "rows_duplicate")
 FIELDS = (
     *("stage", "state", "inputs", "outputs", "unit", *COUNTS),
-    *("seconds", "peak_memory_mb", "config_hash", "code_version"),
+    *("seconds", "cpu_seconds", "gpu_seconds", "read_bytes", "written_bytes", "peak_memory_mb"),
+    *("config_hash", "code_version"),
 )
 
 LakeArgument = Annotated[str, typer.Argument(help="Folder of the lake.", metavar="LAKE")]

@@ -45,6 +45,10 @@ class RunRecord:
     rows_duplicate: int = 0
     details: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    cpu_seconds: float | None = None
+    gpu_seconds: float | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
 
 
 class Ledger:
@@ -67,6 +71,8 @@ class Ledger:
             self._lake.table(RUNS.name),
             pa.Table.from_pylist([row], schema=schema),
             mode="append",
+            # A ledger that an earlier release began gets the columns that have come since.
+            schema_mode="merge",
             # Which run is the newest is told by the log's order, so none of it may expire.
             configuration={"delta.enableExpiredLogCleanup": "false"},
             commit_properties=CommitProperties(custom_metadata={_RUN_ID: record.run_id}),

@@ -17,6 +17,8 @@ FORMAT = 1
 
 COUNTS = ("rows_in", "rows_out", "rows_rejected", "rows_quarantined", "rows_duplicate")
 
+USED = ("cpu_seconds", "gpu_seconds", "read_bytes", "written_bytes")
+
 
 class SummaryWriter:
     """Writes the summary.
@@ -81,6 +83,7 @@ def _stage(lake: Lake, stage: StageStory) -> dict[str, Any]:
         # What it took in this run: nothing where an earlier one had done it.
         "seconds": round(stage.seconds, 3),
         "peak_memory_mb": None if record is None else round(record.peak_memory_mb, 1),
+        **{name: None if record is None else getattr(record, name) for name in USED},
         "stage_run_id": None if record is None else record.run_id,
         "inputs": tables(lake, stage.reads),
         "outputs": tables(lake, {} if record is None else record.outputs),

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import resources
-
-import jinja2
 from markupsafe import Markup
 from pyspark.sql import SparkSession
 
@@ -14,6 +10,7 @@ from pipelines.lake import Lake
 from pipelines.report import charts, exchange_charts
 from pipelines.report.collect import collect
 from pipelines.report.facts import Facts
+from pipelines.report.pages import page_environment
 from pipelines.report.removed import MAX_QUARANTINE_ROWS
 from pipelines.text import display
 
@@ -39,30 +36,9 @@ def build_report(
 
 def render(facts: Facts, excerpt_chars: int) -> str:
     """The page for the facts: one HTML document that needs nothing else."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_source),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Callable[..., str]] = {
-        "visible": display.visible,
-        "name": display.name,
-        "excerpt": lambda value: display.visible(value, excerpt_chars),
-        "plain": display.plain,
-        "count": display.count,
-        "short": display.short,
-        "size": display.size,
-        "duration": display.duration,
-        "decimal": display.decimal,
-        "measure": display.measure,
-    }
-    environment.filters |= filters
-    environment.globals |= {
-        "share": display.share,
-        "show_command": lambda *args: _show_command(facts.lake, *args),
-    }
+    environment = page_environment(PACKAGE)
+    environment.filters |= {"excerpt": lambda value: display.visible(value, excerpt_chars)}
+    environment.globals |= {"show_command": lambda *args: _show_command(facts.lake, *args)}
     page = environment.get_template(TEMPLATE)
     return page.render(facts=facts, charts=_charts(facts), max_quarantine_rows=MAX_QUARANTINE_ROWS)
 
@@ -93,7 +69,3 @@ def _show_command(lake: str, table: str, where: str | None = None) -> str:
     if where is not None:
         words += ["--where", where]
     return display.shell(words)
-
-
-def _source(name: str) -> str:
-    return resources.files(PACKAGE).joinpath(name).read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from pipelines.added import every_stage, every_table
 from pipelines.lake import Lake, Ledger, RunRecord
 from pipelines.report import clusters, content, flow, learning, overlaps, removed
 from pipelines.report.answers import answers
+from pipelines.report.cost import cost
 from pipelines.report.facts import Facts, TableState
 from pipelines.report.origin import origin
 from pipelines.report.summary import Tables
@@ -67,6 +68,7 @@ def collect(
         training=learning.training(lake, newest.get("train")),
         evaluation=learning.evaluation(lake) if is_scored else None,
         answers=answers(lake) if is_scored else None,
+        cost=cost(newest, config.cost, tokens.total if tokens is not None else None),
         samples=learning.samples(lake) if is_own(records, lake, "generate", lake.samples) else (),
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipelines.report.answers import Answers
+    from pipelines.report.cost import Cost
 
 
 @dataclass(frozen=True)
@@ -496,6 +497,7 @@ class Facts:
     answers: Answers | None = None
     samples: tuple[Sample, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
+    cost: Cost | None = None
 
     def step(self, name: str) -> FunnelStep | None:
         """The step of the funnel with that name, None if the lake has not come so far."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from pipelines.console.heartbeat import Heartbeat
 from pipelines.errors import RinglakeError
 from pipelines.interrupt import forget_interrupts, was_interrupted
 from pipelines.lake import RunRecord
 from pipelines.run.artefacts import NOTED, is_left
-from pipelines.run.binding import binding_of
+from pipelines.run.binding import Given, binding_of
 from pipelines.run.carry_out import carry_out
 from pipelines.run.context import Context
 from pipelines.run.failure import as_ringlake_error, explain
@@ -21,6 +23,7 @@ from pipelines.run.prepare import Prepared, prepare
 from pipelines.run.record import Ended, record_of, summary
 from pipelines.run.shuffles import free_shuffles, shuffled_bytes
 from pipelines.run.story import StageStory, Teller
+from pipelines.run.usage import UsageMeter, left_bytes, read_by_ranks
 from pipelines.session import check_extensions
 from pipelines.sizing import STORED_TO_TEXT
 from pipelines.stages import Stage
@@ -118,7 +121,7 @@ def _run(prepared: Prepared, story: StageStory) -> RunRecord:
     if prepared.extensions:
         context.console.say(f"    with {', '.join(map(str, prepared.extensions))}")
     context.fit(besides.num_bytes + STORED_TO_TEXT * sum(table.bytes for table in given.tables.values()))
-    memory = PeakMemory()
+    memory, meter = PeakMemory(), UsageMeter(context.started)
     before, not_started = shuffled_bytes(context.started), context.started is None
     forget_interrupts()
     with memory, Heartbeat(context.console, stage.name):
@@ -133,6 +136,7 @@ def _run(prepared: Prepared, story: StageStory) -> RunRecord:
         except BaseException as error:  # noqa: BLE001 - recorded, then raised again below
             ended.failure = KeyboardInterrupt() if was_interrupted() else error
     ended.seconds, ended.peak_memory_mb = time.monotonic() - clock, memory.peak_mb
+    _measure(ended, given, besides.num_bytes, meter)
     if ended.failure is None:
         ended.shuffled_bytes = shuffled_bytes(context.started) - before
         ended.spark_start_seconds = context.start_seconds if not_started else 0.0
@@ -149,6 +153,20 @@ def _run(prepared: Prepared, story: StageStory) -> RunRecord:
     if ended.shuffled_bytes >= _WORTH_FREEING and context.started is not None:
         free_shuffles(context.started)
     return record
+
+
+def _measure(ended: Ended, given: Given[Any], input_bytes: int, meter: UsageMeter) -> None:
+    """What it used; where the JVM is gone, what can be said without it."""
+    context = given.context
+    with contextlib.suppress(Exception):
+        ended.cpu_seconds, ended.read_bytes = meter.so_far(context.started if ended.failure is None else None)
+    if ended.outcome is None:
+        return
+    tables = context.catalog
+    own = sum(table.bytes for table in given.tables.values())
+    ended.read_bytes += input_bytes + read_by_ranks(given.stage.name, own, ended.outcome.details)
+    written = sum(tables.info(name, version).bytes for name, version in ended.outcome.outputs.items())
+    ended.written_bytes = written + left_bytes(context.lake.root, ended.left)
 
 
 def _told(context: Context, stage: str, failure: BaseException | None) -> RinglakeError | None:

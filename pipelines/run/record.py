@@ -15,6 +15,7 @@ from pipelines.run.carry_out import Outcome
 from pipelines.run.failure import explain
 from pipelines.run.keys import shown_config
 from pipelines.run.prepare import Prepared
+from pipelines.run.usage import GPU_SECONDS
 
 EXTENSIONS = "extensions"
 """Under this key of a run's details the ledger has what of other packages it used."""
@@ -33,6 +34,9 @@ class Ended:
         seconds: How long it took, all in all.
         peak_memory_mb: The most that the driver's process tree held.
         shuffled_bytes: What its shuffles wrote.
+        cpu_seconds: CPU time that it took, see `pipelines.run.usage.Usage`.
+        read_bytes: What it read.
+        written_bytes: What it left.
         spark_start_seconds: What the start of Spark took of its time; 0: Spark had been started before.
     """
 
@@ -44,7 +48,15 @@ class Ended:
     seconds: float = 0.0
     peak_memory_mb: float = 0.0
     shuffled_bytes: int = 0
+    cpu_seconds: float = 0.0
+    read_bytes: int = 0
+    written_bytes: int = 0
     spark_start_seconds: float = 0.0
+
+    @property
+    def gpu_seconds(self) -> float:
+        """Time for which its ranks held a GPU, all together."""
+        return 0.0 if self.outcome is None else float(self.outcome.details.get(GPU_SECONDS) or 0.0)
 
 
 def record_of(prepared: Prepared, ended: Ended) -> RunRecord:
@@ -72,6 +84,10 @@ def record_of(prepared: Prepared, ended: Ended) -> RunRecord:
         rows_duplicate=tally.rows_duplicate,
         details=_details(ended) | _extensions(prepared),
         error=_reason(ended),
+        cpu_seconds=ended.cpu_seconds,
+        gpu_seconds=ended.gpu_seconds,
+        read_bytes=ended.read_bytes,
+        written_bytes=ended.written_bytes,
     )
 
 
@@ -81,10 +97,18 @@ def summary(ended: Ended) -> str:
     tally, seconds = ended.outcome.tally, ended.seconds
     counts = f"{tally} {tally.unit}; " if tally.rows_in else ""
     rate = f", {tally.rows_in / seconds:,.0f} {tally.unit}/s" if seconds > 0 and tally.rows_in else ""
-    use = f", peak memory {ended.peak_memory_mb / 1024:.1f} GiB"
+    use = f", {ended.cpu_seconds:.1f} CPU s"
+    if ended.gpu_seconds:
+        use += f", {ended.gpu_seconds:.1f} GPU s"
+    use += f", peak memory {ended.peak_memory_mb / 1024:.1f} GiB"
+    use += f", {_mebibytes(ended.read_bytes)} read, {_mebibytes(ended.written_bytes)} written"
     if ended.shuffled_bytes >= 2**20:
         use += f", {ended.shuffled_bytes / 2**20:,.0f} MiB shuffled"
     return f"{counts}{seconds:.1f} s{rate}{use}"
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:,.1f} MiB"
 
 
 def _reason(ended: Ended) -> str | None:

@@ -45,6 +45,10 @@ class Purpose(IntEnum):
     """The global shuffle of the packed sequences."""
     MIXTURE = 22
     """Which documents of a group are taken, and which twice."""
+    HELD_OUT = 31
+    """Which documents two recipes are compared on."""
+    BOOTSTRAP = 32
+    """Resampling of what they are compared on."""
 
 
 def derive_seed(*parts: int) -> int:
