@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     from schemas import Table
 
 COMMANDS = frozenset(
-    {"run", "status", "show", "setup", "bundle", "version", "extensions", "export", "demo", "trace", "verify"}
+    {
+        "run",
+        "status",
+        "show",
+        "setup",
+        "bundle",
+        "version",
+        "extensions",
+        "export",
+        "demo",
+        "trace",
+        "verify",
+        "forget",
+    }
     | {"answer", "classify", "embed", "translate"}
 )
 """Commands that are no stages: no stage may have their names."""

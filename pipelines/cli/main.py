@@ -12,7 +12,7 @@ import typer
 
 from conf import ConfigError
 from conf.urls import without_secrets
-from pipelines.cli import demo, export, extensions, look, predict, sample, set_up, ship, stages, trace
+from pipelines.cli import demo, export, extensions, forget, look, predict, sample, set_up, ship, stages, trace
 from pipelines.console.console import printable
 from pipelines.errors import RinglakeError, StageFailedError
 from pipelines.run.version import code_version
@@ -48,6 +48,7 @@ app = typer.Typer(
 stages.register(app)
 look.register(app)
 trace.register(app)
+forget.register(app)
 sample.register(app)
 predict.register(app)
 demo.register(app)

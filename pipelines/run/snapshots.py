@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake
+from pipelines.lake.erasures import masked_fingerprints
 from training.data.snapshot import Snapshot
 
 _TABLE = "sequences"
@@ -53,6 +54,7 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapsho
         tokenizer_hash=made["tokenizer_hash"],
         token_bytes=made["token_bytes"],
         task=made.get("task") or {},
+        masked=masked_fingerprints(lake),
     )
 
 

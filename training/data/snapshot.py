@@ -35,6 +35,8 @@ class Snapshot:
         token_bytes: Bytes of a stored token id, 2 or 4.
         task: What tokenizing noted of the examples of a task (JSON values): its name, the labels of a
             classification. Empty: they are texts for a language model.
+        masked: Fingerprint of the files as they are, by which they were known before documents in them were
+            forgotten: who trained on them goes on, with the same sequences without those documents.
     """
 
     table: str
@@ -46,6 +48,7 @@ class Snapshot:
     tokenizer_hash: str
     token_bytes: int
     task: Mapping[str, Any] = field(default_factory=dict)
+    masked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def num_sequences(self) -> int:
