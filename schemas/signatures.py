@@ -6,7 +6,7 @@ from schemas.common import DOC_ID, NUM_BYTES, SOURCE
 from schemas.table import Column, Table
 
 ERASED_SEQUENCE = -1
-"""The batch of forgotten documents, before all others; its rows keep the name of the batch that they came in."""
+"""The batch of forgotten documents, before all others; its rows keep the name of their own batch."""
 
 SIGNATURES = Table(
     name="signatures",

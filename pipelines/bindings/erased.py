@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def without_erased(output: StageOutput, contents: Collection[str]) -> StageOutput:
     """What ingest made, without the documents that have a forgotten text.
 
-    They are told by the hash of text and target, wherever they are met again. In `sources` they are no records:
-    `skipped` has their number as 'erased', so that its records still add up to `documents` and `quarantine`.
+    They are told by the hash of text and target, wherever they are met again. In `sources` they are no
+    records: `skipped` has their number as 'erased', so that its records still add up to `documents` and
+    `quarantine`.
 
     Args:
         output: Tables `sources`, `documents` and `quarantine`.

@@ -121,7 +121,7 @@ def _blank(folder: Folder, path: str, rows: Sequence[int]) -> None:
 
 
 def _count(folder: Folder, path: str, targets: Mapping[str, int]) -> None:
-    """Sets the number of forgotten records of some sources: they are neither kept nor records from then on."""
+    """Sets the number of forgotten records of some sources: they are neither kept nor records any more."""
 
     def change(group: pa.Table) -> pa.Table:
         rows = group.to_pylist()

@@ -73,10 +73,10 @@ class Needles:
         return Needles(frozenset(pieces), frozenset(doc_ids), tuple(sorted({len(piece) for piece in pieces})))
 
     def are_in(self, content: str) -> bool:
-        """Whether a text has one of them, as it stands or unescaped.
+        r"""Whether a text has one of them, as it stands or unescaped.
 
         >>> needles = Needles.of(["a text with 'quotes' that is so long that it has needles"])
-        >>> needles.are_in("<p>a text with &#39;quotes&#39; that\\nis so long that it has needles</p>")
+        >>> needles.are_in("<p>a text with &#39;quotes&#39; that\nis so long that it has needles</p>")
         True
         """
         if any(doc_id in content for doc_id in self.doc_ids):

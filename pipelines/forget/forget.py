@@ -65,8 +65,8 @@ def forget(lake: Lake, request: Request, reason: str | None, say: Say, *, dry_ru
         if request.is_empty:
             if not begun:
                 raise InputError(
-                    f"no document is named, and the lake {lake.location} has no erasure that was interrupted; "
-                    f"give an ID, --where or --file"
+                    f"no document is named, and the lake {lake.location} has no erasure that was interrupted;"
+                    f" give an ID, --where or --file"
                 )
             return Forgotten(tuple(begun), dry_run=dry_run)
         earlier = erasures_of(lake)
@@ -101,8 +101,8 @@ def _prepared(lake: Lake, request: Request, doc_ids: Sequence[str], reason: str 
     needles = Needles.of(strings(texts), everyone)
     if reason is not None and needles.are_in(reason):
         raise InputError(
-            f"--reason has a forgotten document's id or a passage of {CERTAIN} characters of its text; say it "
-            f"in other words, the register must not hold it"
+            f"--reason has a forgotten document's id or a passage of {CERTAIN} characters of its text; say "
+            f"it in other words, the register must not hold it"
         )
     trainings = trainings_of(lake)
     steps, problems = steps_with(lake, trainings, sorted(everyone))

@@ -1,4 +1,4 @@
-"""Near-duplicates of documents, as deduplication found them: all members of their clusters, in any version."""
+"""Near-duplicates of documents, as deduplication found them: their clusters, in any version."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def _sources(lake: Lake, files: Mapping[str, int], doc_ids: Collection[str]) -> 
 
 
 def _runs(lake: Lake, name: str) -> dict[str, tuple[str, str]]:
-    """By file of a table the commit that added it and the key of the run; OPTIMIZE goes with the run before."""
+    """By file of a table its commit and the key of the run, after an OPTIMIZE that of the run before."""
     files = logged_files(lake, name)
     keys: dict[str, str] = {}
     last = ""

@@ -17,20 +17,22 @@ FOLDER = "erasures"
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222}"
     "table{border-collapse:collapse;margin:.5rem 0 1.5rem;width:100%}"
-    "th,td{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+    "th,td{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}"
+    "td{overflow-wrap:anywhere}"
     "th{background:#f3f3f3}"
 )
 
 _WEIGHTS = (
-    "The weights of these models were not changed: what a model has learned from a document cannot be taken out "
-    "of it. A training that goes on reads its sequences without the documents from the erasure on. A model that "
-    "must not have seen them has to be trained again."
+    "The weights of these models were not changed: what a model has learned from a document cannot be taken "
+    "out of it. A training that goes on reads its sequences without the documents from the erasure on. A "
+    "model that must not have seen them has to be trained again."
 )
 
 _BESIDE = (
-    "Not looked into: the input files, which are not the lake's (a forgotten record in them is left out when they "
-    "are read again); backups and copies of the lake; lakes that were made of the same inputs; predictions "
-    "written elsewhere. Tokenizers and the vocabularies of the features stage hold words, never passages."
+    "Not looked into: the input files, which are not the lake's (a forgotten record in them is left out when "
+    "they are read again); backups and copies of the lake; lakes that were made of the same inputs; "
+    "predictions written elsewhere. Tokenizers and the vocabularies of the features stage hold words, never "
+    "passages."
 )
 
 
@@ -110,8 +112,8 @@ def _actions(done: dict[str, Any]) -> list[str]:
     for each in done.get("sequences", []):
         counts = ", ".join(f"{count} of {split}" for split, count in each["sequences"].items())
         found.append(
-            f"sequences version {each['version']}: the documents were taken out of {counts}; all ids stay, and "
-            f"trainings that are pinned to this version go on"
+            f"sequences version {each['version']}: the documents were taken out of {counts}; all ids stay, "
+            f"and trainings that are pinned to this version go on"
         )
     if count := done.get("files_of_no_version"):
         found.append(f"{count} files that no version has were deleted")

@@ -16,7 +16,7 @@ _COLUMNS = ("doc_id", "text", "target", "label")
 
 
 def content_of(text: str, target: str | None) -> str:
-    """The hash by which a text is known again: SHA-256 of its UTF-8 bytes, of a pair with a NUL and the target.
+    """The hash by which a text is known again: SHA-256 of it in UTF-8, of a pair with a NUL and the target.
 
     >>> content_of("a", None) == hashlib.sha256(b"a").hexdigest()
     True

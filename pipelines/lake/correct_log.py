@@ -71,7 +71,7 @@ def correct_log(lake: Lake, name: str, changed: Collection[str]) -> None:
             log.delete(entry)
         elif _is_commit(entry):
             actions = _actions(log, entry)
-            if any([facts.correct(action) for action in actions]):
+            if sum(facts.correct(action) for action in actions):
                 _replace(log, entry, "".join(_line(action) for action in actions).encode())
         elif _is_checkpoint(entry):
             _correct_checkpoint(log, entry, facts)
@@ -177,7 +177,7 @@ def _correct_checkpoint(log: Folder, entry: str, facts: _Facts) -> None:
         if kind not in table.column_names:
             continue
         actions = [{kind: value} for value in table.column(kind).to_pylist()]
-        if any([facts.correct(action) for action in actions if action[kind] is not None]):
+        if sum(facts.correct(action) for action in actions if action[kind] is not None):
             changed = True
             place = table.schema.get_field_index(kind)
             column = pa.array([action[kind] for action in actions], table.schema.field(kind).type)

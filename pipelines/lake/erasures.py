@@ -1,4 +1,4 @@
-"""The register of erasures: the table `erasures`, a row a request, replaced as it goes from started to done."""
+"""The register of erasures: the table `erasures`, a row a request, replaced once it is done."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def refuse_unfinished(lake: Lake) -> None:
     begun = [each for each in erasures_of(lake) if each.state == STARTED]
     if begun:
         raise EnvironmentProblem(
-            f"the erasure {begun[0].erasure_id} of the lake {lake.location} was interrupted, so that its tables "
-            f"are half rewritten; finish it first: ringlake forget --lake {lake.location}"
+            f"the erasure {begun[0].erasure_id} of the lake {lake.location} was interrupted, so that its "
+            f"tables are half rewritten; finish it first: ringlake forget --lake {lake.location}"
         )
 
 
@@ -92,6 +92,28 @@ def masked_fingerprints(lake: Lake) -> dict[str, str]:
     for each in erasures_of(lake):
         found |= each.masked
     return found
+
+
+def erasure_of(lake: Lake, name: str, column: str) -> Erasure | None:
+    """The erasure that forgot a document, None if there is none.
+
+    Args:
+        lake: The lake.
+        name: The document.
+        column: 'doc_id' or 'source_id', what it is named by.
+    """
+    found = [each for each in erasures_of(lake) if any(own[column] == name for own in each.documents)]
+    return found[-1] if found else None
+
+
+def masked_sequences(lake: Lake, version: int, split: str) -> list[int]:
+    """Sequences of a version of `sequences` that had a document which was forgotten since, ascending."""
+    found: set[int] = set()
+    for each in erasures_of(lake):
+        for told in each.plan.get("sequences", []):
+            if told["version"] == version:
+                found.update(told["ids"].get(split, []))
+    return sorted(found)
 
 
 def erased_ids(erasures: Iterable[Erasure]) -> set[str]:
