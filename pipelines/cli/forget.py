@@ -125,6 +125,10 @@ def _erasure(erasure: Erasure) -> list[str]:
     lines += [
         f"empty {sum(map(len, files.values())):,} excerpts of {name}" for name, files in plan.excerpts.items()
     ]
+    lines += [
+        f"{new['doc_id']} takes the place of {old} when dedup runs again, as the next run does"
+        for old, new in plan.successors.items()
+    ]
     lines += [f"mark in the history {place}" for place in plan.histories]
     lines += [f"left as it is, although it has a passage or an id: {path}" for path in plan.named]
     for model in erasure.models:

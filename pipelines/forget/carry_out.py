@@ -76,6 +76,7 @@ def carry_out(lake: Lake, erasure: Erasure, say: Say) -> tuple[dict[str, Any], d
         "left": plan.named,
         "histories": marked,
         "histories_not_reached": lost,
+        "successors": plan.successors,
     }
     return done, _fingerprints(lake, plan)
 

@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.errors import InputError, RinglakeError
 from pipelines.forget.copies import Needles, excerpts_with, files_with, tables_with
 from pipelines.forget.mask import DOCUMENTS
+from pipelines.forget.successors import successors
 from pipelines.lake import Catalog, Lake, Ledger
 from pipelines.lake.catalog import parse_metadata
 from pipelines.lake.correct_log import logged_files, refuse_unknown_log
@@ -42,7 +43,7 @@ class Plan:
         removed: Files of the lake outside of its tables that are deleted.
         named: Files and tables that have a passage or an id and are left.
         histories: Histories of deduplication in which the documents are marked.
-        promoted: By document that goes the one that takes its place in the corpus.
+        successors: By survivor that goes the one that takes its place once deduplication runs again.
     """
 
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Plan:
     removed: list[str] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
     histories: list[str] = field(default_factory=list)
-    promoted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    successors: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """It as JSON values, of which `Plan(**values)` makes it again."""
@@ -100,6 +101,7 @@ def make_plan(lake: Lake, doc_ids: Collection[str], needles: Needles) -> Plan:
         removed=sorted({*removed, *indexes}),
         named=[*named, *(f"tables/{name}" for name in left)],
         histories=_histories(lake),
+        successors=successors(lake, doc_ids),
     )
 
 

@@ -123,7 +123,10 @@ def _actions(done: dict[str, Any]) -> list[str]:
         f"{count} documents are marked in the history {place}"
         for place, count in done.get("histories", {}).items()
     ]
-    found += [f"{new} took the place of {old} in the corpus" for old, new in done.get("promoted", {}).items()]
+    found += [
+        f"{new['doc_id']} takes the place of {old} in the corpus once dedup runs again"
+        for old, new in done.get("successors", {}).items()
+    ]
     return found
 
 

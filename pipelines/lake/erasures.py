@@ -106,6 +106,11 @@ def erasure_of(lake: Lake, name: str, column: str) -> Erasure | None:
     return found[-1] if found else None
 
 
+def succeeded_survivors(lake: Lake) -> list[str]:
+    """Forgotten survivors of duplicate clusters whose places others are to take, sorted."""
+    return sorted({each for erasure in erasures_of(lake) for each in erasure.plan.get("successors", {})})
+
+
 def masked_sequences(lake: Lake, version: int, split: str) -> list[int]:
     """Sequences of a version of `sequences` that had a document which was forgotten since, ascending."""
     found: set[int] = set()

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.errors import InputError
+from pipelines.lake.lookup import leaf
 from pipelines.lake.paths import Lake
 from pipelines.lake.unreadable import in_one_line
 from ringlake.base.storage import Folder, arrow_filesystem
@@ -132,10 +133,9 @@ def rows_with(folder: Folder, path: str, key: str, values: Collection[str]) -> i
         key: A column of texts; `a.b` is the field b of the structs in the list a, of which one has to fit.
         values: What it may be.
     """
-    outer, _, inner = key.partition(".")
-    read = f"{outer}.list.element.{inner}" if inner else outer
     wanted, count = pa.array(list(values), pa.string()), 0
     with opened(folder, path) as file:
+        read = leaf(file, key)
         for number in range(file.num_row_groups):
             table = file.read_row_group(number, columns=[read])
             count += int(pc.sum(having(table, key, wanted)).as_py() or 0)
