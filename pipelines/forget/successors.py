@@ -1,8 +1,8 @@
 """Who takes the place of a survivor that is forgotten: the best of the duplicates that remain.
 
 It is deduplication itself that puts it there: with such an erasure its key is another one, so that the next
-run does it again, and all that follows. Split, decontamination, tokens and sequences of the successor are then
-what they would have been without the forgotten document. Versions that trainings are pinned to stay.
+run does it again, and all that follows. Split, decontamination, tokens and sequences of the successor are
+then what they would have been without the forgotten document. Versions that trainings are pinned to stay.
 """
 
 from __future__ import annotations

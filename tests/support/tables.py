@@ -11,7 +11,9 @@ from pipelines.lake import Lake, read_arrow
 from pipelines.stages import OPTIONAL_TABLES
 from schemas import TABLES
 
-DATA_TABLES = tuple(name for name in TABLES if name != "runs" and name not in OPTIONAL_TABLES)
+DATA_TABLES = tuple(
+    name for name in TABLES if name not in ("runs", "erasures") and name not in OPTIONAL_TABLES
+)
 """The tables of every lake whose rows depend on input and configuration alone."""
 
 
