@@ -119,18 +119,18 @@ class _Facts:
             if entry is None:
                 continue
             path = unquote(entry["path"])
-            if path not in self._there:
-                if entry.get("stats"):
-                    entry["stats"] = _without_texts(entry["stats"])
-                entry.pop("stats_parsed", None) if kind == "add" else None
-            elif path in self._changed:
+            if path in self._there and path not in self._changed:
+                continue
+            if path in self._there:
                 size, stats = self._of(path, entry.get("stats"))
                 if entry.get("size") is not None:
                     entry["size"] = size
-                if entry.get("stats"):
-                    entry["stats"] = stats
-                if "stats_parsed" in entry:
-                    entry["stats_parsed"] = None
+            else:
+                stats = entry.get("stats") and _without_texts(entry["stats"])
+            if entry.get("stats"):
+                entry["stats"] = stats
+            if "stats_parsed" in entry:
+                entry["stats_parsed"] = None
         return json.dumps(action, sort_keys=True, default=str) != before
 
     def _of(self, path: str, stats: str | None) -> tuple[int, str | None]:

@@ -106,7 +106,9 @@ class Folder:
         filesystem.invalidate_cache()
         if not filesystem.isdir(path):
             return []
-        return sorted(str(found)[len(path) + 1 :] for found in filesystem.find(path))
+        begins = len(path.lstrip("/")) + 1
+        # Some file systems give names without the slash that they begin with.
+        return sorted(str(found).lstrip("/")[begins:] for found in filesystem.find(path))
 
     def describe(self, name: str) -> Listed:
         """A file in it, as a listing shows it.
