@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import InputError
+from pipelines.forget.mask import DOCUMENTS
 from pipelines.lake import Catalog, Lake, read_arrow
 from pipelines.lake.erasures import Erasure
-from pipelines.trace.document import ids_of
+from pipelines.lake.lookup import find_everywhere
 from pipelines.trace.documents import fates
 
 _MOST_NAMED = 10
@@ -86,35 +87,22 @@ def documents_of(lake: Lake, request: Request, earlier: Sequence[Erasure]) -> tu
     Raises:
         InputError: An id is unknown, or the condition is none or fits no document; the message names it.
     """
-    found: dict[str, None] = {}
-    gone, known = _forgotten(earlier), set()
-    unknown: list[str] = []
-    for given in request.ids:
-        own = ids_of(lake, given, by_source_id=request.by_source_id)
-        before = {
-            each["doc_id"]
-            for each in gone
-            if given == each["source_id" if request.by_source_id else "doc_id"]
-        }
-        known |= before
-        if request.by_source_id:
-            found.update(dict.fromkeys(own))
-            if not own and not before:
-                unknown.append(given)
-        elif given not in before:
-            unknown.append(given)
-    if not request.by_source_id and unknown:
-        there = fates(lake, unknown)
-        found.update(dict.fromkeys(each for each in unknown if there[each]))
-        unknown = [each for each in unknown if not there[each]]
+    column = "source_id" if request.by_source_id else "doc_id"
+    there = _there(lake, request)
+    gone: dict[str, set[str]] = {}
+    for each in earlier:
+        for document in each.documents:
+            gone.setdefault(document[column], set()).add(document["doc_id"])
+    unknown = [given for given in request.ids if given not in there and given not in gone]
     if unknown:
-        what = "source_id" if request.by_source_id else "doc_id"
         more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
         other = "" if request.by_source_id else "; with --source-id, IDs are the documents' own"
         raise InputError(
-            f"no version of any table of the lake {lake.location} has a document with {what} "
+            f"no version of any table of the lake {lake.location} has a document with {column} "
             f"{', '.join(map(repr, unknown[:_MOST_NAMED]))}{more}; nothing was changed{other}"
         )
+    known = {doc_id for given in request.ids for doc_id in gone.get(given, ())}
+    found = dict.fromkeys(doc_id for given in request.ids for doc_id in there.get(given, ()))
     if request.where is not None:
         found.update(dict.fromkeys(_fitting(lake, request.where)))
     return list(found), known
@@ -133,5 +121,19 @@ def _fitting(lake: Lake, condition: str) -> list[str]:
     return [str(row) for row in rows]
 
 
-def _forgotten(earlier: Collection[Erasure]) -> list[Mapping[str, Any]]:
-    return [document for each in earlier for document in each.documents]
+def _there(lake: Lake, request: Request) -> dict[str, list[str]]:
+    """By ID the documents that it means, of those that any version of a table still has."""
+    if not request.by_source_id:
+        there = {doc_id for doc_id, tables in fates(lake, request.ids).items() if tables}
+        left = [doc_id for doc_id in request.ids if doc_id not in there]
+        if left and Catalog(lake).exists("sequences"):
+            # Of an old version of `sequences` the tables that it was made of may be gone.
+            for item in find_everywhere(lake, "sequences", DOCUMENTS, left, ("segments",)):
+                there.update(segment["doc_id"] for segment in item.row["segments"])
+        return {doc_id: [doc_id] for doc_id in request.ids if doc_id in there}
+    found: dict[str, list[str]] = {}
+    for table in ("documents", "corpus"):
+        if Catalog(lake).exists(table):
+            for item in find_everywhere(lake, table, "source_id", request.ids, ("doc_id", "source_id")):
+                found.setdefault(item.row["source_id"], []).append(item.row["doc_id"])
+    return found

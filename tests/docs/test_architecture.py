@@ -29,7 +29,7 @@ def test_the_page_names_all_files_that_commit_tables() -> None:
         for path in (ROOT / "pipelines").rglob("*.py")
         if _used(path) & {"write_table", "write_deltalake"}
     }
-    # Tables of stages, the history, the ledger, predictions, the register of erasures, and marks in a history.
+    # Tables of stages, the history, the ledger, predictions, the register of erasures, marks in a history.
     assert len(writers) == 6
     assert all(f"`{file}`" in PAGE for file in writers)
 
