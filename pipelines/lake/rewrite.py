@@ -115,8 +115,6 @@ def _options(metadata: pq.FileMetaData) -> dict[str, Any]:
             columns, lambda column: column.is_stats_set and column.physical_type != "BYTE_ARRAY"
         ),
         "store_schema": False,
-        # As much as a group has: the file's own groups are the measure.
-        "write_batch_size": 1024,
     }
 
 
