@@ -9,7 +9,8 @@ from schemas import TABLES, Table
 _INTRODUCTION = """# Tables
 
 A lake has these Delta tables, each in a folder `LAKE/tables/NAME`; `ringlake show LAKE NAME` shows rows of
-one. `signatures` lies below the folder that `dedup.history` names instead. Types are those of Spark SQL.
+one. `signatures` lies below the folder that `dedup.history` names instead; `erasures` is written by
+`ringlake forget`. Types are those of Spark SQL.
 Behind the name of a stage stand the files in which its work begins.
 
 """

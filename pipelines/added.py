@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COMMANDS = frozenset(
     {"run", "status", "show", "setup", "bundle", "version", "extensions", "export", "demo", "trace", "verify"}
-    | {"compare"}
+    | {"compare", "forget"}
     | {"answer", "classify", "embed", "translate"}
 )
 """Commands that are no stages: no stage may have their names."""

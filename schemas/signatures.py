@@ -5,11 +5,19 @@ import pyarrow as pa
 from schemas.common import DOC_ID, NUM_BYTES, SOURCE
 from schemas.table import Column, Table
 
+ERASED_SEQUENCE = -1
+"""The batch of forgotten documents, before all others; its rows keep the name of their own batch."""
+
 SIGNATURES = Table(
     name="signatures",
     meaning="One row a document of a batch that was deduplicated against the history.",
     columns=(
-        Column("sequence", pa.int64(), "Number of the batch, from 0, in the order in which they came."),
+        Column(
+            "sequence",
+            pa.int64(),
+            "Number of the batch, from 0, in the order in which they came; -1: a forgotten document, whose "
+            "num_bytes are then the largest number and whose source is empty.",
+        ),
         Column("batch", pa.string(), "Name of the batch: its lake, unless it was given one."),
         Column("digest", pa.string(), "Hash of the batch's ids and texts: equal batches have equal ones."),
         Column("parameters", pa.string(), "What signatures were made with, as JSON; the same in every row."),

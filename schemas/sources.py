@@ -5,6 +5,9 @@ import pyarrow as pa
 from schemas.common import SOURCE
 from schemas.table import Column, Table
 
+ERASED = "erased"
+"""Key of `skipped` for documents that were forgotten."""
+
 SOURCES = Table(
     name="sources",
     meaning="One row an input file: how many records it held and what became of them.",
@@ -27,7 +30,8 @@ SOURCES = Table(
         Column(
             "skipped",
             pa.map_(pa.string(), pa.int64()),
-            "What was never meant to be a document, by what it is, such as a WARC's requests: no records.",
+            "What was never meant to be a document, by what it is, such as a WARC's requests: no records; "
+            "'erased': documents that were forgotten (`erasures`), no records any more either.",
         ),
         Column("batch", pa.string(), "Daily batch that found the file so; null in a lake without any.", True),
         Column(

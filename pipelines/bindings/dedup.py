@@ -9,7 +9,10 @@ from pipelines.bindings.evaluation_sets import evaluation_sets, without_evaluati
 from pipelines.bindings.history import history_identity, open_history
 from pipelines.bindings.versions import note_unread
 from pipelines.dedup.stage import dedup
-from pipelines.run.binding import Binding, Given, Made
+from pipelines.lake.erasures import succeeded_survivors
+from pipelines.run.binding import Besides, Binding, Given, Made
+from pipelines.run.context import Context
+from pipelines.run.keys import digest
 from schemas.signatures import SIGNATURES
 from schemas.superseded import SUPERSEDED
 from schemas.withdrawn import WITHDRAWN
@@ -36,4 +39,11 @@ def _dedup(given: Given[None]) -> Made:
     return Made.of(replace(output, tables=tables), after=after)
 
 
-BINDING = Binding(_dedup, evaluation_sets, history_identity)
+def _besides(context: Context) -> Besides[None]:
+    """The evaluation sets; and survivors that were forgotten, whose places others are to take."""
+    found = evaluation_sets(context)
+    succeeded = succeeded_survivors(context.lake)
+    return replace(found, fingerprint=digest(found.fingerprint, succeeded)) if succeeded else found
+
+
+BINDING = Binding(_dedup, _besides, history_identity)

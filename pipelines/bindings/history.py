@@ -59,7 +59,7 @@ def history_identity(context: Context, details: Mapping[str, Any]) -> dict[str, 
     number = details.get("batch_number", -1)
     query = (
         f"SELECT DISTINCT sequence, batch, digest, parameters FROM {SIGNATURES.name} "  # noqa: S608 - an int
-        f"WHERE sequence <= {int(number)} ORDER BY sequence, batch"
+        f"WHERE sequence BETWEEN 0 AND {int(number)} ORDER BY sequence, batch"
     )
     batches = read_sql(Lake.at(place), query, {SIGNATURES.name: catalog.info(SIGNATURES.name).version})
     return {"history": digest(catalog.table_id(SIGNATURES.name), batches)}

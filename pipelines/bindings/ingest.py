@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
+from pipelines.bindings.erased import without_erased
 from pipelines.errors import DocumentsLostError
 from pipelines.ingest.discover import (
     InputFile,
@@ -17,6 +18,7 @@ from pipelines.ingest.discover import (
 from pipelines.ingest.readers import extensions_of
 from pipelines.ingest.stage import ingest
 from pipelines.lake import read_sql
+from pipelines.lake.erasures import erased_contents
 from pipelines.run.accounting import Tally
 from pipelines.run.binding import Besides, Binding, Finished, Given, Made, Written
 from pipelines.run.context import Context
@@ -47,6 +49,7 @@ def _find(context: Context) -> Besides[Found]:
 
 def _ingest(given: Given[Found]) -> Made:
     output = ingest(given.spark, given.config.ingest, given.besides.files)
+    output = without_erased(output, erased_contents(given.context.lake))
     return Made.of(output, finish=partial(_tell, given))
 
 

@@ -17,6 +17,7 @@ from pipelines.cli import (
     demo,
     export,
     extensions,
+    forget,
     look,
     predict,
     sample,
@@ -61,6 +62,7 @@ stages.register(app)
 look.register(app)
 trace.register(app)
 compare.register(app)
+forget.register(app)
 sample.register(app)
 predict.register(app)
 demo.register(app)

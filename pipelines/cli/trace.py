@@ -111,7 +111,15 @@ def _of_documents(
         ids = ids_of(place, document, by_source_id=by_source_id)
         found = trace_documents(place, ids, only)
         if not any(each["tables"] or each["sequences"] for each in found["documents"]):
+            from pipelines.lake.erasures import erasure_of
+
             what = "source_id" if by_source_id else "doc_id"
+            if (erasure := erasure_of(place, document, what)) is not None:
+                raise InputError(
+                    f"the document with {what} {document!r} was forgotten by erasure {erasure.erasure_id} of "
+                    f"{erasure.requested_at:%Y-%m-%d}; the register says what had seen it: ringlake show "
+                    f"{place.location} erasures"
+                )
             other = "" if by_source_id else "; with --source-id, ID is the document's own"
             raise InputError(
                 f"no version of any table of the lake {place.location} has a document with {what} "

@@ -25,7 +25,7 @@ from conf.dedup import DedupConfig
 from pipelines.dedup.components import connected_components
 from pipelines.errors import InputError
 from pipelines.stage_output import Say
-from schemas.signatures import SIGNATURES
+from schemas.signatures import ERASED_SEQUENCE, SIGNATURES
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -157,11 +157,18 @@ def place(
             f"the history {config.history} was made with {other[0]}, and this run has {wanted}: their "
             "signatures cannot be compared; use the same values of dedup, or another history"
         )
+    is_erased = F.col("sequence") == ERASED_SEQUENCE
+    # A batch stays the same batch when documents of it are forgotten.
+    gone = history.where(is_erased & (F.col("batch") == name)).select("doc_id", "content")
+    if not gone.isEmpty():
+        documents = documents.select("doc_id", "content")
+        documents = documents.union(gone.join(documents, "doc_id", "left_anti"))
     own = digest(documents)
     if withdrawn is not None:
         own += "-" + digest(withdrawn.select("doc_id", F.unhex(F.lit("")).alias("content")))
-    stored = history.where(F.col("batch") == name).select("sequence", "digest").first()
-    last = history.agg(F.max("sequence")).first()
+    history_of_batches = history.where(~is_erased)
+    stored = history_of_batches.where(F.col("batch") == name).select("sequence", "digest").first()
+    last = history_of_batches.agg(F.max("sequence")).first()
     newest = -1 if last is None or last[0] is None else int(last[0])
     if stored is None:
         return Batch(name, newest + 1, own, _earlier(history, newest + 1, withdrawn), False)

@@ -113,6 +113,20 @@ def columns_of(lake: Lake, name: str, version: int | None = None) -> list[str]:
     return [field.name for field in Catalog(lake).delta_table(name, version).schema().fields]
 
 
+def leaf(file: pq.ParquetFile, key: str) -> str:
+    """The Parquet column of a key; in between a list of structs has levels that each writer names in its way.
+
+    Args:
+        file: The file.
+        key: A column; `a.b` is the field b of the structs in the list a.
+    """
+    outer, _, inner = key.partition(".")
+    if not inner:
+        return outer
+    columns = (file.schema.column(number).path for number in range(len(file.schema.names)))
+    return next(path for path in columns if path.startswith(f"{outer}.") and path.endswith(f".{inner}"))
+
+
 def _joined(found: Sequence[FoundRow]) -> list[FoundRow]:
     """Equal rows of several files, as a rewrite without a change leaves them, as one."""
     together: dict[str, tuple[set[int], dict[str, Any]]] = {}
@@ -141,12 +155,12 @@ def _rows_of(
 ) -> Rows | None:
     filesystem, place = arrow_filesystem(path)
     outer, _, inner = key.partition(".")
-    read = f"{outer}.list.element.{inner}" if inner else outer
     found: Rows = []
     try:
         with filesystem.open_input_file(place) as stream, pq.ParquetFile(stream) as file:
             names = [name for name in columns if name in file.schema_arrow.names]
             wanted = pa.array(list(values), _type_of(file.schema_arrow, outer, inner))
+            read = leaf(file, key)
             for number in range(file.num_row_groups):
                 if stop.is_set():
                     return found

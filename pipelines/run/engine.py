@@ -12,6 +12,7 @@ from pipelines.console.heartbeat import Heartbeat
 from pipelines.errors import RinglakeError
 from pipelines.interrupt import forget_interrupts, was_interrupted
 from pipelines.lake import RunRecord
+from pipelines.lake.erasures import refuse_unfinished
 from pipelines.run.artefacts import NOTED, is_left
 from pipelines.run.binding import Given, binding_of
 from pipelines.run.carry_out import carry_out
@@ -53,6 +54,7 @@ def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -
         check_installed(context.config, stages, lambda stage: not force and _is_done(context, stage))
         context.lake.create()
         with context.lake.locked():
+            refuse_unfinished(context.lake)
             return [
                 _made(context, stage, f"[{number}/{len(stages)}] {stage.name}", teller, force)
                 for number, stage in enumerate(stages, start=1)

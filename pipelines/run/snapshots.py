@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake
+from pipelines.lake.erasures import masked_fingerprints
 from training.data.snapshot import DataFile, Snapshot
 
 _TABLE = "sequences"
@@ -59,6 +60,7 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None, since: int
         task=made.get("task") or {},
         since=since,
         first_id=first_id,
+        masked=masked_fingerprints(lake),
     )
 
 

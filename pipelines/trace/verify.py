@@ -13,6 +13,7 @@ import numpy.typing as npt
 from conf.urls import without_secrets
 from pipelines.errors import InputError, RinglakeError
 from pipelines.lake import Lake, stream_arrow
+from pipelines.lake.erasures import masked_sequences
 from pipelines.run.snapshots import take_snapshot
 from pipelines.run.version import code_version
 from pipelines.trace.certificate import check, listed, sealed
@@ -268,16 +269,30 @@ def _tokens(lines: Sequence[Mapping[str, Any]], training: Training, made: Replay
     if len(tokens) != sum(_sizes(training)[0]):
         return "tokens of each batch: the table has another number of sequences"
     told = {line["step"]: line.get("tokens") for line in lines}
-    wrong = [
-        step
-        for step, ids in enumerate(batches(training.plan, training.steps), start=1)
-        if step in told and told[step] != int(tokens[ids].sum())
-    ]
+    erased = _erased(training)
+    skipped, wrong = [], []
+    for step, ids in enumerate(batches(training.plan, training.steps), start=1):
+        if erased[ids].any():
+            skipped.append(step)
+        elif step in told and told[step] != int(tokens[ids].sum()):
+            wrong.append(step)
+    left_out = f"; in {len(skipped):,} others documents were forgotten since" if skipped else ""
     return check(
         "tokens",
         f"tokens of steps {listed(wrong)} are not those of the sequences in the table" if wrong else "",
-        f"of {len(made.counts):,} steps, as the table has them",
+        f"of {len(made.counts) - len(skipped):,} steps, as the table has them{left_out}",
     )
+
+
+def _erased(training: Training) -> npt.NDArray[np.bool_]:
+    """For each training sequence whether documents in it were forgotten: it may have had more tokens."""
+    found = []
+    for source, size in zip(training.sources, _sizes(training)[0], strict=True):
+        hit = np.zeros(size, bool)
+        masked = np.asarray(masked_sequences(source.lake, source.version, "train"), np.int64)
+        hit[masked[masked >= source.first_id] - source.first_id] = True
+        found.append(hit)
+    return np.concatenate(found)
 
 
 def _num_tokens(lake: Lake, version: int, first_id: int) -> npt.NDArray[np.int32]:

@@ -100,6 +100,16 @@ class Folder:
         filesystem, path = self._place
         yield from find(filesystem, path, [part for part in pattern.split("/") if part])
 
+    def all_files(self) -> list[str]:
+        """Every file below it, hidden ones too, relative to it, sorted; empty if it does not exist."""
+        filesystem, path = self._place
+        filesystem.invalidate_cache()
+        if not filesystem.isdir(path):
+            return []
+        begins = len(path.lstrip("/")) + 1
+        # Some file systems give names without the slash that they begin with.
+        return sorted(str(found).lstrip("/")[begins:] for found in filesystem.find(path))
+
     def describe(self, name: str) -> Listed:
         """A file in it, as a listing shows it.
 

@@ -29,8 +29,8 @@ def test_the_page_names_all_files_that_commit_tables() -> None:
         for path in (ROOT / "pipelines").rglob("*.py")
         if _used(path) & {"write_table", "write_deltalake"}
     }
-    # Tables of stages, the history, the ledger, and predictions.
-    assert len(writers) == 4
+    # Tables of stages, the history, the ledger, predictions, the register of erasures, marks in a history.
+    assert len(writers) == 6
     assert all(f"`{file}`" in PAGE for file in writers)
 
 

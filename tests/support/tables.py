@@ -14,7 +14,9 @@ from schemas import TABLES
 OF_BATCHES = frozenset({"batches", "withdrawn", "incoming"})
 """Tables of lakes that daily batches are added to."""
 
-DATA_TABLES = tuple(name for name in TABLES if name != "runs" and name not in OPTIONAL_TABLES | OF_BATCHES)
+DATA_TABLES = tuple(
+    name for name in TABLES if name not in {"runs", "erasures"} | OPTIONAL_TABLES | OF_BATCHES
+)
 """The tables of every lake whose rows depend on input and configuration alone."""
 
 

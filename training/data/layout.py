@@ -68,7 +68,8 @@ class Layout:
         token_bytes: Bytes of a stored token id, 2 or 4.
         bases: What is added to the sequence ids of each file to make them unique among several tables; int64.
         fingerprint: Hash of what the footers say of the content: row groups, their rows, and the size and
-            range of each column. Another content has another one, however its table and version are called.
+            range of each column. Another content has another one, however its table and version are called;
+            that of `Snapshot.masked` stays what it was before documents in it were forgotten.
     """
 
     paths: tuple[str, ...]
@@ -169,6 +170,7 @@ def make_layout(snapshot: Snapshot, per_file: Sequence[Groups]) -> Layout:
         groups, files = groups[places], files[places]
     groups["first"] -= snapshot.first_id
     _check_contiguous(groups, files, paths, snapshot)
+    fingerprint = sha256(groups["content"].astype("<u8").tobytes()).hexdigest()[:16]
     return Layout(
         paths=paths,
         first_ids=np.append(groups["first"], groups["first"][-1] + groups["rows"][-1]),
@@ -177,7 +179,7 @@ def make_layout(snapshot: Snapshot, per_file: Sequence[Groups]) -> Layout:
         sequence_length=snapshot.sequence_length,
         token_bytes=snapshot.token_bytes,
         bases=np.full(len(paths), -snapshot.first_id, dtype=np.int64),
-        fingerprint=sha256(groups["content"].astype("<u8").tobytes()).hexdigest()[:16],
+        fingerprint=snapshot.masked.get(fingerprint, fingerprint),
     )
 
 

@@ -37,6 +37,8 @@ class Snapshot:
             classification. Empty: they are texts for a language model.
         since: Version of the table whose files are left out; None: none are.
         first_id: Sequence id that these begin with: how many that version has.
+        masked: Fingerprint of the files as they are, by which they were known before documents in them were
+            forgotten: who trained on them goes on, with the same sequences without those documents.
     """
 
     table: str
@@ -50,6 +52,7 @@ class Snapshot:
     task: Mapping[str, Any] = field(default_factory=dict)
     since: int | None = None
     first_id: int = 0
+    masked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def num_sequences(self) -> int:
