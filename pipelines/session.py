@@ -18,6 +18,7 @@ from pipelines import sizing
 from pipelines.errors import EnvironmentProblem
 from pipelines.granted import granted
 from pipelines.interrupt import end_jobs_on_interrupt
+from pipelines.lake.allowed import check_session
 from pipelines.run.shortage import SparkFacts
 from pipelines.run.version import PACKAGES
 from pipelines.setup import classes
@@ -68,6 +69,7 @@ def open_session(config: SparkConfig, name: str, log: Path | None = None) -> Spa
     """
     active = SparkSession.getActiveSession()
     if active is not None:
+        check_session(active)
         _require_delta(active)
         _require_python(active)
         return active
@@ -89,6 +91,7 @@ def open_session(config: SparkConfig, name: str, log: Path | None = None) -> Spa
             f"Spark could not start on {config.master!r}: {_first_line(error)}; "
             "check JAVA_HOME (Java 17 or 21) and spark.master, or run with --traceback"
         ) from error
+    check_session(session)
     _require_delta(session)
     end_jobs_on_interrupt(session)
     _expect_lost_jvm(session)

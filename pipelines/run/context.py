@@ -13,6 +13,7 @@ from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.granted import shortfalls
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo
+from pipelines.lake.allowed import check_schema
 from pipelines.run.shortage import SparkFacts
 from pipelines.run.snapshots import take_snapshot
 from pipelines.run.story import RunStory, StageStory, Teller, Watcher
@@ -76,6 +77,15 @@ class Context:
                 self.console.say(f"note: {line}")
             self.start_seconds = round(time.monotonic() - began, 3)
         return self._spark
+
+    def open_catalog(self) -> None:
+        """Starts the session of a lake whose tables have names: they can be reached through Spark only.
+
+        Raises:
+            EnvironmentProblem: The session or the schema cannot be used.
+        """
+        if self.lake.names is not None:
+            check_schema(self.spark, self.lake.names)
 
     @property
     def started(self) -> SparkSession | None:

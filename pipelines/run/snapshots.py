@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake
+from training.data.footers import COLUMN_TYPES
 from training.data.snapshot import Snapshot
 
 _TABLE = "sequences"
@@ -47,7 +48,9 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None) -> Snapsho
         table=lake.table(_TABLE),
         version=packed,
         split=split,
-        files=catalog.active_files(_TABLE, packed, {"split": split}),
+        files=catalog.active_files(
+            _TABLE, packed, {"split": split}, tuple(COLUMN_TYPES), order="sequence_id"
+        ),
         sequence_length=made["sequence_length"],
         vocab_size=made["vocab_size"],
         tokenizer_hash=made["tokenizer_hash"],
@@ -73,7 +76,7 @@ def _packed(catalog: Catalog, lake: Lake, version: int) -> tuple[int, dict[str, 
             f"{where} has deletion vectors on {count} files at version {version}, which the reader of "
             f"training cannot apply; version {number} is what packing wrote. {remedy[0].upper()}{remedy[1:]}"
         )
-    if number != version and catalog.active_paths(_TABLE, number) != catalog.active_paths(_TABLE, version):
+    if not catalog.same_rows(_TABLE, number, version):
         operation = next((name for at, name, _ in commits if at == version), "unknown")
         rows = [catalog.info(_TABLE, at).rows for at in (number, version)]
         raise InputError(
