@@ -251,6 +251,7 @@ class SparkAnswer:
         self._frame = frame
 
     def read_all(self) -> pa.Table:
+        """All rows."""
         return self._frame.toArrow()
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""A lake whose tables have names in a catalog: the whole job, and what stays of a table that is written again.
+"""A lake whose tables have names in a catalog: the whole job, and what stays of a table written again.
 
 Spark's own catalog stands for one of Unity Catalog: the code is the same but for the names.
 """
@@ -151,7 +151,7 @@ def test_a_table_that_is_written_again_is_the_same_table(spark: SparkSession, na
     assert Catalog(lake).version("corpus") == written
     with pytest.raises(InputError, match="version 99"):
         Catalog(lake).info("corpus", 99)
-    with pytest.raises(InputError, match="no table 'tokens'.*corpus"):
+    with pytest.raises(InputError, match=r"no table 'tokens'.*corpus"):
         Catalog(lake).info("tokens")
 
 
@@ -193,7 +193,7 @@ def test_a_copy_is_made_once_and_those_of_old_versions_go(spark: SparkSession, n
 
 
 def test_what_a_catalog_does_not_allow_is_said_in_one_line(spark: SparkSession, named: Named) -> None:
-    with pytest.raises(EnvironmentProblem, match="CREATE SCHEMA spark_catalog.nowhere"):
+    with pytest.raises(EnvironmentProblem, match=r"CREATE SCHEMA spark_catalog\.nowhere"):
         check_schema(spark, Names("spark_catalog", "nowhere"))
     with pytest.raises(EnvironmentProblem, match="is main a catalog of this session"):
         ringlake.open_lake("unity://main.corpus")
@@ -201,7 +201,7 @@ def test_what_a_catalog_does_not_allow_is_said_in_one_line(spark: SparkSession, 
         Lake.at("unity://main")
     with pytest.raises(InputError, match="names no folder for files"):
         Lake.at("unity://spark_catalog.corpus")
-    with pytest.raises(EnvironmentProblem, match="CREATE VOLUME main.corpus.ringlake"):
+    with pytest.raises(EnvironmentProblem, match=r"CREATE VOLUME main\.corpus\.ringlake"):
         Lake.at("unity://main.corpus").create()
     assert Ledger(named.lake).records() == []
 
