@@ -7,11 +7,13 @@ that grants, tags, comments and history stay. What is read is read at a version 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
+from py4j.protocol import Py4JNetworkError
 
 from pipelines.errors import EnvironmentProblem, InputError, RinglakeError
 from pipelines.lake.catalog import Answer, Catalog, TableInfo, parse_metadata
@@ -29,6 +31,8 @@ _KEEPS_ROWS = frozenset(
     | {"CHANGE COLUMN", "COMPUTE STATS", "UPGRADE PROTOCOL", "ADD CONSTRAINT", "DROP CONSTRAINT", "REORG"}
 )
 """Operations after which a table has the rows that it had; a catalog does some of its own accord."""
+
+_VERSION = re.compile(r"version", re.IGNORECASE)
 
 _ROW_GROUPS = "rows_per_group"
 """Under this name packing notes the rows of a row group with its commit."""
@@ -171,12 +175,15 @@ class NamedCatalog(Catalog):
                 made = made.partitionedBy(*(F.col(column) for column in table.partition_by))
             made.create()
             return
-        there = [(field.name, field.dataType) for field in frame.sparkSession.table(full).schema.fields]
-        if where is not None or there == [(field.name, field.dataType) for field in frame.schema.fields]:
-            rows = F.lit(True) if where is None else F.expr(where)
-            frame.writeTo(full).option("userMetadata", noted).overwrite(rows)
+        same = frame.sparkSession.table(full).schema.simpleString() == frame.schema.simpleString()
+        if same or where is not None or not table.partition_by:
+            writer = frame.writeTo(full).option("userMetadata", noted)
+            if not same:
+                # Another release had other columns.
+                writer = writer.option("overwriteSchema", "true")
+            writer.overwrite(F.lit(True) if where is None else F.expr(where))
             return
-        # Another release had other columns. Delta keeps the table, with its id, history and grants.
+        # The other writer would take new columns for a table without partitions. This one keeps the table too.
         (
             frame.write.format("delta")
             .mode("overwrite")
@@ -225,8 +232,8 @@ class NamedCatalog(Catalog):
         """What goes wrong while a table is read, as one of our errors."""
         try:
             yield
-        except (RinglakeError, MemoryError):
-            raise
+        except (RinglakeError, MemoryError, Py4JNetworkError, ConnectionError):
+            raise  # the last two: of a JVM that is gone its end tells more
         except ValueError as error:
             raise InputError(str(error)) from None
         except Exception as error:  # Spark, Delta and the catalog raise their own
@@ -236,7 +243,7 @@ class NamedCatalog(Catalog):
                     f"table {name!r} of the lake {self._lake.location} may not be used: {said}; grant "
                     f"USE CATALOG, USE SCHEMA, SELECT, MODIFY and CREATE TABLE on the schema {self._names}"
                 ) from error
-            if version is not None:
+            if version is not None and _VERSION.search(said):
                 raise InputError(
                     f"table {name!r} of the lake {self._lake.location} cannot be opened at version "
                     f"{version}: {said}"

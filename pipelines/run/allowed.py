@@ -35,11 +35,15 @@ def check_allowed(context: Context, stages: Sequence[Stage], is_done: Callable[[
         return
     check_session(session)
     training = next((stage for stage in stages if stage.name == _TRAIN), None)
-    ranks = context.config.train.num_ranks
     if training is None:
         return
+    config = context.config.train
+    least = 1 if config.num_ranks == "auto" else config.num_ranks
     try:
-        check_slots(session, 1 if ranks == "auto" else ranks, context.console.say)
+        if config.elastic is None:
+            check_slots(session, least, context.console.say)
+        else:
+            check_slots(session, config.elastic.min, context.console.say, "train.elastic.min")
     except NotEnoughSlotsError as error:
         if not is_done(training):
             raise EnvironmentProblem(f"train: {error}") from error

@@ -13,7 +13,7 @@ from pipelines.bundle.options import Options, matches, option, pairs, plain, sho
 from ringlake.base.named import SCHEME, WITHOUT_VOLUMES, parse_named
 
 LAKE_SCHEMES = ("s3", "s3a", "abfss", "gs")
-"""Where the tables of a lake may lie, if not in a schema: volumes of Unity Catalog hold files and no tables."""
+"""Where the tables of a lake may lie, if not in a schema: a volume holds files and no tables."""
 
 EXAMPLE = "unity://main.corpus/Volumes/main/corpus/files/lake"
 
