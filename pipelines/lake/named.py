@@ -178,12 +178,12 @@ class NamedCatalog(Catalog):
         same = frame.sparkSession.table(full).schema.simpleString() == frame.schema.simpleString()
         if same or where is not None or not table.partition_by:
             writer = frame.writeTo(full).option("userMetadata", noted)
-            if not same:
+            if not same and where is None:
                 # Another release had other columns.
                 writer = writer.option("overwriteSchema", "true")
             writer.overwrite(F.lit(True) if where is None else F.expr(where))
             return
-        # The other writer would take new columns for a table without partitions. This one keeps the table too.
+        # That writer would take new columns for a table without partitions. This one keeps the table too.
         (
             frame.write.format("delta")
             .mode("overwrite")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +23,13 @@ from pipelines.cli.main import app
 from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.lake import Catalog, Lake, Ledger, read_arrow, read_table, stream_arrow, write_table
 from pipelines.lake.allowed import check_schema, check_session
+from pipelines.lake.external import find_external, read_external, stream_external
 from pipelines.lake.lookup import find_everywhere, find_rows
 from ringlake.base import storage
 from ringlake.base.named import Names
 from ringlake.base.storage import Folder
-from tests.support.cli import write_run
+from tests.support.cli import environment, write_run
+from tests.support.cli import ringlake as cli
 from tests.support.corpus import write_corpus
 
 
@@ -170,6 +174,23 @@ def test_rows_are_found_by_hostile_values_and_in_every_version(spark: SparkSessi
     assert sorted(streamed, key=str) == sorted(read, key=str)
 
 
+def test_a_table_of_others_is_read_by_its_name(spark: SparkSession, named: Named) -> None:
+    full = f"spark_catalog.{named.schema}.given"
+    spark.createDataFrame([(1, "a"), (2, "b")], "id long, body string").writeTo(full).using("delta").create()
+    spark.sql(f"DELETE FROM {full} WHERE id = 1")
+    found = find_external(f"unity://{full}@0")
+    assert (found.version, found.num_rows, found.columns) == (0, 2, ("id", "body"))
+    assert find_external(f"unity://{full}").version == 1
+    assert found.num_bytes > 0
+    assert [row.body for row in read_external(spark, found.location, 0).orderBy("id").collect()] == ["a", "b"]
+    streamed = [row for batch in stream_external(found, ["body"]) for row in batch.to_pylist()]
+    assert sorted(row["body"] for row in streamed) == ["a", "b"]
+    # It is nobody's business what else lies in the schema.
+    assert Catalog(named.lake).names() == []
+    with pytest.raises(InputError, match=r"ingest\.inputs.*no Delta table that can be read"):
+        find_external(f"unity://{full}s")
+
+
 def test_a_copy_is_made_once_and_those_of_old_versions_go(spark: SparkSession, named: Named) -> None:
     lake, catalog = named.lake, Catalog(named.lake)
     for number in range(4):
@@ -229,6 +250,40 @@ def test_a_volume_is_no_local_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not folder.exists(".lock")
     assert str(lake.spark_log).startswith("/tmp") or not str(lake.spark_log).startswith(folder.location)
     shutil.rmtree(tmp_path / "Volumes")
+
+
+@pytest.mark.rare
+def test_a_job_of_several_processes_with_a_catalog_that_stays(tmp_path: Path) -> None:
+    """The command line: each process starts a session for the catalog, here Hive's in a folder."""
+    settings = {
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": f"{tmp_path}/warehouse",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={tmp_path}/db;create=true",
+    }
+    (tmp_path / "conf").mkdir()
+    lines = "".join(f"{key} {value}\n" for key, value in settings.items())
+    (tmp_path / "conf" / "spark-defaults.conf").write_text(lines)
+    env = {"SPARK_CONF_DIR": f"{tmp_path}/conf"}
+    code = (
+        "from conf.spark import SparkConfig; from pipelines.session import open_session;"
+        "open_session(SparkConfig(master='local[1]'), 'x').sql('CREATE SCHEMA spark_catalog.job')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment(**env))
+    write_corpus(tmp_path / "corpus.jsonl", 200)
+    run_file = write_run(tmp_path / "run.yaml", tmp_path / "corpus.jsonl")
+    lake = f"unity://spark_catalog.job{tmp_path}/files"
+    arguments = ("run", run_file, "--set", f"lake={lake}", "--set", "train.steps=8")
+
+    done = cli(*arguments, env=env)
+    assert "report.html" in done.stderr
+    assert cli(*arguments, env=env).stderr.count("up to date") == len(json.loads(_status(lake, env))["runs"])
+    assert json.loads(_status(lake, env))["tables"]["sequences"]["rows"] > 0
+    shown = cli("show", lake, "corpus", "--limit", "2", "--format", "jsonl", env=env).stdout
+    assert len(shown.splitlines()) == 2
+
+
+def _status(lake: str, env: dict[str, str]) -> str:
+    return cli("status", lake, "--json", env=env).stdout
 
 
 def _sequences(spark: SparkSession, number: int) -> DataFrame:
