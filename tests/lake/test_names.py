@@ -82,54 +82,6 @@ def _detail(spark: SparkSession, named: Named, table: str) -> Any:
     return spark.sql(f"DESCRIBE DETAIL spark_catalog.{named.schema}.{table}").collect()[0]
 
 
-def test_the_whole_job_with_names(spark: SparkSession, tmp_path: Path) -> None:
-    named = _named(spark, tmp_path, "names_job")
-    write_corpus(tmp_path / "corpus.jsonl", 200)
-    run_file = write_run(tmp_path / "run.yaml", tmp_path / "corpus.jsonl", card={"max_rows": 5})
-    settings = {"lake": named.location, "train.steps": 8, "train.validate_every": 8}
-
-    first = ringlake.run(run_file, settings=settings)
-
-    assert [run.state for run in first] == ["succeeded"] * len(first)
-    assert {"ingest", "train", "evaluate", "report"} <= {run.stage for run in first}
-    # No table lies in the folder, and no file in the schema's.
-    assert not (tmp_path / "files" / "tables").exists()
-    assert {"corpus", "sequences", "runs"} <= {place.name for place in (tmp_path / "tables").iterdir()}
-    assert (tmp_path / "files" / "report.html").stat().st_size > 10_000
-    assert (tmp_path / "files" / "model" / "model.safetensors").exists()
-
-    # Up to date: the same runs, none added.
-    again = ringlake.run(run_file, settings=settings)
-    assert [run.run_id for run in again] == [run.run_id for run in first]
-    lake = ringlake.open_lake(named.location)
-    assert len(lake.runs()) == len(first)
-
-    # What is read by name is what the files hold.
-    sequences = lake.table("sequences")
-    assert sequences.num_rows == sum(batch.num_rows for batch in sequences.to_batches(["sequence_id"]))
-    copies = [json.loads(path.read_text()) for path in (tmp_path / "files" / "copies").glob("*.json")]
-    assert sum(rows for copy in copies for _, rows in copy["files"]) == sequences.num_rows
-    told = lake.table("runs", 0).to_arrow(["stage", "rows_in"]).to_pylist()
-    assert told == [{"stage": "ingest", "rows_in": first[0].rows_in}]
-
-    status = CliRunner().invoke(app, ["status", named.location, "--json"])
-    assert status.exit_code == 0, status.output
-    value = json.loads(status.output)
-    assert value["tables"]["sequences"]["rows"] == sequences.num_rows
-    assert value["tables"]["corpus"]["bytes"] > 0
-    assert [run["stage"] for run in value["runs"]] == [run.stage for run in first]
-    where = "split = 'validation' AND num_bytes > 0"
-    shown = CliRunner().invoke(
-        app, ["show", named.location, "corpus", "--where", where, "--limit", "1", "--format", "jsonl"]
-    )
-    assert shown.exit_code == 0, shown.output
-    assert json.loads(shown.output)["split"] == "validation"
-    unknown = CliRunner().invoke(app, ["show", named.location, "corpus", "--where", "nothing = 1"])
-    assert unknown.exit_code != 0
-    assert "num_bytes" in str(unknown.exception or unknown.output)
-    spark.sql("DROP SCHEMA spark_catalog.names_job CASCADE")
-
-
 def test_a_table_that_is_written_again_is_the_same_table(spark: SparkSession, named: Named) -> None:
     lake = named.lake
     assert write_table(spark, lake, "corpus", _corpus(spark, "a", "b"), {"stage": "dedup"}) == 0
@@ -250,6 +202,54 @@ def test_a_volume_is_no_local_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not folder.exists(".lock")
     assert str(lake.spark_log).startswith("/tmp") or not str(lake.spark_log).startswith(folder.location)
     shutil.rmtree(tmp_path / "Volumes")
+
+
+def test_the_whole_job_with_names(spark: SparkSession, tmp_path: Path) -> None:
+    named = _named(spark, tmp_path, "names_job")
+    write_corpus(tmp_path / "corpus.jsonl", 200)
+    run_file = write_run(tmp_path / "run.yaml", tmp_path / "corpus.jsonl", card={"max_rows": 5})
+    settings = {"lake": named.location, "train.steps": 8, "train.validate_every": 8}
+
+    first = ringlake.run(run_file, settings=settings)
+
+    assert [run.state for run in first] == ["succeeded"] * len(first)
+    assert {"ingest", "train", "evaluate", "report"} <= {run.stage for run in first}
+    # No table lies in the folder, and no file in the schema's.
+    assert not (tmp_path / "files" / "tables").exists()
+    assert {"corpus", "sequences", "runs"} <= {place.name for place in (tmp_path / "tables").iterdir()}
+    assert (tmp_path / "files" / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "files" / "model" / "model.safetensors").exists()
+
+    # Up to date: the same runs, none added.
+    again = ringlake.run(run_file, settings=settings)
+    assert [run.run_id for run in again] == [run.run_id for run in first]
+    lake = ringlake.open_lake(named.location)
+    assert len(lake.runs()) == len(first)
+
+    # What is read by name is what the files hold.
+    sequences = lake.table("sequences")
+    assert sequences.num_rows == sum(batch.num_rows for batch in sequences.to_batches(["sequence_id"]))
+    copies = [json.loads(path.read_text()) for path in (tmp_path / "files" / "copies").glob("*.json")]
+    assert sum(rows for copy in copies for _, rows in copy["files"]) == sequences.num_rows
+    told = lake.table("runs", 0).to_arrow(["stage", "rows_in"]).to_pylist()
+    assert told == [{"stage": "ingest", "rows_in": first[0].rows_in}]
+
+    status = CliRunner().invoke(app, ["status", named.location, "--json"])
+    assert status.exit_code == 0, status.output
+    value = json.loads(status.output)
+    assert value["tables"]["sequences"]["rows"] == sequences.num_rows
+    assert value["tables"]["corpus"]["bytes"] > 0
+    assert [run["stage"] for run in value["runs"]] == [run.stage for run in first]
+    where = "split = 'validation' AND num_bytes > 0"
+    shown = CliRunner().invoke(
+        app, ["show", named.location, "corpus", "--where", where, "--limit", "1", "--format", "jsonl"]
+    )
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.output)["split"] == "validation"
+    unknown = CliRunner().invoke(app, ["show", named.location, "corpus", "--where", "nothing = 1"])
+    assert unknown.exit_code != 0
+    assert "num_bytes" in str(unknown.exception or unknown.output)
+    spark.sql("DROP SCHEMA spark_catalog.names_job CASCADE")
 
 
 @pytest.mark.rare
