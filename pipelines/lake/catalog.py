@@ -210,6 +210,14 @@ class Catalog:
         answer: Answer = builder.execute(sql)
         return answer
 
+    def text(self, value: str) -> str:
+        """A text as a query has it."""
+        return "'" + value.replace("'", "''") + "'"
+
+    def any_within(self, column: str, field: str, listed: str) -> str | None:
+        """A condition on rows one of whose structs in a list has one of some values, if a query can say it."""
+        return None
+
     def sums_of_map(self, name: str, version: int, column: str) -> dict[str, int]:
         """The sum of the values of each key of a column of maps."""
         pairs = f'SELECT unnest(map_keys("{column}")) AS k, unnest(map_values("{column}")) AS v FROM t'  # noqa: S608
@@ -248,12 +256,9 @@ class Catalog:
             key: Under it the commit has the text, see `commits_naming`.
             text: The text.
         """
-        values = {
-            name: list(value.items()) if isinstance(value, dict) else value for name, value in row.items()
-        }
         write_deltalake(
             self._lake.table(table.name),
-            pa.Table.from_pylist([values], schema=table.arrow_schema()),
+            one_row(table, row),
             mode="append",
             # Which row is the newest is told by the log's order, so none of it may expire.
             configuration={"delta.enableExpiredLogCleanup": "false"},
@@ -291,3 +296,9 @@ def parse_metadata(text: str | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def one_row(table: Table, row: Mapping[str, Any]) -> pa.Table:
+    """A row as Arrow has it; mappings become maps."""
+    values = {name: list(value.items()) if isinstance(value, dict) else value for name, value in row.items()}
+    return pa.Table.from_pylist([values], schema=table.arrow_schema())

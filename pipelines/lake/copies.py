@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -54,7 +55,7 @@ class Copies:
             return None
 
     def make(
-        self, name: str, frame: DataFrame, order: str | None, rows_per_group: int
+        self, name: str, frame: DataFrame, order: str | None, noted: Mapping[str, Any]
     ) -> tuple[DataFile, ...]:
         """Writes a copy.
 
@@ -62,17 +63,20 @@ class Copies:
             name: What it is called.
             frame: Its rows.
             order: Column of the numbers 0 to n-1 by which they are to lie; None: as Spark writes them.
-            rows_per_group: Rows of each row group; 0: Parquet's own limit.
+            noted: What was noted with the commit that wrote them: `rows_per_group` are the rows of a row group,
+                `sequence_length` the tokens of a row. Without them Parquet has its own limits.
         """
         folder = self._folder.child(f"{name}-{uuid.uuid4().hex[:8]}")
         self._folder.create()
         options: dict[str, str] = {}
+        rows_per_group = int(noted.get("rows_per_group") or 0)
         if order is not None and rows_per_group:
+            length = int(noted.get("sequence_length") or 0)
             rows_per_file = rows_per_group * _GROUPS_OF_FILE
             frame = _in_order(frame, order, rows_per_file)
             options = {
                 "parquet.block.row.count.limit": str(rows_per_group),
-                "parquet.block.size": str(2**31 - 1),
+                "parquet.block.size": str(max(128 * 2**20, 16 * rows_per_group * length)),
                 "parquet.enable.dictionary#input_ids": "false",
                 "parquet.statistics.truncate.length": "64",
                 "maxRecordsPerFile": "0",
@@ -85,7 +89,7 @@ class Copies:
         return tuple(DataFile(f"{folder.location}/{file}", rows) for file, rows in files)
 
     def _forget(self, newest: str) -> None:
-        """Removes all but the newest copies of what a copy is of, and what killed processes left of it."""
+        """Removes all but the newest copies of what a copy is of."""
         match = _LIST.fullmatch(f"{newest}.json")
         assert match is not None
         names = self._folder.names()

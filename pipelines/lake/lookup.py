@@ -186,14 +186,15 @@ def _by_query(
     partition: dict[str, str],
 ) -> Rows:
     """The same of a version with deletion vectors, or of a table with a name: by a reader of Delta."""
-    there = columns_of(lake, name, version)
+    catalog = Catalog(lake)
+    there = catalog.columns(name, version)
     outer, _, inner = key.partition(".")
-    conditions = [f"\"{column}\" = '{_escaped(value)}'" for column, value in partition.items()]
+    conditions = [f'"{column}" = {catalog.text(value)}' for column, value in partition.items()]
+    listed = ", ".join(catalog.text(value) if isinstance(value, str) else str(int(value)) for value in values)
     if not inner:
-        listed = ", ".join(
-            f"'{_escaped(value)}'" if isinstance(value, str) else str(int(value)) for value in values
-        )
         conditions.append(f'"{outer}" IN ({listed})')
+    elif (within := catalog.any_within(outer, inner, listed)) is not None:
+        conditions.append(within)
     names = [column for column in columns if column in there]
     found = read_arrow(lake, name, sorted({*names, outer}), " AND ".join(conditions) or None, version)
     rows: Rows = found.to_pylist(maps_as_pydicts="lossy")
@@ -201,7 +202,3 @@ def _by_query(
         wanted = set(values)
         rows = [row for row in rows if any(item[inner] in wanted for item in row[outer] or [])]
     return [{column: row[column] for column in names} for row in rows]
-
-
-def _escaped(value: Any) -> str:
-    return str(value).replace("'", "''")

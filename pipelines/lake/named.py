@@ -16,9 +16,10 @@ import pyarrow as pa
 from py4j.protocol import Py4JNetworkError
 
 from pipelines.errors import EnvironmentProblem, InputError, RinglakeError
-from pipelines.lake.catalog import Answer, Catalog, TableInfo, parse_metadata
+from pipelines.lake.catalog import Answer, Catalog, TableInfo, one_row, parse_metadata
 from pipelines.lake.copies import Copies
 from pipelines.lake.named_session import LOCK, asking, at_version, session, stored_bytes
+from pipelines.lake.tables import settings_during
 from pipelines.lake.unreadable import in_one_line, unreadable
 from schemas import TABLES, Table
 from training.data.snapshot import DataFile
@@ -34,8 +35,8 @@ _KEEPS_ROWS = frozenset(
 
 _VERSION = re.compile(r"version", re.IGNORECASE)
 
-_ROW_GROUPS = "rows_per_group"
-"""Under this name packing notes the rows of a row group with its commit."""
+_NOTED = "spark.databricks.delta.commitInfo.userMetadata"
+"""Setting of a session: what its commits note."""
 
 
 class NamedCatalog(Catalog):
@@ -100,7 +101,7 @@ class NamedCatalog(Catalog):
                 frame = frame.where(frame[column] == value)
             frame = frame if columns is None else frame.select(*columns)
             spark.sparkContext.setJobDescription(f"copy {name} version {version} to the lake's files")
-            return copies.make(copy, frame, order, int(noted.get(_ROW_GROUPS) or 0))
+            return copies.make(copy, frame, order, noted)
 
     def table_id(self, name: str) -> str:
         """What the log calls the table: another one where a table was deleted and made again."""
@@ -153,6 +154,14 @@ class NamedCatalog(Catalog):
                     self._at(own, name, version).createOrReplaceTempView(called)
             return SparkAnswer(own.sql(sql))
 
+    def text(self, value: str) -> str:
+        """A text as a query has it: Spark reads a backslash as the beginning of an escape."""
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    def any_within(self, column: str, field: str, listed: str) -> str | None:
+        """A condition on rows one of whose structs in a list has one of some values."""
+        return f'exists("{column}", one -> one."{field}" IN ({listed}))'
+
     def sums_of_map(self, name: str, version: int, column: str) -> dict[str, int]:
         """The sum of the values of each key of a column of maps."""
         pairs = f'SELECT explode("{column}") AS (k, v) FROM t'  # noqa: S608 - a column of a declaration
@@ -173,7 +182,9 @@ class NamedCatalog(Catalog):
             made = frame.writeTo(full).using("delta").option("userMetadata", noted)
             if table.partition_by:
                 made = made.partitionedBy(*(F.col(column) for column in table.partition_by))
-            made.create()
+            # The option alone does not reach the commit that makes a table.
+            with settings_during(frame.sparkSession, {_NOTED: noted}):
+                made.create()
             return
         same = frame.sparkSession.table(full).schema.simpleString() == frame.schema.simpleString()
         if same or where is not None or not table.partition_by:
@@ -196,12 +207,13 @@ class NamedCatalog(Catalog):
     def add(self, table: Table, row: Mapping[str, Any], key: str, text: str) -> None:
         """Adds a row to a table whose log never expires, in one commit; makes the table if there is none."""
         full, spark = self._names.table(table.name), session()
-        values = [row[name] for name in table.column_names]
-        frame = spark.createDataFrame([values], table.spark_schema()).coalesce(1)
-        writer = frame.writeTo(full).option("userMetadata", json.dumps({key: text}))
+        frame = spark.createDataFrame(one_row(table, row), table.spark_schema()).coalesce(1)
+        noted = json.dumps({key: text})
+        writer = frame.writeTo(full).option("userMetadata", noted)
         if self.exists(table.name):
             writer.append()
-        else:
+            return
+        with settings_during(spark, {_NOTED: noted}):
             writer.using("delta").tableProperty("delta.enableExpiredLogCleanup", "false").create()
 
     @property

@@ -12,7 +12,6 @@ _ASKING_SETTINGS = {
     # The same questions go to DataFusion, where tables lie in a folder.
     "spark.sql.ansi.enabled": "true",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
-    "spark.sql.parser.escapedStringLiterals": "true",
     "spark.sql.session.timeZone": "UTC",
 }
 

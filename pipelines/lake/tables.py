@@ -57,7 +57,7 @@ def write_table(
     """
     table = TABLES[table] if isinstance(table, str) else table
     catalog = Catalog(lake)
-    with _settings(spark, settings or {}):
+    with settings_during(spark, settings or {}):
         noted = json.dumps(metadata, sort_keys=True)
         catalog.replace(frame.select(*_columns(table, frame)), table, noted, where)
     version = catalog.version(table.name)
@@ -82,7 +82,8 @@ def _columns(table: Table, frame: DataFrame) -> list[Column]:
 
 
 @contextmanager
-def _settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+def settings_during(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings of a session that are in force while the context lasts."""
     before = {key: spark.conf.get(key, None) for key in settings}
     try:
         for key, value in settings.items():

@@ -6,7 +6,6 @@ Spark's own catalog stands for one of Unity Catalog: the code is the same but fo
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from typer.testing import CliRunner
 
 import ringlake
@@ -92,7 +92,7 @@ def test_a_table_that_is_written_again_is_the_same_table(spark: SparkSession, na
     assert write_table(spark, lake, "corpus", _corpus(spark, "c"), {"stage": "again"}) == 2
     # As of another release: one column less, one more.
     other = _corpus(spark, "d").drop("url").withColumnRenamed("lang", "tongue")
-    other.writeTo(full).option("overwriteSchema", "true").overwrite(other["split"] == other["split"])
+    other.writeTo(full).option("overwriteSchema", "true").overwrite(F.lit(True))
     written = write_table(spark, lake, "corpus", _corpus(spark, "e", "f", "g"), {"stage": "third"})
 
     after = _detail(spark, named, "corpus")
@@ -200,14 +200,13 @@ def test_a_volume_is_no_local_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with lake.locked():
         assert json.loads(folder.read(".lock"))["process"]
     assert not folder.exists(".lock")
-    assert str(lake.spark_log).startswith("/tmp") or not str(lake.spark_log).startswith(folder.location)
-    shutil.rmtree(tmp_path / "Volumes")
+    assert not lake.spark_log.is_relative_to(folder.location)
 
 
 def test_the_whole_job_with_names(spark: SparkSession, tmp_path: Path) -> None:
     named = _named(spark, tmp_path, "names_job")
     write_corpus(tmp_path / "corpus.jsonl", 200)
-    run_file = write_run(tmp_path / "run.yaml", tmp_path / "corpus.jsonl", card={"max_rows": 5})
+    run_file = write_run(tmp_path / "run.yaml", tmp_path / "corpus.jsonl", card={"license": "cc-by-4.0"})
     settings = {"lake": named.location, "train.steps": 8, "train.validate_every": 8}
 
     first = ringlake.run(run_file, settings=settings)
@@ -222,7 +221,7 @@ def test_the_whole_job_with_names(spark: SparkSession, tmp_path: Path) -> None:
 
     # Up to date: the same runs, none added.
     again = ringlake.run(run_file, settings=settings)
-    assert [run.run_id for run in again] == [run.run_id for run in first]
+    assert [run.started_at for run in again] == [run.started_at for run in first]
     lake = ringlake.open_lake(named.location)
     assert len(lake.runs()) == len(first)
 
