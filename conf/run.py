@@ -33,7 +33,11 @@ class RunConfig(Section):
     """A whole run: raw files in, model and report out."""
 
     name: str = Field("run", description="Name shown in reports and in the Spark UI.")
-    lake: str = Field("lake", description="Folder of tables, checkpoints, model and report: a path or URL.")
+    lake: str = Field(
+        "lake",
+        description="Folder of tables, checkpoints, model and report: a path or URL. Tables have names in a "
+        "catalog with unity://CATALOG.SCHEMA/FOLDER, where FOLDER has what is no table.",
+    )
     spark: SparkConfig = Field(default_factory=SparkConfig)
     task: TaskConfig = Field(default_factory=TaskConfig)
     ingest: IngestConfig = Field(default_factory=IngestConfig)

@@ -18,6 +18,7 @@ from pipelines import sizing
 from pipelines.errors import EnvironmentProblem
 from pipelines.granted import granted
 from pipelines.interrupt import end_jobs_on_interrupt
+from pipelines.lake.allowed import check_session
 from pipelines.object_stores import class_path_for, require_file_systems, settings_for
 from pipelines.run.shortage import SparkFacts
 from pipelines.run.version import PACKAGES
@@ -73,6 +74,7 @@ def open_session(
     """
     active = SparkSession.getActiveSession()
     if active is not None:
+        check_session(active)
         _require_delta(active)
         require_file_systems(active, places)
         _require_python(active)
@@ -98,6 +100,7 @@ def open_session(
             f"Spark could not start on {config.master!r}: {_first_line(error)}; "
             "check JAVA_HOME (Java 17 or 21) and spark.master, or run with --traceback"
         ) from error
+    check_session(session)
     _require_delta(session)
     require_file_systems(session, places)
     end_jobs_on_interrupt(session)

@@ -133,11 +133,7 @@ class Lake:
         catalog = Catalog(self._place)
         info = catalog.info(name, version)
         known = TABLES.get(name)
-        columns = (
-            known.column_names
-            if known is not None
-            else tuple(column.name for column in catalog.delta_table(name, info.version).schema().fields)
-        )
+        columns = known.column_names if known is not None else tuple(catalog.columns(name, info.version))
         return Table(name, info.version, info.rows, info.bytes, tuple(columns), self._place)
 
     @property

@@ -49,7 +49,9 @@ def _find(context: Context) -> Besides[Found]:
 
 def _ingest(given: Given[Found]) -> Made:
     output = ingest(given.spark, given.config.ingest, given.besides.files)
-    output = without_erased(output, erased_contents(given.context.lake))
+    batch = given.context.batch
+    lake = given.context.lake if batch is None else batch.added_to
+    output = without_erased(output, erased_contents(lake))
     return Made.of(output, finish=partial(_tell, given))
 
 

@@ -176,10 +176,8 @@ def _personal_data(lake: Lake, versions: dict[str, int]) -> dict[str, int]:
     """Placeholders by kind, in the documents that passed cleaning."""
     if "clean" not in versions:
         return {}
-    pairs = "SELECT unnest(map_keys(pii)) AS kind, unnest(map_values(pii)) AS number FROM clean"
-    sql = f"SELECT kind, sum(number) AS total FROM ({pairs}) GROUP BY kind"  # noqa: S608 - constants
-    rows = read_sql(lake, sql, {"clean": versions["clean"]})
-    return {row["kind"]: int(row["total"]) for row in sorted(rows, key=lambda row: row["kind"])}
+    totals = Catalog(lake).sums_of_map("clean", versions["clean"], "pii")
+    return dict(sorted(totals.items()))
 
 
 def _configuration(run: RunRecord | None, section: str) -> dict[str, Any] | None:

@@ -26,7 +26,8 @@ from pipelines.daily.publish import Publication
 from pipelines.errors import InputError
 from pipelines.ingest.discover import discover
 from pipelines.lake import Catalog, Lake, RunRecord
-from pipelines.run.batched import FOLDER, OF_BATCHES
+from pipelines.lake.erasures import refuse_unfinished
+from pipelines.run.batched import FOLDER, OF_BATCHES, refuse_named
 from pipelines.run.context import Context, DayBatch
 from pipelines.run.engine import run_stages
 from pipelines.run.story import Watcher
@@ -94,6 +95,7 @@ def run_daily(
             f"--incremental --until {until}: a batch is added whole or not at all; stop at pack or later"
         )
     check_possible(config)
+    refuse_named(Lake.at(config.lake), "--incremental")
     context = Context(
         config,
         Lake.at(config.lake),
@@ -104,6 +106,7 @@ def run_daily(
     )
     context.lake.create()
     with context.lake.locked():
+        refuse_unfinished(context.lake)
         _add_batch(context, daily)
     stages = every_stage()
     names = [stage.name for stage in stages]
@@ -246,7 +249,7 @@ def _batch_context(
         context.console,
         run_file=context.run_file,
         overrides=context.overrides,
-        batch=DayBatch(plan.files, first_ids),
+        batch=DayBatch(plan.files, first_ids, lake),
     )
     batch.use_session_of(context)
     return batch

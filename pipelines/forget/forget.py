@@ -18,6 +18,7 @@ from pipelines.forget.request import Request, documents_of
 from pipelines.forget.texts import contents_as_read, strings, texts_of, with_same_text
 from pipelines.lake import Lake
 from pipelines.lake.erasures import STARTED, Erasure, erased_ids, erasures_of, record_erasure
+from pipelines.run.batched import refuse_named, refuse_unfinished_batch
 from pipelines.run.version import code_version
 from pipelines.trace.document import steps_with
 from pipelines.trace.documents import described
@@ -57,8 +58,10 @@ def forget(lake: Lake, request: Request, reason: str | None, say: Say, *, dry_ru
         InputError: An id is unknown, or a table cannot be rewritten; nothing was changed.
         EnvironmentProblem: Another process holds the lake, or one of its histories.
     """
+    refuse_named(lake, "forget")
     lake.require()
     with lake.locked():
+        refuse_unfinished_batch(lake)
         begun = [each for each in erasures_of(lake) if each.state == STARTED]
         if begun and not dry_run:
             begun = [_finish(lake, each, say) for each in begun]

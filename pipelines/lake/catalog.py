@@ -1,21 +1,37 @@
-"""What the tables' logs say: versions, row counts, sizes, active files. Needs no Spark and no JVM."""
+"""What the tables' logs say: versions, row counts, sizes, active files; and the tables as queries have them.
+
+Of tables in a folder this needs no Spark and no JVM; those that have names are Spark's (`named.py`).
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from pipelines.errors import InputError
 from pipelines.lake.paths import Lake
 from pipelines.lake.unreadable import in_one_line, told_of, unreadable
-from schemas import TABLES
+from schemas import TABLES, Table
 from training.data.snapshot import DataFile
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+class Answer(Protocol):
+    """What a query found: all of it, or batch by batch."""
+
+    def read_all(self) -> Any:
+        """All rows, as Arrow's tables can be made of."""
+
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +54,21 @@ class TableInfo:
 
 
 class Catalog:
-    """The tables of a lake, by their Delta logs."""
+    """The tables of a lake, by their Delta logs.
+
+    `Catalog(lake)` is of the kind that the lake is of, as `Path()` is: this class is that of a folder.
+    """
+
+    through_spark: ClassVar[bool] = False
+    """Whether Spark alone may read the tables' files."""
+
+    def __new__(cls, lake: Lake) -> Catalog:
+        """The catalog of a lake."""
+        if lake.names is not None:
+            from pipelines.lake.named import NamedCatalog
+
+            return super().__new__(NamedCatalog)
+        return super().__new__(cls)
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
@@ -76,10 +106,25 @@ class Catalog:
                 metadata=self._metadata(name, table.version()),
             )
 
-    def active_files(self, name: str, version: int, partition: dict[str, str]) -> tuple[DataFile, ...]:
+    def active_files(
+        self,
+        name: str,
+        version: int,
+        partition: dict[str, str],
+        columns: Sequence[str] | None = None,
+        order: str | None = None,
+    ) -> tuple[DataFile, ...]:
         """Active files of one partition at one version, with their row counts.
 
-        A folder listing would also show files that an overwrite has removed; the log does not.
+        A folder listing would also show files that an overwrite has removed; the log does not. Of a table
+        with a name, whose files belong to its catalog, they are those of a copy of the partition.
+
+        Args:
+            name: The table.
+            version: Its version.
+            partition: Values of partition columns.
+            columns: Columns that a copy needs; None: all.
+            order: Column by which the rows of a copy lie in its files.
         """
         table = self._open(name, version)
         if self.deletion_vectors(name, version):
@@ -139,9 +184,88 @@ class Catalog:
         root = self._lake.table(name)
         return [f"{root}/{path}" for path in paths], int(table.deletion_vectors().read_all().num_rows)
 
-    def delta_table(self, name: str, version: int | None = None) -> DeltaTable:
-        """The table itself, for queries without Spark (`ringlake show`)."""
-        return self._open(name, version)
+    def same_rows(self, name: str, first: int, second: int) -> bool:
+        """Whether two versions have the same rows, as far as their files tell: then none was rewritten."""
+        return first == second or self.active_paths(name, first) == self.active_paths(name, second)
+
+    def fields(self, name: str, version: int | None = None) -> list[tuple[str, str]]:
+        """Name and type of each column; the type as Delta's logs have it, JSON where it is nested."""
+        fields = self._open(name, version).schema().fields
+        return [(field.name, field.type.to_json().strip('"')) for field in fields]
+
+    def columns(self, name: str, version: int | None = None) -> list[str]:
+        """Names of the columns of a table."""
+        return [column for column, _ in self.fields(name, version)]
+
+    def ask(self, sql: str, tables: Mapping[str, tuple[str, int | None]]) -> Answer:
+        """The answer to a query over some tables.
+
+        Args:
+            sql: SQL; names may be in double quotes, texts in single ones.
+            tables: Name and version of each table by what the query calls it; None: the current version.
+        """
+        builder = QueryBuilder()
+        for called, (name, version) in tables.items():
+            builder = builder.register(called, self._open(name, version))
+        answer: Answer = builder.execute(sql)
+        return answer
+
+    def text(self, value: str) -> str:
+        """A text as a query has it."""
+        return "'" + value.replace("'", "''") + "'"
+
+    def any_within(self, column: str, field: str, listed: str) -> str | None:
+        """A condition on rows with a struct in a list that has one of some values, if a query can say it."""
+        return None
+
+    def sums_of_map(self, name: str, version: int, column: str) -> dict[str, int]:
+        """The sum of the values of each key of a column of maps."""
+        pairs = f'SELECT unnest(map_keys("{column}")) AS k, unnest(map_values("{column}")) AS v FROM t'  # noqa: S608
+        answer = self.ask(f"SELECT k, sum(v) AS total FROM ({pairs}) GROUP BY k", {"t": (name, version)})  # noqa: S608
+        return {row["k"]: int(row["total"]) for row in pa.table(answer.read_all()).to_pylist()}
+
+    def frame(self, spark: SparkSession, name: str, version: int) -> DataFrame:
+        """A table at a version as a DataFrame."""
+        return spark.read.format("delta").option("versionAsOf", version).load(self._lake.spark_table(name))
+
+    def replace(self, frame: DataFrame, table: Table, noted: str, where: str | None = None) -> None:
+        """Replaces the rows of a table, or those that meet a condition, in one commit.
+
+        Args:
+            frame: The rows, with the columns of the table.
+            table: Its definition.
+            noted: Stored with the commit.
+            where: SQL condition on partition columns; None: all rows are replaced, and the schema.
+        """
+        whole = ("overwriteSchema", "true")
+        (
+            frame.write.format("delta")
+            .mode("overwrite")
+            .option(*(whole if where is None else ("replaceWhere", where)))
+            .option("userMetadata", noted)
+            .partitionBy(*table.partition_by)
+            .save(self._lake.spark_table(table.name))
+        )
+
+    def add(self, table: Table, row: Mapping[str, Any], key: str, text: str) -> None:
+        """Adds a row to a table whose log never expires, in one commit; the table is made if there is none.
+
+        Args:
+            table: Its definition.
+            row: The row.
+            key: Under it the commit has the text, see `commits_naming`.
+            text: The text.
+        """
+        write_deltalake(
+            self._lake.table(table.name),
+            one_row(table, row),
+            mode="append",
+            # A table that an earlier release began gets the columns that have come since.
+            schema_mode="merge",
+            # Which row is the newest is told by the log's order, so none of it may expire.
+            configuration={"delta.enableExpiredLogCleanup": "false"},
+            commit_properties=CommitProperties(custom_metadata={key: text}),
+        )
 
     def _open(self, name: str, version: int | None = None) -> DeltaTable:
         path = self._lake.table(name)
@@ -174,3 +298,9 @@ def parse_metadata(text: str | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def one_row(table: Table, row: Mapping[str, Any]) -> pa.Table:
+    """A row as Arrow has it; mappings become maps."""
+    values = {name: list(value.items()) if isinstance(value, dict) else value for name, value in row.items()}
+    return pa.Table.from_pylist([values], schema=table.arrow_schema())

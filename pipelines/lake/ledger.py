@@ -7,9 +7,6 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-from deltalake import CommitProperties, write_deltalake
-
 from conf.urls import values_without_secrets
 from pipelines.lake.catalog import Catalog
 from pipelines.lake.paths import Lake
@@ -64,19 +61,7 @@ class Ledger:
         """
         row = asdict(record)
         row["details"] = json.dumps(values_without_secrets(record.details), sort_keys=True)
-        for name in ("inputs", "outputs"):
-            row[name] = list(row[name].items())
-        schema = RUNS.arrow_schema()
-        write_deltalake(
-            self._lake.table(RUNS.name),
-            pa.Table.from_pylist([row], schema=schema),
-            mode="append",
-            # A ledger that an earlier release began gets the columns that have come since.
-            schema_mode="merge",
-            # Which run is the newest is told by the log's order, so none of it may expire.
-            configuration={"delta.enableExpiredLogCleanup": "false"},
-            commit_properties=CommitProperties(custom_metadata={_RUN_ID: record.run_id}),
-        )
+        Catalog(self._lake).add(RUNS, row, _RUN_ID, record.run_id)
 
     def records(self) -> list[RunRecord]:
         """All runs in the order in which the table's log has them.

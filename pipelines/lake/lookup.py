@@ -68,7 +68,7 @@ def find_rows(
     """
     catalog = Catalog(lake)
     info = catalog.info(name, version)
-    if catalog.deletion_vectors(name, info.version):
+    if catalog.through_spark or catalog.deletion_vectors(name, info.version):
         return _by_query(lake, name, key, values, columns, info.version, partition or {})
     paths = [file.path for file in catalog.active_files(name, info.version, partition or {})]
     found: Rows = []
@@ -94,8 +94,8 @@ def find_everywhere(
     found: list[FoundRow] = []
     for version in sorted(number for number, _, _ in catalog.commits(name)):
         try:
-            paths, vectors = catalog.files_and_vectors(name, version)
-            if vectors:
+            paths, vectors = ([], 0) if catalog.through_spark else catalog.files_and_vectors(name, version)
+            if vectors or catalog.through_spark:
                 rows = _by_query(lake, name, key, values, columns, version, {})
                 found += [FoundRow((version,), row) for row in rows]
                 continue
@@ -110,7 +110,7 @@ def find_everywhere(
 
 def columns_of(lake: Lake, name: str, version: int | None = None) -> list[str]:
     """Names of the columns of a table."""
-    return [field.name for field in Catalog(lake).delta_table(name, version).schema().fields]
+    return Catalog(lake).columns(name, version)
 
 
 def leaf(file: pq.ParquetFile, key: str) -> str:
@@ -199,15 +199,16 @@ def _by_query(
     version: int,
     partition: dict[str, str],
 ) -> Rows:
-    """The same of a version with deletion vectors, which only a reader of Delta can apply."""
-    there = columns_of(lake, name, version)
+    """The same of a version with deletion vectors, or of a table with a name: by a reader of Delta."""
+    catalog = Catalog(lake)
+    there = catalog.columns(name, version)
     outer, _, inner = key.partition(".")
-    conditions = [f"\"{column}\" = '{_escaped(value)}'" for column, value in partition.items()]
+    conditions = [f'"{column}" = {catalog.text(value)}' for column, value in partition.items()]
+    listed = ", ".join(catalog.text(value) if isinstance(value, str) else str(int(value)) for value in values)
     if not inner:
-        listed = ", ".join(
-            f"'{_escaped(value)}'" if isinstance(value, str) else str(int(value)) for value in values
-        )
         conditions.append(f'"{outer}" IN ({listed})')
+    elif (within := catalog.any_within(outer, inner, listed)) is not None:
+        conditions.append(within)
     names = [column for column in columns if column in there]
     found = read_arrow(lake, name, sorted({*names, outer}), " AND ".join(conditions) or None, version)
     rows: Rows = found.to_pylist(maps_as_pydicts="lossy")
@@ -215,7 +216,3 @@ def _by_query(
         wanted = set(values)
         rows = [row for row in rows if any(item[inner] in wanted for item in row[outer] or [])]
     return [{column: row[column] for column in names} for row in rows]
-
-
-def _escaped(value: Any) -> str:
-    return str(value).replace("'", "''")

@@ -1,4 +1,7 @@
-"""Where things lie in a lake, which is a folder on a local disk, on HDFS or behind another fsspec URL."""
+"""Where things lie in a lake, which is a folder on a local disk, on HDFS or behind another fsspec URL.
+
+Its tables lie in that folder, or have names in a catalog.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +19,40 @@ from typing import Any
 from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.lake.lease import LOCK_FILE, held_by_lease
 from ringlake.base.clients import prepare_clients
+from ringlake.base.named import SCHEME, Names, parse_named
 from ringlake.base.storage import File, Folder, folder_of
 
 
 @dataclass(frozen=True)
 class Lake:
-    """The folder of one lake."""
+    """The folder of one lake.
+
+    Attributes:
+        root: The folder.
+        names: Catalog and schema of its tables; None: they lie in the folder.
+    """
 
     root: Folder
+    names: Names | None = None
 
     @classmethod
     def at(cls, place: str | os.PathLike[str]) -> Lake:
-        """The lake at a path or URL, which need not exist yet."""
+        """The lake at a path, a URL, or in a catalog (`unity://CATALOG.SCHEMA/FOLDER`); it may not exist yet.
+
+        Raises:
+            InputError: What looks like a place in a catalog is none.
+        """
         prepare_clients()
-        return cls(folder_of(place))
+        try:
+            named = parse_named(os.fspath(place))
+        except ValueError as error:
+            raise InputError(f"lake: {error}") from None
+        return cls(folder_of(place), None if named is None else named[0])
 
     @property
     def location(self) -> str:
-        """Its path or URL."""
-        return self.root.location
+        """Its path or URL, or its place in a catalog."""
+        return self.root.location if self.names is None else f"{SCHEME}{self.names}{self.root.location}"
 
     @property
     def tables(self) -> Folder:
@@ -94,8 +112,8 @@ class Lake:
         return self.root.file("dataset_card.json")
 
     def table(self, name: str) -> str:
-        """Path or URL of one table, for delta-rs and for training."""
-        return self.tables.child(name).location
+        """Path or URL of one table, for delta-rs and for training; its full name if it has one."""
+        return self.tables.child(name).location if self.names is None else f"{self.names}.{name}"
 
     def spark_table(self, name: str) -> str:
         """The same for Spark, to which a path without a scheme may mean HDFS."""
@@ -103,7 +121,13 @@ class Lake:
         return f"file://{place}" if self.root.is_local else place
 
     def require(self) -> None:
-        """InputError unless there is a lake here."""
+        """InputError unless there is a lake here; EnvironmentProblem if its catalog cannot be used."""
+        if self.names is not None:
+            from pipelines.lake.allowed import check_schema
+            from pipelines.lake.named_session import session
+
+            check_schema(session(), self.names)
+            return
         if not self.tables.is_folder():
             raise InputError(
                 f"there is no lake at {self.location}: it has no folder 'tables'; "
@@ -112,16 +136,22 @@ class Lake:
 
     def create(self) -> None:
         """Makes the folders; EnvironmentProblem if they cannot be made or written to."""
+        if self.names is not None:
+            from pipelines.lake.allowed import check_volume
+
+            check_volume(self.root)
         try:
-            self.tables.create()
+            (self.tables if self.names is None else self.root).create()
             probe = f".writable-{uuid.uuid4().hex}"
             self.root.write(probe, b"")
             self.root.delete(probe)
         except Exception as error:  # each file system raises errors of its own
             reason = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
+            remedy = "choose another folder with --lake PATH or --set lake=PATH"
+            if self.names is not None:
+                remedy = f"grant READ VOLUME and WRITE VOLUME on its volume, or {remedy}"
             raise EnvironmentProblem(
-                f"the lake {self.location} cannot be written to ({reason}); "
-                "choose another folder with --lake PATH or --set lake=PATH"
+                f"the lake {self.location} cannot be written to ({reason}); {remedy}"
             ) from error
 
     @contextmanager

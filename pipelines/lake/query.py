@@ -1,5 +1,7 @@
 """Rows of one table by an SQL condition, through DataFusion: no JVM, an answer in a second.
 
+Tables that have names in a catalog are asked through Spark instead.
+
 pyarrow's own scanner reads a Delta table too, but its threads call into Python for every file: a process
 that ends soon after was seen to abort in 10 of 25 trials (deltalake 1.6.6, pyarrow 21). Nothing here uses it.
 """
@@ -12,9 +14,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from deltalake import QueryBuilder
 
-from pipelines.errors import InputError
+from pipelines.errors import InputError, RinglakeError
 from pipelines.lake.catalog import Catalog
 from pipelines.lake.paths import Lake
 from pipelines.lake.unreadable import told_of
@@ -76,7 +77,7 @@ def _asked(
     limit: int,
 ) -> Iterator[Any]:
     """The answer to a question, a reader of batches; what goes wrong meanwhile is told as the user's."""
-    table = Catalog(lake).delta_table(name, version)
+    catalog = Catalog(lake)
     wanted = "*" if columns is None else ", ".join(_quoted(column) for column in columns)
     sql = f"SELECT {wanted} FROM t"  # noqa: S608 - column names are quoted, the condition is the user's own
     if where is not None:
@@ -84,15 +85,15 @@ def _asked(
     if limit:
         sql += f" LIMIT {limit}"
     try:
-        yield QueryBuilder().register("t", table).execute(sql)
-    except MemoryError:
+        yield catalog.ask(sql, {"t": (name, version)})
+    except (RinglakeError, MemoryError):
         raise
     except Exception as error:
         first = str(error).strip().splitlines()[0]
         condition = "" if where is None else f" WHERE {where}"
         raise InputError(
             f"table {name!r} cannot be queried{condition}: {first}; "
-            f"its columns: {', '.join(field.name for field in table.schema().fields)}"
+            f"its columns: {', '.join(catalog.columns(name, version))}"
         ) from error
 
 
@@ -126,15 +127,12 @@ def read_sql(lake: Lake, sql: str, versions: Mapping[str, int]) -> list[dict[str
 
     Args:
         lake: The lake.
-        sql: DataFusion's SQL; the tables are called by their names.
+        sql: SQL that DataFusion and Spark both take; the tables are called by their names.
         versions: Version of each table that it names.
     """
-    catalog = Catalog(lake)
-    builder = QueryBuilder()
-    for name, version in versions.items():
-        builder = builder.register(name, catalog.delta_table(name, version))
     with told_of(lake, ", ".join(versions)):
-        return list(pa.table(builder.execute(sql).read_all()).to_pylist(maps_as_pydicts="strict"))
+        answer = Catalog(lake).ask(sql, {name: (name, version) for name, version in versions.items()})
+        return list(pa.table(answer.read_all()).to_pylist(maps_as_pydicts="strict"))
 
 
 def _quoted(column: str) -> str:

@@ -21,8 +21,8 @@ def read_table(spark: SparkSession, lake: Lake, name: str, version: int | None =
 
     A column that may be null and that the table lacks, as another release wrote it, is null in every row.
     """
-    info = Catalog(lake).info(name, version)
-    frame = spark.read.format("delta").option("versionAsOf", info.version).load(lake.spark_table(name))
+    catalog = Catalog(lake)
+    frame = catalog.frame(spark, name, catalog.info(name, version).version)
     types = {field.name: field.dataType for field in TABLES[name].spark_schema().fields}
     lacking = [column.name for column in TABLES[name].columns if column.nullable]
     return frame.withColumns(
@@ -56,18 +56,11 @@ def write_table(
             are replaced. None: all rows.
     """
     table = TABLES[table] if isinstance(table, str) else table
-    whole = ("overwriteSchema", "true")
+    catalog = Catalog(lake)
     with with_settings(spark, settings or {}):
-        (
-            frame.select(*columns_of(table, frame))
-            .write.format("delta")
-            .mode("overwrite")
-            .option(*(whole if where is None else ("replaceWhere", where)))
-            .option("userMetadata", json.dumps(metadata, sort_keys=True))
-            .partitionBy(*table.partition_by)
-            .save(lake.spark_table(table.name))
-        )
-    version = Catalog(lake).version(table.name)
+        noted = json.dumps(metadata, sort_keys=True)
+        catalog.replace(frame.select(*columns_of(table, frame)), table, noted, where)
+    version = catalog.version(table.name)
     assert version is not None
     return version
 

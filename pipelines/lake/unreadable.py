@@ -49,6 +49,8 @@ def unreadable(lake: Lake, name: str, error: Exception) -> RinglakeError:
         if name == RUNS.name
         else "then run the stage again that writes it"
     )
+    if lake.names is not None:
+        return InputError(f"{what}; RESTORE TABLE {place} to a version that can be read: {again}")
     return InputError(f"{what}; put back a copy of {place}, or move that folder away: {again}")
 
 

@@ -145,6 +145,8 @@ def _failure(error: str | None) -> dict[str, Any]:
 
 def _place(lake: Lake, table: str) -> tuple[str, str]:
     """Namespace and name of a dataset, as OpenLineage has those of files."""
+    if lake.names is not None:
+        return f"unity://{lake.names.catalog}", f"{lake.names}.{table}"
     where = without_secrets(lake.table(table))
     parts = urlsplit(where)
     if "://" not in where:
@@ -171,10 +173,9 @@ def _fields(catalog: Catalog, name: str, version: int) -> Iterator[Any]:
 
     known = TABLES.get(name)
     meanings = {} if known is None else {column.name: column.meaning for column in known.columns}
-    for field in catalog.delta_table(name, version).schema().fields:
+    for column, kind in catalog.fields(name, version):
         # A type of Delta: a name for simple ones, JSON for nested ones.
-        kind = field.type.to_json().strip('"')
-        yield SchemaDatasetFacetFields(name=field.name, type=kind, description=meanings.get(field.name))
+        yield SchemaDatasetFacetFields(name=column, type=kind, description=meanings.get(column))
 
 
 def _columns(lake: Lake, table: str, reads: Mapping[str, int]) -> dict[str, Any]:

@@ -21,6 +21,21 @@ def has_batches(lake: Lake) -> bool:
     return lake.root.child(FOLDER).is_folder() or Catalog(lake).exists(BATCHES.name)
 
 
+def refuse_unfinished_batch(lake: Lake) -> None:
+    """InputError while a batch is being made, whose own lake has texts that are in no table yet."""
+    if any(lake.root.child(FOLDER).names()):
+        raise InputError(
+            f"the lake {lake.location} has a daily batch that was not finished; finish it first with "
+            "ringlake run RUN.yaml --incremental"
+        )
+
+
+def refuse_named(lake: Lake, what: str) -> None:
+    """InputError where tables have names in a catalog, for what needs their files."""
+    if lake.names is not None:
+        raise InputError(f"{what} works on tables in folders, and {lake.location} names tables of a catalog")
+
+
 def refuse_whole(lake: Lake, stages: Sequence[Stage]) -> None:
     """InputError if stages would overwrite what batches have made of a lake."""
     own = [stage.name for stage in stages if stage.name in OF_BATCHES]

@@ -14,10 +14,12 @@ from pipelines.console.console import Console
 from pipelines.errors import InputError
 from pipelines.granted import shortfalls
 from pipelines.lake import Catalog, Lake, Ledger, RunRecord, TableInfo
+from pipelines.lake.allowed import check_schema
 from pipelines.run.shortage import SparkFacts
 from pipelines.run.snapshots import take_snapshot
 from pipelines.run.story import RunStory, StageStory, Teller, Watcher
 from pipelines.session import facts_of, fit_shuffles, jvm_status, open_session
+from ringlake.base.named import SCHEME
 from training.data.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -31,10 +33,12 @@ class DayBatch:
     Attributes:
         files: The files that it reads.
         first_ids: Sequences of each split that the batches before it have.
+        added_to: The lake of all batches.
     """
 
     files: list[InputFile]
-    first_ids: Mapping[str, int] = field(default_factory=dict)
+    first_ids: Mapping[str, int]
+    added_to: Lake
 
 
 @dataclass
@@ -103,7 +107,17 @@ class Context:
     def _spark_places(self) -> list[str]:
         """What Spark reads and writes; other input files are read by the Python workers."""
         ingest = self.config.ingest
-        return [self.lake.location, *(ingest.inputs if ingest.format == "delta" else ())]
+        tables = ingest.inputs if ingest.format == "delta" else ()
+        return [self.lake.root.location, *(place for place in tables if not place.startswith(SCHEME))]
+
+    def open_catalog(self) -> None:
+        """Starts the session of a lake whose tables have names: they can be reached through Spark only.
+
+        Raises:
+            EnvironmentProblem: The session or the schema cannot be used.
+        """
+        if self.lake.names is not None:
+            check_schema(self.spark, self.lake.names)
 
     @property
     def started(self) -> SparkSession | None:

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pipelines.console.heartbeat import Heartbeat
@@ -13,6 +14,7 @@ from pipelines.errors import RinglakeError
 from pipelines.interrupt import forget_interrupts, was_interrupted
 from pipelines.lake import RunRecord
 from pipelines.lake.erasures import refuse_unfinished
+from pipelines.run.allowed import check_allowed
 from pipelines.run.artefacts import NOTED, is_left
 from pipelines.run.binding import Given, binding_of
 from pipelines.run.carry_out import carry_out
@@ -51,7 +53,9 @@ def run_stages(context: Context, stages: Sequence[Stage], force: bool = False) -
     context.forced = force
     teller = context.teller([stage.name for stage in stages])
     with teller.telling():
-        check_installed(context.config, stages, lambda stage: not force and _is_done(context, stage))
+        is_done = partial(_is_done, context, force)
+        check_installed(context.config, stages, is_done)
+        check_allowed(context, stages, is_done)
         context.lake.create()
         with context.lake.locked():
             refuse_unfinished(context.lake)
@@ -89,10 +93,10 @@ def up_to_date(context: Context, stage: Stage) -> RunRecord | None:
     return _done(prepare(context, stage)) if _can_read(context, stage) else None
 
 
-def _is_done(context: Context, stage: Stage) -> bool:
+def _is_done(context: Context, force: bool, stage: Stage) -> bool:
     """Whether it has nothing to do now; a stage whose inputs are not there yet has."""
     try:
-        return up_to_date(context, stage) is not None
+        return not force and up_to_date(context, stage) is not None
     except RinglakeError:
         return False
 

@@ -63,6 +63,7 @@ def execute(
     )
     chosen = list(stages if until is None else stages[: names.index(until) + 1])
     chosen = [item for item in chosen if item.name == stage or (stage is None and item.is_enabled(config))]
+    context.open_catalog()
     if stage not in (None, _FIRST):
         context.lake.require()
     refuse_whole(context.lake, chosen)

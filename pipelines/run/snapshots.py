@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.errors import InputError
 from pipelines.lake import Catalog, Lake
 from pipelines.lake.erasures import masked_fingerprints
+from training.data.footers import COLUMN_TYPES
 from training.data.snapshot import DataFile, Snapshot
 
 _TABLE = "sequences"
@@ -45,7 +46,9 @@ def take_snapshot(lake: Lake, split: str, version: int | None = None, since: int
             f"table {_TABLE!r} (version {packed}) of the lake {place} has no rows, so there is nothing "
             f"to train on; see what became of them: ringlake status {place}"
         )
-    files, first_id = catalog.active_files(_TABLE, packed, {"split": split}), 0
+    columns = tuple(COLUMN_TYPES)
+    files = catalog.active_files(_TABLE, packed, {"split": split}, columns, order="sequence_id")
+    first_id = 0
     if since is not None:
         files, first_id = _added(catalog, lake, since, split, files)
     return Snapshot(
@@ -100,7 +103,7 @@ def _packed(catalog: Catalog, lake: Lake, version: int) -> tuple[int, dict[str, 
             f"{where} has deletion vectors on {count} files at version {version}, which the reader of "
             f"training cannot apply; version {number} is what packing wrote. {remedy[0].upper()}{remedy[1:]}"
         )
-    if number != version and catalog.active_paths(_TABLE, number) != catalog.active_paths(_TABLE, version):
+    if not catalog.same_rows(_TABLE, number, version):
         operation = next((name for at, name, _ in commits if at == version), "unknown")
         rows = [catalog.info(_TABLE, at).rows for at in (number, version)]
         raise InputError(

@@ -23,6 +23,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from ringlake.base.listing import Listed, find, version_of
+from ringlake.base.named import VOLUMES, parse_named
 from ringlake.base.scratch import scratch_folder
 
 _RENAMES_ATOMICALLY = ("hdfs", "viewfs")
@@ -54,8 +55,13 @@ class Folder:
 
     @property
     def is_local(self) -> bool:
-        """Whether it lies on a disk of this machine."""
-        return isinstance(self._place[0], LocalFileSystem)
+        """Whether it lies on a disk of this machine.
+
+        A volume of Unity Catalog does not, though it has a path: it is an object store behind FUSE, where
+        files cannot be appended to or written at random, and a lock holds on one machine only.
+        """
+        filesystem, path = self._place
+        return isinstance(filesystem, LocalFileSystem) and not f"{path}/".startswith(VOLUMES)
 
     @property
     def local_path(self) -> Path:
@@ -152,7 +158,8 @@ class Folder:
         destination = target._place[1]
         if isinstance(filesystem, LocalFileSystem):
             Path(path).rename(destination)
-            _sync_directory(Path(destination).parent)
+            if target.is_local:
+                _sync_directory(Path(destination).parent)
         elif type(filesystem).mv is fsspec.AbstractFileSystem.mv:
             # fsspec's own way would copy the folder as if it were a file, too (fsspec and s3fs 2026.9).
             filesystem.invalidate_cache()
@@ -202,11 +209,21 @@ class Folder:
             raise
         if isinstance(filesystem, LocalFileSystem):
             Path(path, temporary).replace(Path(path, name))
-            _sync_directory(Path(path))
+            self.sync()
         elif _is_hadoop(filesystem):
             filesystem.mv(f"{path}/{temporary}", f"{path}/{name}", overwrite=True)
         else:
             filesystem.mv(f"{path}/{temporary}", f"{path}/{name}")
+
+    def append(self, name: str, content: bytes) -> None:
+        """Add to the end of a file, which is made if there is none; where nothing appends it is rewritten."""
+        filesystem, path = self._place
+        if isinstance(filesystem, LocalFileSystem) and not self.is_local:
+            before = self.read(name) if filesystem.exists(f"{path}/{name}") else b""
+            self.replace(name, before + content)
+            return
+        with self.open(name, "ab") as handle:
+            handle.write(content)
 
     def create_exclusively(self, name: str, content: bytes) -> bool:
         """Write a file unless there is one of that name; False if there was.
@@ -380,8 +397,13 @@ class File:
 
 
 def folder_of(location: str | os.PathLike[str]) -> Folder:
-    """The folder at a path, made absolute, or at a URL; `file://` URLs become paths."""
+    """The folder at a path, made absolute, or at a URL; `file://` URLs become paths.
+
+    Of a lake whose tables have names it is the folder of its files.
+    """
     text = os.fspath(location)
+    if (named := parse_named(text)) is not None:
+        return Folder(named[1])
     if "://" in text and not text.startswith("file://"):
         return Folder(text.rstrip("/"))
     return Folder(str(Path(text.removeprefix("file://")).expanduser().absolute()))

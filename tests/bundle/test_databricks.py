@@ -213,6 +213,13 @@ BROKEN = {
 }
 
 
+def test_a_lake_may_be_a_schema_with_a_volume_for_its_files() -> None:
+    lake = "unity://main.corpus/Volumes/main/corpus/files/lake"
+    made, resources = trees(gpus=1, lake=lake)
+    check(made, resources)
+    assert made["variables"]["lake"]["default"] == lake
+
+
 @pytest.mark.parametrize(("change", "message"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_bundle_is_refused_with_its_reason(
     change: Callable[[dict[str, Any]], None], message: str
@@ -229,6 +236,8 @@ WRONG_OPTIONS = {
     "a place": ({"catalog": "${var.x}"}, "--catalog is .* takes letters"),
     "a slash": ({"volume": "../other"}, "--volume"),
     "a volume as lake": ({"lake": "/Volumes/a/b/c"}, "holds files and no tables"),
+    "names without a volume": ({"lake": "unity://main.corpus/tmp/lake"}, "which is no volume"),
+    "names without a schema": ({"lake": "unity://main/Volumes/a/b/c"}, "CATALOG.SCHEMA/FOLDER"),
     "a password": ({"lake": "s3://me:pass@bucket/lake"}, "--secret"),
     "a setting with a place": ({"set": ("train.steps={{job.id}}",)}, "place that the platform fills"),
     "a secret setting": ({"set": ("spark.conf.fs.s3a.secret.key=abc",)}, "would put a secret into a file"),

@@ -61,8 +61,7 @@ class MetricsLog:
     def store(self) -> None:
         """Store the lines that wait."""
         if self._waiting:
-            with self._folder.open(METRICS_FILE, "ab") as handle:
-                handle.write(b"".join(self._waiting))
+            self._folder.append(METRICS_FILE, b"".join(self._waiting))
             self._waiting.clear()
         self._stored = time.monotonic()
 

@@ -75,7 +75,7 @@ def job(options: DatabricksOptions, stages: Sequence[str]) -> dict[str, Any]:
 
 def bundle(options: DatabricksOptions) -> dict[str, Any]:
     """The bundle as the file `databricks.yml` has it."""
-    lake: dict[str, Any] = {"description": "URL of the lake: an external location."}
+    lake: dict[str, Any] = {"description": "unity://CATALOG.SCHEMA/Volumes/..., or an external location."}
     if options.lake:
         lake["default"] = options.lake
     return {

@@ -10,9 +10,12 @@ from pathlib import Path
 from conf.errors import ConfigError
 from pipelines.bundle.databricks.nodes import CLOUDS, Node, known, training_node
 from pipelines.bundle.options import Options, matches, option, pairs, plain, shown, within
+from ringlake.base.named import SCHEME, WITHOUT_VOLUMES, parse_named
 
 LAKE_SCHEMES = ("s3", "s3a", "abfss", "gs")
-"""Where the tables of a lake may lie: a volume of Unity Catalog holds files and no tables."""
+"""Where the tables of a lake may lie, if not in a schema: a volume holds files and no tables."""
+
+EXAMPLE = "unity://main.corpus/Volumes/main/corpus/files/lake"
 
 _IDENTIFIER = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,254}"
 _NODE_TYPE = r"[A-Za-z][A-Za-z0-9_.-]{1,63}"
@@ -97,13 +100,16 @@ class DatabricksOptions(Options):
 
     def _check_lake(self) -> None:
         scheme = self.lake.partition("://")[0]
-        if self.lake and (scheme not in LAKE_SCHEMES or "://" not in self.lake):
+        if self.lake.startswith(SCHEME):
+            if fault := fault_of_names(self.lake):
+                raise ConfigError(f"--lake is {shown(self.lake)}: {fault}")
+        elif self.lake and (scheme not in LAKE_SCHEMES or "://" not in self.lake):
             why = (
                 "a volume holds files and no tables" if self.lake.startswith("/Volumes") else "no such place"
             )
             raise ConfigError(
-                f"--lake is {shown(self.lake)}: {why}; name an external location: "
-                + ", ".join(f"{name}://..." for name in LAKE_SCHEMES)
+                f"--lake is {shown(self.lake)}: {why}; name a schema and a volume ({EXAMPLE}) or an "
+                "external location: " + ", ".join(f"{name}://..." for name in LAKE_SCHEMES)
             )
 
     def _check_tags(self) -> None:
@@ -155,3 +161,23 @@ class DatabricksOptions(Options):
         """Ranks of the training: one a GPU, or `ranks` a machine."""
         node = self.node()
         return max(1, self.workers) * (node.gpus or self.ranks)
+
+
+def fault_of_names(lake: str) -> str:
+    """What is wrong with a lake in a schema of Unity Catalog; empty if nothing is.
+
+    Example:
+        >>> fault_of_names("unity://main.corpus/Volumes/main/corpus/files/lake")
+        ''
+        >>> fault_of_names("unity://main.corpus/tmp/lake")
+        'its files are to lie in /tmp/lake, which is no volume; for example unity://main...'
+    """
+    try:
+        named = parse_named(lake)
+    except ValueError as error:
+        return str(error)
+    if named is None or named[0].catalog in WITHOUT_VOLUMES:
+        return f"its catalog has no volumes; for example {EXAMPLE}"
+    if not re.fullmatch(r"/Volumes/[^/]+/[^/]+/[^/]+(/.+)?", named[1]):
+        return f"its files are to lie in {named[1]}, which is no volume; for example {EXAMPLE}"
+    return ""

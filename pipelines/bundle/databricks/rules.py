@@ -12,8 +12,9 @@ from typing import Any
 from conf.errors import ConfigError
 from pipelines.bundle.databricks.job import TRAIN
 from pipelines.bundle.databricks.nodes import known
-from pipelines.bundle.databricks.options import LAKE_SCHEMES, SCOPE_AND_KEY
+from pipelines.bundle.databricks.options import EXAMPLE, LAKE_SCHEMES, SCOPE_AND_KEY, fault_of_names
 from pipelines.bundle.options import is_secret
+from ringlake.base.named import SCHEME
 
 TOP_LEVEL = frozenset({"bundle", "include", "resources", "sync", "targets", "variables", "workspace"})
 SPARK_RUNTIME = "18"
@@ -84,9 +85,15 @@ def _job(job: Mapping[str, Any], mode: str) -> Iterator[str]:
 
 def _parameter(parameter: Mapping[str, Any]) -> Iterator[str]:
     name, value = parameter["name"], str(parameter["default"])
-    if name == "lake" and value != "${var.lake}" and value.partition("://")[0] not in LAKE_SCHEMES:
+    if name == "lake" and value.startswith(SCHEME):
+        if fault := fault_of_names(value):
+            yield f"the lake is {value!r}: {fault}"
+    elif name == "lake" and value != "${var.lake}" and value.partition("://")[0] not in LAKE_SCHEMES:
         schemes = ", ".join(f"{scheme}://" for scheme in LAKE_SCHEMES)
-        yield f"the lake is {value!r}, but tables lie in an external location; name one ({schemes})"
+        yield (
+            f"the lake is {value!r}, but tables lie in a schema or an external location; name {EXAMPLE}, or "
+            f"one of these: {schemes}"
+        )
     if is_secret(name) and not _REFERENCE.fullmatch(value):
         yield f"parameter {name} has a secret in plain text; use a secret scope in spark_env_vars"
 
