@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -22,21 +22,18 @@ from pipelines.session import facts_of, fit_shuffles, jvm_status, open_session
 from ringlake.base.named import SCHEME
 from training.data.snapshot import Snapshot
 
-if TYPE_CHECKING:
-    from pipelines.ingest.discover import InputFile
-
 
 @dataclass(frozen=True)
 class DayBatch:
     """What the stages of a daily batch, which lies in a lake of its own, go by besides their tables.
 
     Attributes:
-        files: The files that it reads.
+        files: The `InputFile`s that it reads.
         first_ids: Sequences of each split that the batches before it have.
         added_to: The lake of all batches.
     """
 
-    files: list[InputFile]
+    files: list[Any]
     first_ids: Mapping[str, int]
     added_to: Lake
 
