@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from conf import RunConfig
 from pipelines.console.console import Console
@@ -31,10 +31,12 @@ class DayBatch:
     Attributes:
         files: The files that it reads.
         first_ids: Sequences of each split that the batches before it have.
+        packed: Documents (doc_id) that those sequences hold already; None: none of this batch.
     """
 
     files: list[InputFile]
     first_ids: Mapping[str, int] = field(default_factory=dict)
+    packed: DataFrame | None = None
 
 
 @dataclass
