@@ -16,7 +16,7 @@ Behind the name of a stage stand the files in which its work begins.
 """
 
 
-_OF_BATCHES = ("batches", "withdrawn", "incoming")
+_OF_BATCHES = ("batches", "withdrawn", "incoming", "packed")
 
 
 def page() -> str:

@@ -307,7 +307,6 @@ class _Trainer:
             step=step,
             parameters=self._parameters,
             num_ranks=self._strategy.world_size,
-            gpu_seconds=gpu_seconds(next(self._model.parameters()).device, self._strategy.world_size),
         )
         places = Folder(job.tokenizer_dir), Folder(job.model_dir)
         export_model(self._model, *places, facts, self._task, job.about.terms, self._targets)
@@ -343,6 +342,7 @@ class _Trainer:
             flops_per_token=self._flops,
             resumed_from=self._start,
             num_ranks=self._strategy.world_size,
+            gpu_seconds=gpu_seconds(next(self._model.parameters()).device, self._strategy.world_size),
         )
 
 

@@ -67,9 +67,18 @@ def _tokens(given: Given[Mapping[str, int]]) -> DataFrame:
     tokens = given.frame("tokens")
     if "mixed" not in given.tables:
         note_unread(given, "mixed", "tokens", "mix.groups")
-        return tokens
+        return unpacked(tokens, given.context)
     check_made_of(given, "mixed", "tokens", "mix again with the same run file: ringlake mix")
     return with_copies(tokens, given.frame("mixed"))
+
+
+def unpacked(tokens: DataFrame, context: Context) -> DataFrame:
+    """Of the tokens of a daily batch those of documents that no earlier batch has packed.
+
+    A file that was replaced may have most documents as before, and what is compared anew may stay.
+    """
+    packed = None if context.batch is None else context.batch.packed
+    return tokens if packed is None else tokens.join(packed.select("doc_id"), "doc_id", "left_anti")
 
 
 def _compare(
@@ -89,7 +98,10 @@ def _compare(
     is_as_read = "copy" not in tokens.columns
     rows_in = given.tables["tokens"].rows if is_as_read else tokens.count()
     details = {**made, "tokens": packed, "sequences": written.rows["sequences"]}
-    return Finished(details, Tally(rows_in=rows_in, rows_out=documents))
+    known = 0
+    if is_as_read and given.context.batch is not None and given.context.batch.packed is not None:
+        known = rows_in - tokens.count()
+    return Finished(details, Tally(rows_in=rows_in, rows_out=documents, rows_duplicate=known))
 
 
 def whole_examples(config: PackConfig, task: TaskConfig, facts: Mapping[str, Any]) -> PackConfig:

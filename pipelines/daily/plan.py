@@ -62,6 +62,7 @@ class DayPlan:
         planned_at: When its files were looked for, ISO 8601.
         changed: Files to read, sorted by source.
         deleted: Sources that are gone, sorted.
+        again: Whether a file comes again that an earlier batch found deleted.
     """
 
     number: int
@@ -69,6 +70,7 @@ class DayPlan:
     planned_at: str
     changed: tuple[Changed, ...]
     deleted: tuple[str, ...]
+    again: bool = False
 
     @property
     def name(self) -> str:
@@ -117,7 +119,14 @@ class DayPlan:
         changed = tuple(
             Changed(InputFile(**item["file"]), item["change"], item["checksum"]) for item in value["changed"]
         )
-        return DayPlan(value["number"], value["day"], value["planned_at"], changed, tuple(value["deleted"]))
+        return DayPlan(
+            value["number"],
+            value["day"],
+            value["planned_at"],
+            changed,
+            tuple(value["deleted"]),
+            bool(value["again"]),
+        )
 
 
 def known_files(lake: Lake) -> dict[str, Known]:
@@ -189,7 +198,8 @@ def make_plan(
         for source, old in known.items()
         if old.change != "deleted" and source not in present and wanted(source)
     )
-    return DayPlan(number, day, now.isoformat(), tuple(changed), tuple(gone))
+    again = any(item.change != "replaced" and item.file.source in known for item in changed)
+    return DayPlan(number, day, now.isoformat(), tuple(changed), tuple(gone), again)
 
 
 def checksum(file: InputFile) -> str | None:

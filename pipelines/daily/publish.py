@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from conf.pack import PackConfig
+from pipelines.bindings.pack import unpacked
 from pipelines.bindings.tokenizers import tokenizer_files, tokenizer_folder
 from pipelines.daily.plan import DayPlan
 from pipelines.dedup.history import in_force
@@ -28,6 +29,7 @@ from pipelines.run.version import code_version
 from pipelines.tokenize.stage import WRITE_SETTINGS
 from schemas import TABLES
 from schemas.batches import BATCHES
+from schemas.packed import PACKED
 from schemas.signatures import SIGNATURES
 from schemas.sources import SOURCES
 
@@ -81,6 +83,7 @@ class Publication:
         sequences = self._rows("sequences")
         if sequences is not None:
             self._add("sequences", *self._in_files(sequences))
+            self._add(PACKED.name, self._packed())
         catalog = Catalog(self.lake)
         versions = {name: version for name in _ALL if (version := catalog.version(name)) is not None}
         self._record(versions)
@@ -215,6 +218,11 @@ class Publication:
         placed = sequences.withColumn("file", file.cast("int")).repartitionById(first, F.col("file"))
         return placed.sortWithinPartitions("sequence_id").drop("file"), write_settings(config)
 
+    def _packed(self) -> DataFrame:
+        """The documents that the batch has packed."""
+        tokens = unpacked(read_table(self.batch.spark, self.batch.lake, "tokens"), self.batch)
+        return tokens.select("doc_id", F.lit(self.plan.name).alias("batch"))
+
     def _copy_tokenizer(self) -> None:
         """The lake keeps the tokenizer that the first batch with text has trained."""
         if not self._own.exists("tokens"):
@@ -287,5 +295,5 @@ class Publication:
 
 _COUNTS = ("num_bytes", "records", "kept", "quarantined", "repaired")
 
-_ALL = (SOURCES.name, *BY_SOURCE, *BY_DOCUMENT, "sequences")
+_ALL = (SOURCES.name, *BY_SOURCE, *BY_DOCUMENT, "sequences", PACKED.name)
 """Tables that batches are added to."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from conf import RunConfig
 from pipelines.added import every_stage
+from pipelines.bindings.pack import unpacked
 from pipelines.bindings.tokenizers import tokenizer_folder
 from pipelines.bindings.withdraw import dedup_again, forget_attempt, withdraw_alone, withdraw_stage
 from pipelines.console.console import Console
@@ -25,7 +26,7 @@ from pipelines.daily.plan import DayPlan, finished_batches, known_files, make_pl
 from pipelines.daily.publish import Publication
 from pipelines.errors import InputError
 from pipelines.ingest.discover import discover
-from pipelines.lake import Catalog, Lake, RunRecord
+from pipelines.lake import Catalog, Lake, RunRecord, read_table
 from pipelines.lake.erasures import refuse_unfinished
 from pipelines.run.batched import FOLDER, OF_BATCHES, refuse_named
 from pipelines.run.context import Context, DayBatch
@@ -33,6 +34,7 @@ from pipelines.run.engine import run_stages
 from pipelines.run.story import Watcher
 from pipelines.stages import BY_NAME
 from ringlake.base.storage import Folder
+from schemas.packed import PACKED
 
 PLAN, READY = "plan.json", "ready.json"
 
@@ -222,8 +224,14 @@ def _make(batch: Context, lake: Lake, plan: DayPlan) -> None:
     if rows("corpus"):
         run_stages(batch, [BY_NAME["tokenize"]])
         _check_tokenizer(batch, lake)
-    if rows("tokens"):
+    if rows("tokens") and _has_unpacked(batch):
         run_stages(batch, [BY_NAME["pack"]])
+
+
+def _has_unpacked(batch: Context) -> bool:
+    if batch.batch is None or batch.batch.packed is None:
+        return True
+    return not unpacked(read_table(batch.spark, batch.lake, "tokens"), batch).isEmpty()
 
 
 def _batch_context(
@@ -249,9 +257,12 @@ def _batch_context(
         context.console,
         run_file=context.run_file,
         overrides=context.overrides,
-        batch=DayBatch(plan.files, first_ids, lake),
     )
     batch.use_session_of(context)
+    packed, version = None, dict(done[-1]["versions"]).get(PACKED.name) if done else None
+    if version is not None and (plan.away or plan.again):
+        packed = read_table(batch.spark, lake, PACKED.name, version)
+    batch.batch = DayBatch(plan.files, first_ids, lake, packed)
     return batch
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from conf import RunConfig
 from pipelines.console.console import Console
@@ -31,11 +31,13 @@ class DayBatch:
         files: The `InputFile`s that it reads.
         first_ids: Sequences of each split that the batches before it have.
         added_to: The lake of all batches.
+        packed: Documents (doc_id) that those sequences hold already; None: none of this batch.
     """
 
     files: list[Any]
     first_ids: Mapping[str, int]
     added_to: Lake
+    packed: DataFrame | None = None
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pipelines.lake import Lake, read_arrow
 from pipelines.stages import OPTIONAL_TABLES
 from schemas import TABLES
 
-OF_BATCHES = frozenset({"batches", "withdrawn", "incoming"})
+OF_BATCHES = frozenset({"batches", "withdrawn", "incoming", "packed"})
 """Tables of lakes that daily batches are added to."""
 
 DATA_TABLES = tuple(
