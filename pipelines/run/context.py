@@ -79,8 +79,8 @@ class Context:
 
     @property
     def started(self) -> SparkSession | None:
-        """The session if it has been started."""
-        return self._spark
+        """The session if there is one, which somebody else may have started before."""
+        return self._spark or SparkSession.getActiveSession()
 
     def fit(self, text_bytes: int) -> None:
         """Sizes the shuffles of the stage at hand by the bytes of text that it reads, about."""
