@@ -34,7 +34,7 @@ for the Behavioral Sciences, chapter 2)."""
 MOST_SEEDS = 1000
 """Most seeds that are advised."""
 
-_EXPANDED = 5.0
+_EXPANDED = 10.0
 """Degrees of freedom from which on Student's quantiles are computed by an expansion."""
 
 _CHUNK = 1 << 22
@@ -129,7 +129,7 @@ def _narrowness(num_bytes: Floats, confidence: float) -> float:
 def _student(z: float, degrees: float, confidence: float) -> float:
     """The quantile of Student's t where the normal one is z: for some degrees of freedom by its expansion.
 
-    Abramowitz and Stegun, 1964, formula 26.7.5: from 5 degrees on it is right to a thousandth.
+    Abramowitz and Stegun, 1964, formula 26.7.5: from 10 degrees on it is right to two thousandths.
     """
     if degrees < _EXPANDED:
         generator = np.random.default_rng(derive_seed(int(Purpose.BOOTSTRAP)))
