@@ -50,7 +50,10 @@ def steps_of(config: RunConfig, budget: int) -> int:
         InputError: It is not one global batch.
     """
     length = config.pack.sequence_length
-    batch = config.train.sequences_per_step(length)
+    try:
+        batch = config.train.sequences_per_step(length)
+    except ValueError as error:
+        raise InputError(str(error)) from None
     steps = budget // (batch * length)
     if not steps:
         raise InputError(

@@ -123,7 +123,8 @@ def _check_same(first: Recipe, other: Recipe) -> None:
             different.append((f"{section}.{key}", one, two))
     if different:
         key, one, two = different[0]
-        more = f" (and {len(different) - 1} more keys)" if len(different) > 1 else ""
+        others = [name for name, _, _ in different[1:]]
+        more = f" (so do {', '.join(others[:5])})" if others else ""
         raise ConfigError(
             f"{key} is {one!r} in {first.run_file} and {two!r} in {other.run_file}{more}; compare trains the "
             f"same model on each recipe's corpus and takes what overlaps the held-out texts out of each in "

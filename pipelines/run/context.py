@@ -120,8 +120,8 @@ class Context:
 
     @property
     def started(self) -> SparkSession | None:
-        """The session if it has been started."""
-        return self._spark
+        """The session if there is one, which somebody else may have started before."""
+        return self._spark or SparkSession.getActiveSession()
 
     def use_session_of(self, other: Context) -> None:
         """Takes the session of another context, which starts it if nobody has."""
