@@ -215,7 +215,7 @@ class Catalog:
         return "'" + value.replace("'", "''") + "'"
 
     def any_within(self, column: str, field: str, listed: str) -> str | None:
-        """A condition on rows one of whose structs in a list has one of some values, if a query can say it."""
+        """A condition on rows one of whose structs in a list has one of some values; None: not to be said."""
         return None
 
     def sums_of_map(self, name: str, version: int, column: str) -> dict[str, int]:

@@ -63,8 +63,8 @@ class Copies:
             name: What it is called.
             frame: Its rows.
             order: Column of the numbers 0 to n-1 by which they are to lie; None: as Spark writes them.
-            noted: What was noted with the commit that wrote them: `rows_per_group` are the rows of a row group,
-                `sequence_length` the tokens of a row. Without them Parquet has its own limits.
+            noted: What was noted with the commit that wrote them: `rows_per_group` are the rows of a row
+                group, `sequence_length` the tokens of a row. Without them Parquet has its own limits.
         """
         folder = self._folder.child(f"{name}-{uuid.uuid4().hex[:8]}")
         self._folder.create()
