@@ -79,7 +79,7 @@ def bits_per_byte(nats: Floats, num_bytes: Floats) -> Floats:
     Returns:
         One value a seed, (seeds,).
     """
-    return nats.sum(axis=1) / math.log(2) / num_bytes.sum()
+    return np.asarray(nats.sum(axis=1) / math.log(2) / num_bytes.sum(), np.float64)
 
 
 def difference(

@@ -239,7 +239,7 @@ class Publication:
         for name in _ALL:
             if not catalog.exists(name):
                 continue
-            found = {field.name for field in catalog.delta_table(name).schema().fields}
+            found = set(catalog.columns(name))
             wanted = set(TABLES[name].column_names)
             if found != wanted:
                 raise InputError(

@@ -54,10 +54,9 @@ def carry_out(lake: Lake, erasure: Erasure, say: Say) -> tuple[dict[str, Any], d
             _count(lake.tables.child("sources"), path, targets)
         correct_log(lake, "sources", plan.sources)
     for name in sorted({*plan.tables, *plan.orphans}):
-        files = plan.tables.get(name, {})
-        rows = sum(files.values())
-        say(f"forget: {name}: {rows:,} rows in {len(files):,} files")
-        _take_out(lake, name, files, gone)
+        counts = plan.tables.get(name, {})
+        say(f"forget: {name}: {sum(counts.values()):,} rows in {len(counts):,} files")
+        _take_out(lake, name, counts, gone)
         for path in plan.orphans.get(name, []):
             delete(lake.tables.child(name), path)
         correct_log(lake, name, [*files, *plan.orphans.get(name, [])])

@@ -93,7 +93,8 @@ class Needles:
 
 def files_with(lake: Lake, needles: Needles) -> tuple[list[str], list[str]]:
     """Files of a lake outside of its tables with a copy: those to be removed, and those to be named alone."""
-    removed, named = [], []
+    removed: list[str] = []
+    named: list[str] = []
     for path in lake.root.all_files():
         if path.startswith(("tables/", "erasures/", ".lock")) or not path.lower().endswith(_SUFFIXES):
             continue

@@ -36,7 +36,7 @@ def is_done(lake: Lake, name: str, application: str, number: int) -> bool:
     catalog = Catalog(lake)
     if not catalog.exists(name):
         return False
-    last = catalog.delta_table(name).transaction_version(application)
+    last = catalog.transaction(name, application)
     return last is not None and last >= number
 
 

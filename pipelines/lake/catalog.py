@@ -184,6 +184,10 @@ class Catalog:
         root = self._lake.table(name)
         return [f"{root}/{path}" for path in paths], int(table.deletion_vectors().read_all().num_rows)
 
+    def transaction(self, name: str, application: str) -> int | None:
+        """The newest transaction of an application in the log of a table in a folder; None: it has none."""
+        return self._open(name).transaction_version(application)
+
     def same_rows(self, name: str, first: int, second: int) -> bool:
         """Whether two versions have the same rows, as far as their files tell: then none was rewritten."""
         return first == second or self.active_paths(name, first) == self.active_paths(name, second)
@@ -215,7 +219,7 @@ class Catalog:
         return "'" + value.replace("'", "''") + "'"
 
     def any_within(self, column: str, field: str, listed: str) -> str | None:
-        """A condition on rows with a struct in a list that has one of some values, if a query can say it."""
+        """A condition on rows one of whose structs in a list has one of some values; None: not to be said."""
         return None
 
     def sums_of_map(self, name: str, version: int, column: str) -> dict[str, int]:

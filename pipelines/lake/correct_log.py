@@ -42,7 +42,7 @@ def logged_files(lake: Lake, name: str) -> dict[str, dict[str, Any]]:
     for entry in log.names():
         if _is_commit(entry):
             actions = _actions(log, entry)
-            noted = next((each["commitInfo"] for each in actions if "commitInfo" in each), {})
+            noted: dict[str, Any] = next((each["commitInfo"] for each in actions if "commitInfo" in each), {})
             for action in actions:
                 if "add" in action:
                     found[unquote(action["add"]["path"])] = {**noted, "commit": entry}

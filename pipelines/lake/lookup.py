@@ -123,7 +123,7 @@ def leaf(file: pq.ParquetFile, key: str) -> str:
     outer, _, inner = key.partition(".")
     if not inner:
         return outer
-    columns = (file.schema.column(number).path for number in range(len(file.schema.names)))
+    columns: Iterator[str] = (file.schema.column(number).path for number in range(len(file.schema.names)))
     return next(path for path in columns if path.startswith(f"{outer}.") and path.endswith(f".{inner}"))
 
 
