@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +60,7 @@ def carry_out(lake: Lake, erasure: Erasure, say: Say) -> tuple[dict[str, Any], d
         _take_out(lake, name, counts, gone)
         for path in plan.orphans.get(name, []):
             delete(lake.tables.child(name), path)
-        correct_log(lake, name, [*files, *plan.orphans.get(name, [])])
+        correct_log(lake, name, [*counts, *plan.orphans.get(name, [])])
     marked, lost = _mark(plan.histories, erasure)
     done = {
         "tables": {
@@ -90,8 +91,7 @@ def _take_out(lake: Lake, name: str, files: Collection[str], gone: Collection[st
         if not rows_with(folder, path, key, gone):
             continue
         if name == SEQUENCES:
-            form = forms[path]
-            rewrite(folder, path, lambda group, form=form: masked(group, gone, form))
+            rewrite(folder, path, partial(masked, doc_ids=gone, form=forms[path]))
         else:
             rewrite(folder, path, lambda group: group.filter(pc.invert(having(group, "doc_id", wanted))))
 

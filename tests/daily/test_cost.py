@@ -19,7 +19,7 @@ DAYS, DOCUMENTS = 8, 30
 
 def scanned(spark: SparkSession, since: int) -> tuple[Counter[str], Counter[str], int]:
     """Rows and files that scans gave since a query, by table or `batch`; and the next query."""
-    store: Any = spark._jsparkSession.sharedState().statusStore()  # type: ignore[attr-defined]
+    store: Any = spark._jsparkSession.sharedState().statusStore()
     rows: Counter[str] = Counter()
     files: Counter[str] = Counter()
     queries = store.executionsList()
