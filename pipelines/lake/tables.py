@@ -71,15 +71,19 @@ def columns_of(table: Table, frame: DataFrame) -> list[Column]:
     Raises:
         ValueError: The frame has other columns.
     """
-    given, wanted = set(frame.columns), set(table.column_names)
-    if given != wanted:
+    given, columns_wanted = set(frame.columns), set(table.column_names)
+    if given != columns_wanted:
         raise ValueError(
-            f"table {table.name!r}: the stage gave columns {sorted(given)}, the schema has {sorted(wanted)}"
+            f"table {table.name!r}: the stage gave columns {sorted(given)}, the schema has {sorted(columns_wanted)}"
         )
     types = {field.name: field.dataType for field in table.spark_schema().fields}
+    held = {field.name: field.dataType for field in frame.schema.fields}
     columns = []
     for column in table.columns:
-        value = F.col(column.name).cast(types[column.name])
+        value, wanted = F.col(column.name), types[column.name]
+        # Delta forgets that fields of structs are never null, and Spark casts no field to such a one.
+        if held[column.name].simpleString() != wanted.simpleString():
+            value = value.cast(wanted)
         if not column.nullable:
             value = F.coalesce(value, F.raise_error(F.lit(f"{table.name}.{column.name} is null")))
         columns.append(value.alias(column.name))
