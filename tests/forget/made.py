@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +42,10 @@ class Made:
 
 
 def text_of(name: str) -> str:
-    """A text that has words of its own in every passage."""
-    return " ".join(f'{name}{number} says "é {number * 7919 % 1000}",' for number in range(8))
+    """A text of words that no other has, some of them quoted."""
+    random_ = random.Random(name)
+    words = ["".join(random_.choices("abcdefghijklmnoprstuvwé", k=9)) for _ in range(24)]
+    return " ".join(f'"{word}",' if place % 5 == 2 else word for place, word in enumerate(words))
 
 
 def make_lake(folder: Path) -> Made:
@@ -50,6 +54,8 @@ def make_lake(folder: Path) -> Made:
     texts = {name: text_of(name.replace("a-near", "a")) for name in names}
     texts["a-near"] = texts["a"][:-40] + " and that is all there is to say"
     texts["a-exact"] = texts["a"]
+    # The last in the order of texts, so that logs have its beginning.
+    texts["u1"] = f"zz {texts['u1']}"
     ids = {name: document_id(SOURCE, at, text) for at, (name, text) in enumerate(texts.items())}
     lake = Lake.at(folder)
     lake.create()
@@ -193,7 +199,7 @@ def _leave_behind(made: Made) -> None:
     pq.write_table(lost, documents / "part-lost.parquet")
     (documents / "part-cut.parquet").write_bytes((documents / "part-lost.parquet").read_bytes()[:-20])
     (documents / ".part-new.parquet.7.tmp").write_text(made.texts["u1"])
-    (root / "report.html").write_text("<p>" + made.texts["u1"][20:120].replace('"', "&#34;") + "</p>")
+    (root / "report.html").write_text(f"<p>{html.escape(made.texts['u1'][20:120])}</p>")
     (root / "samples.json").write_text(json.dumps({"samples": [made.texts["u1"][:80]]}))
     (root / "evaluation.json").write_text(json.dumps({"perplexity": 3.0}))
     (root / "logs").mkdir()

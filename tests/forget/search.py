@@ -21,8 +21,18 @@ def needles(text: str) -> set[bytes]:
         for at in range(0, len(ids) - 16, 8)
         for width in ("<u2", "<u4")
     ]
-    written = [form for each in passages for form in (each, json.dumps(each)[1:-1], html.escape(each))]
+    written = [form for each in passages for form in _forms(each)]
     return {each.encode() for each in written} | set(tokens)
+
+
+def _forms(passage: str) -> Iterator[str]:
+    """A passage as it is written: plain, in HTML, in JSON, and in JSON within JSON as the logs have it."""
+    yield passage
+    yield html.escape(passage)
+    for is_ascii in (False, True):
+        once = json.dumps(passage, ensure_ascii=is_ascii)[1:-1]
+        yield once
+        yield json.dumps(once, ensure_ascii=is_ascii)[1:-1]
 
 
 def files_with(folder: Path, wanted: set[bytes]) -> set[str]:
