@@ -86,7 +86,11 @@ def columns_of(table: Table, frame: DataFrame) -> list[Column]:
     types = {field.name: field.dataType for field in table.spark_schema().fields}
     columns = []
     for column in table.columns:
-        value = F.col(column.name).cast(types[column.name])
+        value, wanted_type = F.col(column.name), types[column.name]
+        # What a Delta table gave back may hold nulls in its structs, for all that its log knows, and is not cast
+        # to what holds none.
+        if frame.schema[column.name].dataType.simpleString() != wanted_type.simpleString():
+            value = value.cast(wanted_type)
         if not column.nullable:
             value = F.coalesce(value, F.raise_error(F.lit(f"{table.name}.{column.name} is null")))
         columns.append(value.alias(column.name))
