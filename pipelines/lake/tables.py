@@ -87,8 +87,8 @@ def columns_of(table: Table, frame: DataFrame) -> list[Column]:
     columns = []
     for column in table.columns:
         value, wanted_type = F.col(column.name), types[column.name]
-        # What a Delta table gives back may hold nulls in its structs, as far as Spark knows, and cannot be cast
-        # to what holds none.
+        # What a Delta table gives back may hold nulls in its structs, as far as Spark knows, and cannot be
+        # cast to what holds none.
         if frame.schema[column.name].dataType.simpleString() != wanted_type.simpleString():
             value = value.cast(wanted_type)
         if not column.nullable:
