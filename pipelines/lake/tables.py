@@ -71,19 +71,19 @@ def columns_of(table: Table, frame: DataFrame) -> list[Column]:
     Raises:
         ValueError: The frame has other columns.
     """
-    given, columns_wanted = set(frame.columns), set(table.column_names)
-    if given != columns_wanted:
+    given, wanted = set(frame.columns), set(table.column_names)
+    if given != wanted:
         raise ValueError(
-            f"table {table.name!r}: the stage gave columns {sorted(given)}, the schema has {sorted(columns_wanted)}"
+            f"table {table.name!r}: the stage gave columns {sorted(given)}, the schema has {sorted(wanted)}"
         )
     types = {field.name: field.dataType for field in table.spark_schema().fields}
     held = {field.name: field.dataType for field in frame.schema.fields}
     columns = []
     for column in table.columns:
-        value, wanted = F.col(column.name), types[column.name]
+        value, wanted_type = F.col(column.name), types[column.name]
         # Delta forgets that fields of structs are never null, and Spark casts no field to such a one.
-        if held[column.name].simpleString() != wanted.simpleString():
-            value = value.cast(wanted)
+        if held[column.name].simpleString() != wanted_type.simpleString():
+            value = value.cast(wanted_type)
         if not column.nullable:
             value = F.coalesce(value, F.raise_error(F.lit(f"{table.name}.{column.name} is null")))
         columns.append(value.alias(column.name))
