@@ -21,6 +21,7 @@ from pipelines.lake.copies import Copies
 from pipelines.lake.named_session import LOCK, asking, at_version, session, stored_bytes
 from pipelines.lake.tables import with_settings
 from pipelines.lake.unreadable import in_one_line, unreadable
+from ringlake.base.named import Names
 from schemas import TABLES, Table
 from training.data.snapshot import DataFile
 
@@ -217,7 +218,7 @@ class NamedCatalog(Catalog):
             writer.using("delta").tableProperty("delta.enableExpiredLogCleanup", "false").create()
 
     @property
-    def _names(self) -> Any:
+    def _names(self) -> Names:
         assert self._lake.names is not None
         return self._lake.names
 
