@@ -23,12 +23,13 @@ from tests.dedup.support import clean_frame, collect, doc_id, random_words
 
 def test_ingest_leaves_forgotten_records_out_and_counts_them(spark: SparkSession, tmp_path: Path) -> None:
     """In files of several parts, wherever the text stands; a pair goes by both of its sides."""
-    lines = [{"id": f"u{number}", "text": f"text number {number} ä"} for number in range(40)]
+    long = "x" * 3000
+    lines = [{"id": f"u{number}", "text": f"text number {number} ä", "more": long} for number in range(40)]
     lines += [{"id": "again", "text": "text number 3 ä"}, {"id": "pair", "text": "one", "to": "eins"}]
     lines += [{"id": "other", "text": "one", "to": "ein"}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     config = IngestConfig(
-        inputs=(str(tmp_path / "a.jsonl"),), format="jsonl", target_field=None, split_bytes=1000
+        inputs=(str(tmp_path / "a.jsonl"),), format="jsonl", target_field=None, split_bytes=65536
     )
     erased = {content_of("text number 3 ä", None), content_of("text number 39 ä", None)}
     found = collect(without_erased(ingest(spark, config), erased))
@@ -42,7 +43,7 @@ def test_ingest_leaves_forgotten_records_out_and_counts_them(spark: SparkSession
     assert {row["source_id"] for row in found["documents"]} == {"other"}
 
 
-@pytest.mark.parametrize("near", [False, True])
+@pytest.mark.parametrize("near", [pytest.param(False, marks=pytest.mark.rare), True])
 def test_a_later_batch_does_not_bring_a_text_back(spark: SparkSession, tmp_path: Path, near: bool) -> None:
     words = random_words(random.Random(5), 120)
     monday = {"gone": " ".join(words), "stays": " ".join(random_words(random.Random(6), 80))}
