@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -17,8 +18,16 @@ from pipelines.forget.texts import content_of
 from pipelines.ingest.stage import ingest
 from pipelines.lake import Lake, read_table, write_table
 from pipelines.lake.signatures import erase_signatures
+from pipelines.stage_output import StageOutput
 from schemas.signatures import SIGNATURES
 from tests.dedup.support import clean_frame, collect, doc_id, random_words
+
+
+def rows_of(output: StageOutput) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each table."""
+    return {
+        name: [row.asDict(recursive=True) for row in frame.collect()] for name, frame in output.tables.items()
+    }
 
 
 def test_ingest_leaves_forgotten_records_out_and_counts_them(spark: SparkSession, tmp_path: Path) -> None:
@@ -32,14 +41,14 @@ def test_ingest_leaves_forgotten_records_out_and_counts_them(spark: SparkSession
         inputs=(str(tmp_path / "a.jsonl"),), format="jsonl", target_field=None, split_bytes=65536
     )
     erased = {content_of("text number 3 ä", None), content_of("text number 39 ä", None)}
-    found = collect(without_erased(ingest(spark, config), erased))
+    found = rows_of(without_erased(ingest(spark, config), erased))
     ids = {row["source_id"] for row in found["documents"]}
     assert ids == {line["id"] for line in lines} - {"u3", "again", "u39"}
     (source,) = found["sources"]
     assert (source["records"], source["kept"], source["skipped"]) == (40, 40, {"erased": 3})
 
     config = IngestConfig(inputs=(str(tmp_path / "a.jsonl"),), format="jsonl", target_field="to")
-    found = collect(without_erased(ingest(spark, config), {content_of("one", "eins")}))
+    found = rows_of(without_erased(ingest(spark, config), {content_of("one", "eins")}))
     assert {row["source_id"] for row in found["documents"]} == {"other"}
 
 

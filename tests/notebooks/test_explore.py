@@ -44,6 +44,7 @@ def output(book: Any, words: str) -> str:
     return "\n".join(parts)
 
 
+@pytest.mark.rare
 def test_every_cell_runs(executed: Any) -> None:
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     assert len(code) > 10

@@ -186,6 +186,7 @@ def test_what_cannot_be_written_is_told(spark: SparkSession, models: dict[str, P
         on_cluster(models, source, tmp_path / "theirs")
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 def test_killed_between_two_parts_the_same_command_loses_and_doubles_nothing(
     models: dict[str, Path], tmp_path: Path

@@ -36,6 +36,7 @@ def test_a_whole_run_leaves_it_out_and_the_command_accounts_for_every_document(
     assert record.details["num_vectors"] > 100
 
 
+@pytest.mark.rare
 def test_training_starts_from_the_vectors(lake: Path, small_job: SmallJob) -> None:
     steps = ("--set", "train.steps=4", "--set", "train.num_ranks=1", "--set", "train.log_every=1")
     losses = []

@@ -20,6 +20,7 @@ from tests.support.tables import rows
 DEDUP = [stage for stage in STAGES if stage.name == "dedup"]
 
 
+@pytest.mark.rare
 def test_batches_are_added_once_and_superseded_says_who_went(spark: SparkSession, tmp_path: Path) -> None:
     history = Lake.at(tmp_path / "history")
 

@@ -188,6 +188,7 @@ def test_only_what_depends_on_a_change_runs_again(made: Path) -> None:
     assert "[2/2] dedup: find duplicates" in said
 
 
+@pytest.mark.rare
 def test_a_table_that_is_not_asked_for_is_left_aside_and_it_is_said(made: Path, tmp_path: Path) -> None:
     shutil.copytree(made / "lake", tmp_path / "lake")
     unset = ["repeats.unit=null", "mix.groups=[]", f"lake={tmp_path / 'lake'}"]

@@ -56,6 +56,7 @@ def failures(lake: Path) -> list[Any]:
     return [run["error"] for run in status(lake)["runs"] if run["state"] == "failed"]
 
 
+@pytest.mark.rare
 def test_the_drivers_jvm_dies_for_want_of_heap(large_document: Path, tmp_path: Path) -> None:
     done = ringlake(*ingest(large_document, tmp_path, "spark.driver_memory=480m"), code=4)
     line = told(done.stderr, tmp_path)

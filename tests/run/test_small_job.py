@@ -128,6 +128,7 @@ def test_again_with_nothing_changed_nothing_runs(small_job: SmallJob) -> None:
     assert status(small_job.lake) == before
 
 
+@pytest.mark.rare
 def test_a_changed_key_reruns_its_stage_and_those_after_it(small_job: SmallJob, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(small_job.lake, lake)
