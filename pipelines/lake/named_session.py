@@ -59,4 +59,4 @@ def at_version(spark: SparkSession, full: str, version: int) -> DataFrame:
 def stored_bytes(frame: DataFrame) -> int:
     """Bytes of the files of a table at the version that a frame has all rows of, as Delta's log has them."""
     plan = frame._jdf.queryExecution().optimizedPlan()
-    return int(plan.stats().sizeInBytes().toString())
+    return int(plan.stats().sizeInBytes())
