@@ -20,7 +20,10 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 
-FIRST = ("tests/cluster", "tests/training", "tests/benchmarks", "tests/bundle", "tests/cli", "tests/setup")
+FIRST = (
+    *("tests/cluster", "tests/training", "tests/benchmarks", "tests/bundle", "tests/cli", "tests/setup"),
+    *("tests/dedup", "tests/ingest", "tests/demo", "tests/notebooks"),
+)
 """Folders of the first half, whose output is shown as it comes; the second half is all others."""
 
 FULL = "--full"

@@ -12,6 +12,9 @@ from pipelines.lake import Lake, Ledger, RunRecord, read_arrow
 from tests.compare.conftest import BUDGET, SEEDS, Compared
 from tests.support.cli import ringlake
 
+# Twelve tiny trainings in one comparison.
+pytestmark = pytest.mark.rare
+
 LETTERS = ("A", "B", "C")
 
 

@@ -99,6 +99,7 @@ def test_batches_keep_what_one_big_run_keeps(
         assert sum(len(row["links"]) for row in history.rows) > 30
 
 
+@pytest.mark.rare
 def test_a_batch_again_gives_the_same_and_a_changed_one_is_replaced_or_refused(spark: SparkSession) -> None:
     history = Batches(spark, ngram=2)
     short, middle, long = (" ".join(BASE[:size]) for size in (80, 84, 88))

@@ -203,6 +203,7 @@ def test_a_volume_is_no_local_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not lake.spark_log.is_relative_to(folder.location)
 
 
+@pytest.mark.rare
 def test_the_whole_job_with_names(spark: SparkSession, tmp_path: Path) -> None:
     named = _named(spark, tmp_path, "names_job")
     write_corpus(tmp_path / "corpus.jsonl", 200)

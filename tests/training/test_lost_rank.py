@@ -47,6 +47,7 @@ def lose_rank_1_then_0(job: TrainJob) -> Any:
     return loop.take_part(job)
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_what_a_lost_rank_left_out_is_accounted_for_after_a_resume_without_it(
