@@ -30,7 +30,7 @@ def counts(stage: Stage) -> list[Count]:
 def test_each_name_is_one_stage_and_each_table_has_one_writer() -> None:
     assert len(BY_NAME) == len(STAGES)
     written = [table for stage in STAGES for table in (*stage.writes, *stage.may_write)]
-    assert sorted([*written, "runs", *OF_BATCHES]) == sorted(TABLES)
+    assert sorted([*written, "runs", "erasures", *OF_BATCHES]) == sorted(TABLES)
     assert set(TABLES) > OPTIONAL_TABLES
 
 
