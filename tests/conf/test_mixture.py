@@ -65,7 +65,7 @@ def test_a_run_file_and_an_override_name_lakes() -> None:
         ("{lakes: [{lake: a}, {lake: a, weight: 2}]}", r"the lake 'a' is named twice; .*sum of its weights"),
         (
             "{lakes: [{lake: a, wieght: 2}]}",
-            r"did you mean train.mixture.lakes.0.weight\? allowed here: lake, v",
+            r"did you mean train.mixture.lakes.0.weight\? allowed here: lake, since, v",
         ),
         ("{lakes: [{lake: a, version: -1}]}", r"mixture.lakes.0.version = -1"),
         (
