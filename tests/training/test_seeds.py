@@ -29,6 +29,8 @@ def test_the_numbers_are_those_that_tables_and_checkpoints_were_made_with() -> N
         "DROPOUT": 12,
         "SEQUENCE_ORDER": 21,
         "MIXTURE": 22,
+        "HELD_OUT": 31,
+        "BOOTSTRAP": 32,
     }
 
 
