@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
-from py4j.protocol import Py4JNetworkError
 
 from pipelines.errors import EnvironmentProblem, InputError, RinglakeError
 from pipelines.lake.catalog import Answer, Catalog, TableInfo, one_row, parse_metadata
@@ -245,11 +244,13 @@ class NamedCatalog(Catalog):
         """What goes wrong while a table is read, as one of our errors."""
         try:
             yield
-        except (RinglakeError, MemoryError, Py4JNetworkError, ConnectionError):
-            raise  # the last two: of a JVM that is gone its end tells more
+        except (RinglakeError, MemoryError, ConnectionError):
+            raise
         except ValueError as error:
             raise InputError(str(error)) from None
         except Exception as error:  # Spark, Delta and the catalog raise their own
+            if type(error).__name__ == "Py4JNetworkError":
+                raise  # of a JVM that is gone its end tells more
             said = in_one_line(error)
             if "INSUFFICIENT_PERMISSIONS" in said or "PERMISSION_DENIED" in said:
                 raise EnvironmentProblem(
