@@ -18,11 +18,14 @@ from pipelines.run.version import code_version
 ASK_CODE = """
 import pipelines, sys
 from conf import load
-from pipelines.report.build import _source
+from pipelines.report.pages import page_environment
 from pipelines.run.version import code_version
 assert pipelines.__file__.startswith(sys.argv[1]), pipelines.__file__
 assert load("conf/runs/python-docs.yaml").name == "python-docs"
-assert _source("style.css") and _source("template.html.jinja")
+PAGES = (("report", "style.css"), ("report", "template.html.jinja"), ("compare", "compare.html.jinja"))
+for package, name in PAGES:
+    pages = page_environment(f"pipelines.{package}")
+    assert pages.loader.get_source(pages, name)[0], name
 print(code_version())
 """
 
