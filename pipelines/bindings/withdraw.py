@@ -105,7 +105,7 @@ def _withdraw(given: Given[None], lake: Lake, away: Sequence[str]) -> Made:
         # What the lake has of them is what the batches before this one made.
         again = read_table(spark, lake, CLEAN.name).join(reopened, "doc_id", "left_semi")
         incoming = own.unionByName(again.select(*own.columns))
-    num_own = context.catalog.info(CLEAN.name).rows if context.catalog.exists(CLEAN.name) else 0
+    num_own = context.catalog.rows(CLEAN.name)
 
     def finish(written: Written) -> Finished:
         version = written.versions[WITHDRAWN.name]

@@ -32,8 +32,7 @@ class Place:
         if not root.is_local:
             raise InputError(
                 f"--out {location}: tables that recipes share are linked, not copied, which needs a disk "
-                f"that "
-                f"this machine and the executors see at the same path; give such a folder"
+                f"that this machine and the executors see at the same path; give such a folder"
             )
         return cls(root)
 

@@ -140,14 +140,14 @@ class Publication:
         """Documents whose rows go, or are made anew by the batch."""
         found: DataFrame | None = None
         for name in ("withdrawn", "superseded"):
-            if self._own.exists(name) and self._own.info(name).rows:
+            if self._own.rows(name):
                 rows = read_table(self.batch.spark, self.batch.lake, name).select("doc_id")
                 found = rows if found is None else found.union(rows)
         return None if found is None else found.distinct()
 
     def _moved(self) -> DataFrame | None:
         """The rows of `duplicates` for earlier survivors that are duplicates now."""
-        if not (self._own.exists("superseded") and self._own.info("superseded").rows):
+        if not self._own.rows("superseded"):
             return None
         spark, config = self.batch.spark, self.batch.config.dedup
         assert config.history is not None
@@ -278,19 +278,16 @@ class Publication:
             **self.made_with,
             "code_version": code_version(),
             **{change: plan.count(change) for change in ("new", "late", "replaced", "deleted")},
-            "documents": self._count("documents"),
-            "kept": self._count("corpus"),
+            "documents": self._own.rows("documents"),
+            "kept": self._own.rows("corpus"),
             "withdrawn": taken.get("withdrawn", 0),
             "reopened": taken.get("reopened", 0),
-            "superseded": self._count("superseded"),
+            "superseded": self._own.rows("superseded"),
             "sequences": {} if packed is None else packed.details["sequences_by_split"],
             "versions": dict(versions),
         }
         ordered = tuple(row[name] for name in BATCHES.column_names)
         return self.batch.spark.createDataFrame([ordered], BATCHES.spark_schema())
-
-    def _count(self, name: str) -> int:
-        return self._own.info(name).rows if self._own.exists(name) else 0
 
 
 _COUNTS = ("num_bytes", "records", "kept", "quarantined", "repaired")

@@ -15,7 +15,6 @@ from datetime import date, datetime
 from typing import Any
 
 from conf import RunConfig
-from pipelines.added import every_stage
 from pipelines.bindings.pack import unpacked
 from pipelines.bindings.tokenizers import tokenizer_folder
 from pipelines.bindings.withdraw import dedup_again, forget_attempt, withdraw_alone, withdraw_stage
@@ -31,6 +30,7 @@ from pipelines.lake.erasures import refuse_unfinished
 from pipelines.run.batched import FOLDER, OF_BATCHES, refuse_named
 from pipelines.run.context import Context, DayBatch
 from pipelines.run.engine import run_stages
+from pipelines.run.execute import say_done, stages_until
 from pipelines.run.story import Watcher
 from pipelines.stages import BY_NAME
 from ringlake.base.storage import Folder
@@ -96,8 +96,8 @@ def run_daily(
         raise InputError(
             f"--incremental --until {until}: a batch is added whole or not at all; stop at pack or later"
         )
+    stages = stages_until(until)
     check_possible(config)
-    refuse_named(Lake.at(config.lake), "--incremental")
     context = Context(
         config,
         Lake.at(config.lake),
@@ -106,20 +106,18 @@ def run_daily(
         overrides=tuple(overrides),
         watchers=watchers,
     )
+    refuse_named(context.lake, "--incremental")
     context.lake.create()
     with context.lake.locked():
         refuse_unfinished(context.lake)
         _add_batch(context, daily)
-    stages = every_stage()
-    names = [stage.name for stage in stages]
-    chosen = stages if until is None else stages[: names.index(until) + 1]
-    chosen = tuple(item for item in chosen if item.name not in OF_BATCHES and item.is_enabled(config))
+    chosen = tuple(item for item in stages if item.name not in OF_BATCHES and item.is_enabled(config))
     if not chosen or not Catalog(context.lake).exists("sequences"):
         return []
     context.pinned = pinned_versions(context)
     records = run_stages(context, chosen, force=force)
     if until is None:
-        console.say(f"done: {context.lake.model.location} and {context.lake.report}")
+        say_done(context)
     return records
 
 
@@ -202,10 +200,7 @@ def _files(context: Context, may_be_none: bool) -> list[Any]:
 
 def _make(batch: Context, lake: Lake, plan: DayPlan) -> None:
     """Runs the stages of a batch in its own lake, as far as there is anything for them."""
-
-    def rows(name: str) -> int:
-        return batch.catalog.info(name).rows if batch.catalog.exists(name) else 0
-
+    rows = batch.catalog.rows
     if plan.changed:
         run_stages(batch, [BY_NAME["ingest"]])
     if rows("documents"):

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.console.console import printable
 from pipelines.lake import Lake
 from pipelines.lake.erasures import Erasure
+from pipelines.report.pages import page_environment
 
 FOLDER = "erasures"
 """Folder of a lake with the reports, a file an erasure."""
 
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse;margin:.5rem 0 1.5rem;width:100%}"
-    "th,td{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}"
-    "td{overflow-wrap:anywhere}"
-    "th{background:#f3f3f3}"
-)
+_TEMPLATE = "report.html.jinja"
 
 _WEIGHTS = (
     "The weights of these models were not changed: what a model has learned from a document cannot be taken "
@@ -49,61 +43,42 @@ def page(location: str, erasure: Erasure) -> str:
     """The report as one page of HTML without scripts; every value in it is escaped."""
     done, request = erasure.done, erasure.request
     finished = "-" if erasure.finished_at is None else f"{erasure.finished_at:%Y-%m-%d %H:%M:%S} UTC"
-    parts = [
-        _table(
-            ["what", "value"],
-            [
-                ["erasure", erasure.erasure_id],
-                ["lake", location],
-                ["asked for", f"{erasure.requested_at:%Y-%m-%d %H:%M:%S} UTC"],
-                ["done", finished],
-                ["reason", erasure.reason or "none was given"],
-                ["ids", ", ".join(request["ids"]) or "-"],
-                ["ids are", "source_id" if request["by_source_id"] else "doc_id"],
-                ["condition", request["where"] or "-"],
-                ["near-duplicates", "go too" if request["near"] else "stay"],
-                ["done by", f"ringlake {erasure.code_version}"],
-            ],
-        ),
-        "<h2>Documents</h2>",
-        _table(
-            ["doc_id", "source", "source_id", "offset", "why"],
-            [
-                [each["doc_id"], each["source"], each["source_id"], each["offset"], each["why"]]
-                for each in erasure.documents
-            ],
-        ),
-        "<h2>Models that saw them</h2>",
-        _models(erasure),
-        "<h2>What was changed</h2>",
-        _table(
-            ["table", "rows", "files rewritten"],
-            [[name, each["rows"], each["files"]] for name, each in done.get("tables", {}).items()],
-        ),
-        _list(_actions(done)),
-        "<h2>What is left</h2>",
-        _list(
-            [
-                *(
-                    f"{each} names a document or has a passage; it was not changed"
-                    for each in done.get("left", [])
-                ),
-                *(
-                    f"the history {each} was not there, so that it does not know of the erasure"
-                    for each in done.get("histories_not_reached", [])
-                ),
-                *request.get("problems", []),
-                _WEIGHTS if erasure.models else "No model of this lake saw the documents.",
-                _BESIDE,
-            ]
-        ),
-    ]
-    title = f"Erasure {erasure.erasure_id}"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
-        f"<style>{_STYLE}</style></head>\n<body><h1>{_text(title)}</h1>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
+    environment = page_environment("pipelines.forget")
+    environment.filters["cell"] = _cell
+    return environment.get_template(_TEMPLATE).render(
+        erasure_id=erasure.erasure_id,
+        about=[
+            ["erasure", erasure.erasure_id],
+            ["lake", location],
+            ["asked for", f"{erasure.requested_at:%Y-%m-%d %H:%M:%S} UTC"],
+            ["done", finished],
+            ["reason", erasure.reason or "none was given"],
+            ["ids", ", ".join(request["ids"]) or "-"],
+            ["ids are", "source_id" if request["by_source_id"] else "doc_id"],
+            ["condition", request["where"] or "-"],
+            ["near-duplicates", "go too" if request["near"] else "stay"],
+            ["done by", f"ringlake {erasure.code_version}"],
+        ],
+        documents=[
+            [each["doc_id"], each["source"], each["source_id"], each["offset"], each["why"]]
+            for each in erasure.documents
+        ],
+        models=_models(erasure),
+        tables=[[name, each["rows"], each["files"]] for name, each in done.get("tables", {}).items()],
+        actions=_actions(done),
+        left=[
+            *(
+                f"{each} names a document or has a passage; it was not changed"
+                for each in done.get("left", [])
+            ),
+            *(
+                f"the history {each} was not there, so that it does not know of the erasure"
+                for each in done.get("histories_not_reached", [])
+            ),
+            *request.get("problems", []),
+            _WEIGHTS if erasure.models else "No model of this lake saw the documents.",
+            _BESIDE,
+        ],
     )
 
 
@@ -130,7 +105,8 @@ def _actions(done: dict[str, Any]) -> list[str]:
     return found
 
 
-def _models(erasure: Erasure) -> str:
+def _models(erasure: Erasure) -> list[list[Any]]:
+    """Each training that saw one of the documents, with its steps."""
     rows = []
     for model in erasure.models:
         steps = [step for step in erasure.steps if step["model"] == model["model"]]
@@ -144,7 +120,7 @@ def _models(erasure: Erasure) -> str:
                 _listed(numbers),
             ]
         )
-    return _table(["training", "model folder", "state", "trained at", "steps that had them"], rows)
+    return rows
 
 
 def _listed(numbers: Sequence[int]) -> str:
@@ -162,18 +138,6 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{_text(each)}</th>" for each in header)
-    body = "".join("<tr>" + "".join(f"<td>{_text(each)}</td>" for each in row) + "</tr>\n" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>" if body else "<p>None.</p>"
-
-
-def _list(items: Sequence[str]) -> str:
-    return (
-        "<ul>" + "".join(f"<li>{_text(item)}</li>\n" for item in items) + "</ul>" if items else "<p>None.</p>"
-    )
-
-
-def _text(value: Any) -> str:
-    shown = "-" if value is None else value if isinstance(value, str) else json.dumps(value)
-    return html.escape(printable(shown))
+def _cell(value: Any) -> str:
+    """A value as plain text; the template escapes it."""
+    return printable("-" if value is None else value if isinstance(value, str) else json.dumps(value))

@@ -93,6 +93,10 @@ class Catalog:
         """The current version, None if there is no such table."""
         return self._open(name).version() if self.exists(name) else None
 
+    def rows(self, name: str) -> int:
+        """Rows of the current version of a table; 0 if there is no such table."""
+        return self.info(name).rows if self.exists(name) else 0
+
     def info(self, name: str, version: int | None = None) -> TableInfo:
         """A table at a version (None: the current one); InputError if there is no such table or version."""
         with told_of(self._lake, name):

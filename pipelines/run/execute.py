@@ -13,6 +13,7 @@ from pipelines.run.batched import has_batches, refuse_whole
 from pipelines.run.context import Context
 from pipelines.run.engine import run_stages
 from pipelines.run.story import Watcher
+from pipelines.stages import Stage
 
 _FIRST = "ingest"
 """The stage that makes a lake; every other one wants it to be there."""
@@ -48,11 +49,9 @@ def execute(
         RinglakeError: There is no such stage or lake, or a stage failed.
         ExtensionError: What of another package a stage needs cannot be used.
     """
-    stages = every_stage()
-    names = [item.name for item in stages]
-    for name in (stage, until):
-        if name is not None and name not in names:
-            raise InputError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
+    if stage is not None:
+        stages_until(stage)
+    stages = stages_until(until)
     context = Context(
         config,
         Lake.at(config.lake),
@@ -61,8 +60,7 @@ def execute(
         overrides=tuple(overrides),
         watchers=watchers,
     )
-    chosen = list(stages if until is None else stages[: names.index(until) + 1])
-    chosen = [item for item in chosen if item.name == stage or (stage is None and item.is_enabled(config))]
+    chosen = [item for item in stages if item.name == stage or (stage is None and item.is_enabled(config))]
     context.open_catalog()
     if stage not in (None, _FIRST):
         context.lake.require()
@@ -74,5 +72,21 @@ def execute(
         context.pinned = pinned_versions(context)
     records = run_stages(context, chosen, force=force)
     if stage is None and until is None:
-        context.console.say(f"done: {context.lake.model.location} and {context.lake.report}")
+        say_done(context)
     return records
+
+
+def stages_until(last: str | None) -> tuple[Stage, ...]:
+    """The stages up to one, with it; None: all. InputError if there is no such stage."""
+    stages = every_stage()
+    if last is None:
+        return stages
+    names = [stage.name for stage in stages]
+    if last not in names:
+        raise InputError(f"there is no stage {last!r}; the stages are {', '.join(names)}")
+    return stages[: names.index(last) + 1]
+
+
+def say_done(context: Context) -> None:
+    """Says where a whole run has left what it made."""
+    context.console.say(f"done: {context.lake.model.location} and {context.lake.report}")

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipelines.setup import cache
@@ -18,7 +18,17 @@ KIND = "jars"
 SCALA = "2.13"
 RECIPE = 2
 
-__all__ = ["MissingJarsError", "coordinate", "ensure", "entry", "fetch", "locate", "spark_home", "wanted"]
+__all__ = [
+    "MissingJarsError",
+    "coordinate",
+    "ensure",
+    "entry",
+    "fetch",
+    "keep",
+    "locate",
+    "spark_home",
+    "wanted",
+]
 
 
 def wanted(target: Target) -> bool:
@@ -101,10 +111,28 @@ def ensure(target: Target, roots: Sequence[Path], logs: Path, progress: Progress
             if _artifact(jar.name.split("_", 1)[-1]) in own:
                 jar.unlink()
 
+    keep(roots, name, build, progress, "Delta's jars")
+    return name
+
+
+def keep(
+    roots: Sequence[Path], name: str, build: Callable[[Path], None], progress: Progress, what: str
+) -> None:
+    """Have jars made unless the cache has them, and say how many there are.
+
+    Args:
+        roots: Cache roots in order of preference.
+        name: The name of the cache entry.
+        build: Puts the jars into the folder that it is given.
+        progress: Where to say what happens.
+        what: What they are called there.
+
+    Raises:
+        SetupError: They could not be made.
+    """
     made = cache.obtain(roots, KIND, name, build, progress)
     size = sum(file.stat().st_size for file in made.files)
-    progress.line(f"Delta's jars are there: {len(made.files)} files, {size / 1e6:.1f} MB")
-    return name
+    progress.line(f"{what} are there: {len(made.files)} files, {size / 1e6:.1f} MB")
 
 
 def fetch(

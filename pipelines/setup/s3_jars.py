@@ -52,9 +52,7 @@ def ensure(target: Target, roots: Sequence[Path], logs: Path, progress: Progress
         progress.line(f"fetching {wanted} with the AWS SDK, about 650 MB")
         jars.fetch(target, [wanted], out, logs / f"jars-{name}.log", progress, label="resolving S3's jars")
 
-    made = cache.obtain(roots, jars.KIND, name, build, progress)
-    size = sum(file.stat().st_size for file in made.files)
-    progress.line(f"S3's jars are there: {len(made.files)} files, {size / 1e6:.1f} MB")
+    jars.keep(roots, name, build, progress, "S3's jars")
     return name
 
 

@@ -22,7 +22,10 @@ from pipelines.report.pages import page_environment
 from pipelines.run.version import code_version
 assert pipelines.__file__.startswith(sys.argv[1]), pipelines.__file__
 assert load("conf/runs/python-docs.yaml").name == "python-docs"
-PAGES = (("report", "style.css"), ("report", "template.html.jinja"), ("compare", "compare.html.jinja"))
+PAGES = (
+    *(("report", "style.css"), ("report", "template.html.jinja")),
+    *(("compare", "compare.html.jinja"), ("forget", "report.html.jinja")),
+)
 for package, name in PAGES:
     pages = page_environment(f"pipelines.{package}")
     assert pages.loader.get_source(pages, name)[0], name

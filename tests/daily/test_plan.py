@@ -10,9 +10,10 @@ import pytest
 
 from conf import load
 from conf.ingest import IngestConfig
+from pipelines.console.console import Console
 from pipelines.daily.consent import check_possible, check_same, noted
 from pipelines.daily.plan import DayPlan, Known, make_plan, of_day
-from pipelines.daily.run import Daily
+from pipelines.daily.run import Daily, run_daily
 from pipelines.errors import InputError
 from pipelines.ingest.discover import discover
 
@@ -138,3 +139,10 @@ def test_what_looks_at_the_whole_corpus_is_refused(setting: str) -> None:
     with pytest.raises(InputError, match=setting.split("=", maxsplit=1)[0]):
         check_possible(load(None, [setting]))
     check_possible(load(None))
+
+
+def test_a_stage_that_is_none_is_told_before_a_batch_is_made(tmp_path: Path) -> None:
+    config = load(overrides=[f"lake={tmp_path / 'lake'}"])
+    with pytest.raises(InputError, match="there is no stage 'packs'; the stages are ingest, "):
+        run_daily(config, Console(), Daily(), until="packs")
+    assert not (tmp_path / "lake").exists()
