@@ -24,7 +24,7 @@ from pipelines.errors import InputError
 from pipelines.files.stored import Compression, Stored
 from pipelines.ingest import installation, packages
 from pipelines.ingest.readers import UNKNOWN, format_of, known_formats
-from pipelines.lake import find_external
+from pipelines.lake.external import find_external
 from ringlake.base.clients import prepare_clients
 from ringlake.base.listing import Listed
 from ringlake.base.storage import Folder

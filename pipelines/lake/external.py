@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.urls import without_secrets
 from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.lake.allowed import check_schema
-from pipelines.lake.named import SparkAnswer
 from pipelines.lake.named_session import asking, at_version, stored_bytes
+from pipelines.lake.spark_answer import SparkAnswer
 from ringlake.base.clients import prepare_clients
 from ringlake.base.named import SCHEME, parse_table
 from ringlake.base.storage import folder_of

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import pyarrow as pa
 
 from pipelines.errors import EnvironmentProblem, InputError, RinglakeError
 from pipelines.lake.catalog import Answer, Catalog, TableInfo, one_row, parse_metadata
 from pipelines.lake.copies import Copies
 from pipelines.lake.named_session import LOCK, asking, at_version, session, stored_bytes
+from pipelines.lake.spark_answer import SparkAnswer
 from pipelines.lake.tables import with_settings
 from pipelines.lake.unreadable import in_one_line, unreadable
 from ringlake.base.named import Names
@@ -263,28 +262,3 @@ class NamedCatalog(Catalog):
                     f"{version}: {said}"
                 ) from error
             raise unreadable(self._lake, name, error) from error
-
-
-class SparkAnswer:
-    """What Spark found."""
-
-    def __init__(self, frame: DataFrame) -> None:
-        self._frame = frame
-
-    def read_all(self) -> pa.Table:
-        """All rows."""
-        return self._frame.toArrow()
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Batches as they come: Spark's own way to Arrow would hold all of them at once."""
-        for row in self._frame.mapInArrow(_as_stream, "batch binary").toLocalIterator():
-            yield from pa.ipc.open_stream(row["batch"])
-
-
-def _as_stream(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Each batch as one value, a stream of Arrow's."""
-    for batch in batches:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as stream:
-            stream.write_batch(batch)
-        yield pa.RecordBatch.from_pydict({"batch": pa.array([sink.getvalue().to_pybytes()], pa.binary())})

@@ -51,4 +51,4 @@ def front_matter(values: Mapping[str, Any]) -> list[str]:
     # Here and not above: who only shows text needs none of it.
     from ringlake.base.trees import yaml_text
 
-    return ["---", *yaml_text(dict(values)).strip().split("\n"), "---"]
+    return ["---", *yaml_text(dict(values)).rstrip("\n").split("\n"), "---"]

@@ -22,6 +22,7 @@ def test_texts_of_characters_that_yaml_treats_apart() -> None:
 
 @given(st.dictionaries(st.text(min_size=1), st.text() | st.lists(st.text())))
 @example({"name": "a\x85b\u2028c"})
+@example({"0": "\xa0"})
 def test_the_top_of_a_readme_and_several_documents(tree: dict[str, object]) -> None:
     first, *lines, last = front_matter(tree)
     assert (first, last) == ("---", "---")

@@ -24,7 +24,7 @@ from pipelines.ingest.discover import InputFile, split_version
 from pipelines.ingest.formats.arrow_values import column_values
 from pipelines.ingest.formats.fields import Place, missing, not_string, to_document
 from pipelines.ingest.many_faults import Faults
-from pipelines.lake import read_external
+from pipelines.lake.external import read_external
 from pipelines.tagged import TaggedRows, tagged_spark_schema
 from pipelines.worker import in_warm_worker
 from schemas.documents import DOCUMENTS
