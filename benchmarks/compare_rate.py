@@ -67,8 +67,19 @@ def main(argv: list[str]) -> int:
 
 
 def _once(given: argparse.Namespace, number: int) -> dict[str, Any]:
-    folder = given.out / f"{number:03d}"
-    folder.mkdir(exist_ok=True)
+    """One comparison, kept under its number.
+
+    All are made in one folder: what they share, up to `tokenize`, is there from the second one on.
+    """
+    kept: Path = given.out / f"{number:03d}.json"
+    if not kept.is_file():
+        kept.write_text(_compared(given, number), encoding="utf-8")
+    result: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    sys.stderr.write(f"{number}: {result['pairs'][0]['told']}\n")
+    return result
+
+
+def _compared(given: argparse.Namespace, number: int) -> str:
     files = []
     for place, name in enumerate(("a", "b")):
         tree = {
@@ -77,24 +88,17 @@ def _once(given: argparse.Namespace, number: int) -> dict[str, Any]:
             "mix": {"groups": [{"name": "all"}], "seed": 2 * number + place},
         }
         tree["train"] = {**RUN["train"], "seed": 1 + number * given.seeds}
-        files.append(folder / f"{name}.yaml")
+        files.append(given.out / f"{name}.yaml")
         files[-1].write_text(yaml.safe_dump(tree), encoding="utf-8")
-    command = [sys.executable, "-m", "pipelines.cli.main", "compare", *map(str, files)]
-    command += [
-        "--budget",
-        str(given.budget),
-        "--seeds",
-        str(given.seeds),
-        "--out",
-        str(folder / "out"),
-        "--json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pipelines.cli.main", "compare", *map(str, files), "--json"]
+    for name in ("budget", "seeds"):
+        command += [f"--{name}", str(getattr(given, name))]
+    done = subprocess.run(
+        [*command, "--out", str(given.out / "comparison")], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stderr)
-    result: dict[str, Any] = json.loads(done.stdout)
-    sys.stderr.write(f"{number}: {result['pairs'][0]['told']}\n")
-    return result
+    return done.stdout
 
 
 if __name__ == "__main__":
