@@ -27,6 +27,7 @@ BENCHMARKS = (
     "hostile",
     "peers",
     "compare_rate",
+    "daily",
 )
 """Modules of this folder; each has a `main`."""
 
