@@ -113,6 +113,9 @@ def run(
     stage: str | None = None,
     until: str | None = None,
     force: bool = False,
+    incremental: bool = False,
+    date: str | None = None,
+    accept_changes: bool = False,
 ) -> StageRuns:
     """Runs the whole job of a run file, or one stage; what is up to date is not run again.
 
@@ -125,16 +128,24 @@ def run(
         stage: Run this stage alone.
         until: Stop after this stage.
         force: Run even what is up to date.
+        incremental: Add a batch of the files that are new, changed or gone since the last such run.
+        date: With `incremental`: only files with this date in name or folder, as '2026-11-27'.
+        accept_changes: With `incremental`: the configuration may differ from the last batch's.
 
     Returns:
         Of each stage, in order, the run that made what is there now: one of this call, or an earlier one
-        that was up to date.
+        that was up to date. With `incremental` those behind `pack`; the table `batches` tells of the batch.
 
     Raises:
+        ValueError: What goes with `incremental` alone was given without it, or `stage` with it.
         ConfigError: A key or a value is wrong.
         RinglakeError: A stage failed, or something that it needs is missing.
         ExtensionError: What of another package it needs cannot be used.
     """
+    if incremental and stage is not None:
+        raise ValueError(f"stage={stage!r}: a batch is made by all stages up to pack; leave it out")
+    if not incremental and (date is not None or accept_changes):
+        raise ValueError("date and accept_changes go with incremental=True")
     # Imported late: a wrong key is told before Spark is loaded.
     from pipelines.console.console import Console
     from pipelines.run.execute import execute
@@ -142,6 +153,19 @@ def run(
 
     texts = [override(key, value) for key, value in (settings or {}).items()]
     config = load(None if run_file is None else str(run_file), texts)
+    if incremental:
+        from pipelines.daily.run import Daily, run_daily
+
+        added = run_daily(
+            config,
+            Console(),
+            Daily(date, accept_changes),
+            run_file="" if run_file is None else str(run_file),
+            overrides=texts,
+            until=until,
+            force=force,
+        )
+        return StageRuns(StageRun.of(record) for record in added)
     records = execute(
         config,
         Console(),

@@ -30,8 +30,9 @@ class Usage:
         cpu_seconds: CPU time of this process and all below it (JVM, Python workers, ranks of a local run);
             on a cluster besides the time for which its tasks held cores of executors.
         gpu_seconds: Time for which ranks held a GPU, all together.
-        read_bytes: What Spark's tasks read of tables and files, input files, and in training and evaluation
-            the sequences as often as they were gone through.
+        read_bytes: What Spark's tasks read as Spark counts it, of tables, files and persisted rows (these in
+            their size in memory); input files; in training and evaluation the sequences as often as they
+            were gone through.
         written_bytes: Size of the tables and files that it left; shuffles are not among them.
     """
 
