@@ -18,6 +18,7 @@ import pyarrow as pa
 from pipelines.errors import InputError, RinglakeError
 from pipelines.lake.catalog import Catalog
 from pipelines.lake.paths import Lake
+from pipelines.lake.plain_types import plain
 from pipelines.lake.unreadable import told_of
 from schemas.token_ids import flat_ids
 
@@ -44,7 +45,7 @@ def read_arrow(
         InputError: There is no such table or version, or the condition is no valid SQL.
     """
     with _asked(lake, name, columns, where, version, limit) as rows:
-        found = pa.table(rows.read_all())
+        found = plain(pa.table(rows.read_all()))
     if "input_ids" not in found.column_names:
         return found
     return _with_numbers(found, Catalog(lake).info(name, version).metadata.get("token_bytes"))
@@ -64,7 +65,7 @@ def stream_arrow(
     size = Catalog(lake).info(name, version).metadata.get("token_bytes")
     with _asked(lake, name, columns, where, version, 0) as rows:
         for batch in rows:
-            yield from _with_numbers(pa.table(pa.record_batch(batch)), size).to_batches()
+            yield from _with_numbers(plain(pa.table(pa.record_batch(batch))), size).to_batches()
 
 
 @contextmanager

@@ -43,11 +43,9 @@ def scanned(spark: SparkSession, since: int) -> tuple[Counter[str], Counter[str]
                 value = values.get(metric.accumulatorId())
                 if value.isEmpty():
                     continue
-                amount = int(value.get().split("\n")[0].replace(",", "").split()[0])
-                if metric.name() == "number of output rows":
-                    rows[which] += amount
-                elif metric.name() == "number of files read":
-                    files[which] += amount
+                counted = {"number of output rows": rows, "number of files read": files}.get(metric.name())
+                if counted is not None:
+                    counted[which] += int(value.get().split("\n")[0].replace(",", "").split()[0])
     return rows, files, queries.size() and int(queries.apply(queries.size() - 1).executionId()) + 1
 
 

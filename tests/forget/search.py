@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def needles(text: str) -> set[bytes]:
-    """Passages of a text as they may lie there: plain, as JSON and HTML have them, and as token ids."""
+def needles(text: str, others: Iterable[str] = ()) -> set[bytes]:
+    """Passages of a text as they may lie there: plain, as JSON and HTML have them, and as token ids.
+
+    Args:
+        text: The text.
+        others: Texts that stay; a passage that one of them has too tells nothing.
+    """
+    stays = "\n".join(others)
     passages = [text[at : at + 24] for at in range(0, len(text) - 24, 12)]
-    ids = np.frombuffer(text.encode(), np.uint8)
+    passages = [each for each in passages if each not in stays]
+    ids, kept = np.frombuffer(text.encode(), np.uint8), stays.encode()
     tokens = [
         ids[at : at + 16].astype(width).tobytes()
         for at in range(0, len(ids) - 16, 8)
+        if ids[at : at + 16].tobytes() not in kept
         for width in ("<u2", "<u4")
     ]
     written = [form for each in passages for form in _forms(each)]

@@ -10,8 +10,6 @@ import os
 import random
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import psutil
 import pytest
 
 from tests.support.cli import command, environment, ringlake, status
+from tests.support.disk import small_disk
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,20 +116,6 @@ def kill_workers(pid: int) -> int:
     except psutil.NoSuchProcess:
         return killed
     return killed
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    """A file system of its own, of so many bytes; the test is skipped where nobody may mount one."""
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip("mounting a file system needs root")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.mark.rare
