@@ -6,7 +6,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from pipelines.granted import granted
 from pipelines.interrupt import end_jobs_on_interrupt
 from pipelines.lake.allowed import check_session
 from pipelines.object_stores import class_path_for, require_file_systems, settings_for
-from pipelines.run.shortage import SparkFacts
+from pipelines.run.shortage import DISK_FULL, SparkFacts
 from pipelines.run.version import PACKAGES
 from pipelines.setup import classes
 from pipelines.setup.jars import MissingJarsError, locate
@@ -96,10 +97,7 @@ def open_session(
     except EnvironmentProblem:
         raise
     except Exception as error:
-        raise EnvironmentProblem(
-            f"Spark could not start on {config.master!r}: {_first_line(error)}; "
-            "check JAVA_HOME (Java 17 or 21) and spark.master, or run with --traceback"
-        ) from error
+        raise EnvironmentProblem(_not_started(config, values, error)) from error
     check_session(session)
     _require_delta(session)
     require_file_systems(session, places)
@@ -262,6 +260,25 @@ def _require_python(
         raise EnvironmentProblem(complaint)
 
 
+def _not_started(config: SparkConfig, values: Mapping[str, str], error: BaseException) -> str:
+    """Why Spark did not start, and what helps."""
+    cause = _first_line(error)
+    if DISK_FULL.search(cause):
+        # It copies Delta's jars there, some megabytes.
+        place = values.get("spark.local.dir") or tempfile.gettempdir()
+        return (
+            f"Spark could not start on {config.master!r}: a disk is full ({cause}); make room in {place}, or "
+            "put Spark's files (spark.conf.spark.local.dir) and temporary ones (TMPDIR) elsewhere"
+        )
+    return (
+        f"Spark could not start on {config.master!r}: {cause}; "
+        "check JAVA_HOME (Java 17 or 21) and spark.master, or run with --traceback"
+    )
+
+
 def _first_line(error: BaseException) -> str:
+    """What went wrong: of an error of the JVM not which call it was, but what that raised."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("An error occurred while calling"):
+        return lines[1].removeprefix(": ")
     return lines[0] if lines else type(error).__name__

@@ -92,7 +92,9 @@ class Context:
         """The session, started at the first use: a run with nothing to do never starts it."""
         if self._spark is None:
             began = time.monotonic()
-            self.console.say(f"starting Spark on {self.config.spark.master}")
+            is_there = SparkSession.getActiveSession() is not None
+            starts = f"starting Spark on {self.config.spark.master}"
+            self.console.say("using the Spark session that is there" if is_there else starts)
             self._spark = open_session(
                 self.config.spark, self.config.name, self.lake.spark_log, self._spark_places()
             )

@@ -76,7 +76,11 @@ _MEMORY_WORDS = re.compile(r"\bMemoryError: +(while .{1,400})")
 """What ringlake itself says of the place where Python ran out of memory."""
 
 _GPU_MEMORY = re.compile(r"CUDA out of memory|CUDA error: out of memory|torch\.OutOfMemoryError")
-_DISK = re.compile(r"No space left on device|Disk quota exceeded|os error 28\b|os error 122\b|StorageFull")
+DISK_FULL = re.compile(
+    r"No space left on device|Disk quota exceeded|os error 28\b|os error 122\b|StorageFull"
+)
+"""What a full disk is called by Python, the JVM and Rust."""
+
 _FILES = re.compile(r"Too many open files|os error 24\b")
 _CONNECTION = re.compile(
     r"ConnectionRefusedError|ConnectionResetError|BrokenPipeError|Py4JNetworkError|Py4JError"
@@ -119,7 +123,7 @@ def shortage(
 
 def _disk_or_files(error: BaseException, text: str, spark: SparkFacts) -> str | None:
     number = getattr(error, "errno", None)
-    match = _DISK.search(text)
+    match = DISK_FULL.search(text)
     what = os.strerror(number) if number in (errno.ENOSPC, errno.EDQUOT) else match and match[0]
     if what:
         where = _place_in(error, text) or _full_places(spark)
@@ -139,7 +143,7 @@ def _place_in(error: BaseException, text: str) -> str:
     name = getattr(error, "filename", None)
     if isinstance(name, str) and name:
         return f": {name}"
-    line = next((line for line in text.splitlines() if _DISK.search(line)), "")
+    line = next((line for line in text.splitlines() if DISK_FULL.search(line)), "")
     match = re.search(r"(?:file:)?(/[^\s'\":;,()]+)", line)
     return f": {match[1]}" if match else ""
 

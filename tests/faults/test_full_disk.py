@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from pipelines.setup.jars import locate
 from tests.conftest import SmallJob
 from tests.support.cli import ringlake, status
 from tests.support.disk import small_disk
@@ -37,6 +39,10 @@ def check_equal(lake: Path, calm: Path) -> None:
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
+def resize(folder: Path, size: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
+
+
 def test_under_shuffle_files(small_job: SmallJob, tmp_path: Path) -> None:
     lake, scratch = tmp_path / "lake", tmp_path / "scratch"
     scratch.mkdir()
@@ -44,8 +50,14 @@ def test_under_shuffle_files(small_job: SmallJob, tmp_path: Path) -> None:
     args += ["--set", f"spark.conf={{spark.local.dir: {scratch}}}"]
     with small_disk(scratch, "64k"):
         line = refused(*args)
+        assert line.startswith("ringlake: error: Spark could not start on 'local[2]': a disk is full")
+        assert str(scratch) in line
+        # Room for the jars that Spark copies there as it starts, and for little more.
+        resize(scratch, f"{sum(Path(jar).stat().st_size for jar in locate()) // 1024 + 200}k")
+        line = refused(*args)
+        assert re.match("ringlake: error: (ingest|clean|dedup|tokenize|pack): a disk is full", line)
         assert "spark.conf.spark.local.dir" in line
-        subprocess.run(["mount", "-o", "remount,size=500m", scratch], check=True)
+        resize(scratch, "500m")
         ringlake(*args)
     check_equal(lake, small_job.lake)
 
@@ -62,7 +74,7 @@ def test_under_checkpoints(small_job: SmallJob, tmp_path: Path) -> None:
         assert str(lake / "checkpoints") in line
         failed = status(lake)["runs"][-1]
         assert (failed["stage"], failed["state"]) == ("train", "failed")
-        subprocess.run(["mount", "-o", "remount,size=500m", lake / "checkpoints"], check=True)
+        resize(lake / "checkpoints", "500m")
         told = ringlake(*args).stderr
         assert "from the checkpoint" in told
     check_equal(lake, small_job.lake)
