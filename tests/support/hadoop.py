@@ -84,23 +84,24 @@ class MiniHadoop:
     Args:
         folder: For configuration, logs, blocks and containers.
         yarn: Whether YARN is wanted too.
+        data_nodes: DataNodes of HDFS; each block lies on as many as there are, two at most.
 
     Attributes:
         uri: `hdfs://host:port`.
         conf: HADOOP_CONF_DIR for its clients.
     """
 
-    def __init__(self, folder: Path, yarn: bool = True) -> None:
+    def __init__(self, folder: Path, yarn: bool = True, data_nodes: int = 1) -> None:
         self.conf = folder / "conf"
         self.conf.mkdir(parents=True)
-        self._folder, self._yarn = folder, yarn
+        self._folder, self._yarn, self._data_nodes = folder, yarn, data_nodes
         self.uri = ""
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.support.hadoop", str(self._folder), str(int(self._yarn))]
         log = (self._folder / "mini-hadoop.log").open("w")
         self._process = subprocess.Popen(
-            [*command, *map(str, hadoop_jars())],
+            [*command, str(self._data_nodes), *map(str, hadoop_jars())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -127,8 +128,15 @@ class MiniHadoop:
 
     def stop_node(self, number: int) -> None:
         """Stop a NodeManager, which ends its containers."""
+        self._stop("stop-node", number)
+
+    def stop_data_node(self, number: int) -> None:
+        """Stop a DataNode, whose connections break; the NameNode knows within some ten seconds."""
+        self._stop("stop-data-node", number)
+
+    def _stop(self, what: str, number: int) -> None:
         assert self._process.stdin
-        self._process.stdin.write(f"stop-node {number}\n")
+        self._process.stdin.write(f"{what} {number}\n")
         self._process.stdin.flush()
         assert self._answer(60) == f"stopped {number}"
 
@@ -161,7 +169,7 @@ class MiniHadoop:
         return found[0].strip()
 
 
-def main(folder: Path, with_yarn: bool, paths: list[str]) -> None:
+def main(folder: Path, with_yarn: bool, data_nodes: int, paths: list[str]) -> None:
     """The process that holds the clusters."""
     import pyspark
     from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
@@ -188,7 +196,11 @@ def main(folder: Path, with_yarn: bool, paths: list[str]) -> None:
         conf.set(key, value)
     conf.set("hdfs.minidfs.basedir", str(folder / "hdfs"))
     conf.set("dfs.permissions.enabled", "false")
-    hdfs = getattr(jvm.org.apache.hadoop.hdfs, "MiniDFSCluster$Builder")(conf).numDataNodes(1).build()
+    conf.set("dfs.replication", str(min(2, data_nodes)))
+    conf.set("dfs.heartbeat.interval", "1")
+    conf.set("dfs.namenode.heartbeat.recheck-interval", "1000")
+    builder = getattr(jvm.org.apache.hadoop.hdfs, "MiniDFSCluster$Builder")(conf)
+    hdfs = builder.numDataNodes(data_nodes).build()
     hdfs.waitActive()
     uri = hdfs.getFileSystem().getUri().toString()
     yarn: Any = None
@@ -199,13 +211,17 @@ def main(folder: Path, with_yarn: bool, paths: list[str]) -> None:
         yarn.waitForNodeManagersToConnect(60000)
         _write_site(jvm, yarn, conf_dir / "yarn-site.xml")
     (conf_dir / "core-site.xml").write_text(
-        f"<configuration><property><name>fs.defaultFS</name><value>{uri}</value></property></configuration>"
+        f"<configuration><property><name>fs.defaultFS</name><value>{uri}</value></property>"
+        f"<property><name>dfs.replication</name><value>{min(2, data_nodes)}</value></property></configuration>"
     )
     print("ready", uri, flush=True)
     for line in sys.stdin:
         word, number = line.split()
-        assert word == "stop-node"
-        yarn.getNodeManager(int(number)).stop()
+        if word == "stop-data-node":
+            hdfs.stopDataNode(int(number))
+        else:
+            assert word == "stop-node"
+            yarn.getNodeManager(int(number)).stop()
         print("stopped", number, flush=True)
     if yarn is not None:
         yarn.stop()
@@ -222,4 +238,4 @@ def _write_site(jvm: Any, yarn: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2] == "1", sys.argv[3:])
+    main(Path(sys.argv[1]), sys.argv[2] == "1", int(sys.argv[3]), sys.argv[4:])
