@@ -212,7 +212,8 @@ def main(folder: Path, with_yarn: bool, data_nodes: int, paths: list[str]) -> No
         _write_site(jvm, yarn, conf_dir / "yarn-site.xml")
     (conf_dir / "core-site.xml").write_text(
         f"<configuration><property><name>fs.defaultFS</name><value>{uri}</value></property>"
-        f"<property><name>dfs.replication</name><value>{min(2, data_nodes)}</value></property></configuration>"
+        f"<property><name>dfs.replication</name><value>{min(2, data_nodes)}</value></property>"
+        "</configuration>"
     )
     print("ready", uri, flush=True)
     for line in sys.stdin:
