@@ -18,15 +18,23 @@ EXPLORE = "01_explore_the_corpus"
 """It runs in test_explore.py, which looks at its outputs too."""
 
 
+LONG = "06_a_corpus_that_lives"
+"""It runs stages of six lakes."""
+
+
 @pytest.mark.parametrize(
     "path",
-    [path for path in sorted(FOLDER.glob("*.ipynb")) if path.stem != EXPLORE],
-    ids=lambda path: path.stem,
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.rare] if path.stem == LONG else [])
+        for path in sorted(FOLDER.glob("*.ipynb"))
+        if path.stem != EXPLORE
+    ],
 )
+@pytest.mark.timeout(1800)
 def test_it_runs(path: Path, small_lake: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
+        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
     )
     client.execute(env=environment(RINGLAKE_LAKE=str(small_lake), PYTHONPATH=str(FOLDER.parent)))
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
