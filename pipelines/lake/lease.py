@@ -103,7 +103,7 @@ class _Lease:
 
     def take(self, expire_seconds: float) -> None:
         """Take the lease, or take it over from a process that is gone."""
-        while not self._folder.create_exclusively(LOCK_FILE, self._content()):
+        while not self._created():
             found = self._read()
             if found is None:
                 continue
@@ -123,6 +123,13 @@ class _Lease:
                     f"another ringlake ({holder}) is writing to the lake {self._folder.location}; "
                     "wait until it ends, or use another lake"
                 )
+
+    def _created(self) -> bool:
+        """Whether it was free; it counts from then on, and not from before another one's end was awaited."""
+        began = time.monotonic()
+        created = self._folder.create_exclusively(LOCK_FILE, self._content())
+        self._renewed = began
+        return created
 
     def _remove(self, expired: dict[str, Any]) -> None:
         """Remove an expired lease, and only that: somebody else may have taken it over meanwhile."""

@@ -58,3 +58,26 @@ def test_a_holder_that_cannot_renew_ends_before_another_may_take_over(tmp_path: 
     _, said = holder.communicate(timeout=60)
     assert "its lock was not renewed for" in said
     assert holder.returncode != 0
+
+
+TAKER = """
+import sys, time
+from pipelines.lake.lease import held_by_lease
+from ringlake.base.storage import Folder
+
+with held_by_lease(Folder(sys.argv[1]), renew_seconds=2, expire_seconds=2):
+    time.sleep(1.4)  # its watch has looked once, its first renewal has not come
+print("done")
+"""
+
+
+def test_a_lease_taken_over_counts_from_when_it_was_taken(tmp_path: Path) -> None:
+    """Not from when its former holder's end was first waited for, which is longer ago than a lease lasts."""
+    gone = {"token": "another's", "host": "node-2", "process": 7, "beat": 3}
+    (tmp_path / LOCK_FILE).write_text(json.dumps(gone))
+    done = subprocess.run(
+        [sys.executable, "-c", TAKER, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "the lake is held by process 7 on node-2" in done.stderr
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+    assert not (tmp_path / LOCK_FILE).exists()
