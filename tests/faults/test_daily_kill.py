@@ -67,6 +67,6 @@ def test_a_day_killed_at_many_commits_is_in_the_lake_once(tmp_path: Path) -> Non
         assert left, f"{name} shows nothing"
         if name != "sources":
             assert content_hash(hit, name) == content_hash(calm, name), name
-    assert [row["number"] for row in rows(hit, "batches")] == [0, 1]
+    assert sorted(row["number"] for row in rows(hit, "batches")) == [0, 1]
     assert content_hash(hit / "history", "signatures") == content_hash(calm / "history", "signatures")
     assert not list((hit / "batches").iterdir())
