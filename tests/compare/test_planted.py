@@ -13,7 +13,7 @@ import pytest
 from tests.compare.planted import write_planted, write_recipes
 from tests.support.cli import command, environment, ringlake
 
-pytestmark = pytest.mark.rare
+pytestmark = [pytest.mark.slow, pytest.mark.rare, pytest.mark.timeout(3600)]
 
 
 def test_boilerplate_loses_also_after_a_kill_and_with_more_seeds(tmp_path: Path) -> None:

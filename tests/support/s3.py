@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import boto3
 from fsspec import get_filesystem_class
-from moto.server import ThreadedMotoServer
 
 BUCKET = "ringlake"
+
+_SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+server.start()
+print(*server.get_host_and_port(), flush=True)
+sys.stdin.read()
+server.stop()
+"""
+"""A process of its own: delta-rs holds the interpreter's lock while it waits for what a query reads."""
 
 
 @contextmanager
@@ -18,10 +31,17 @@ def s3_server() -> Iterator[dict[str, str]]:
 
     File systems that fsspec keeps are forgotten at both ends: they hold the address of another server.
     """
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     try:
-        host, port = server.get_host_and_port()
+        assert server.stdin
+        assert server.stdout
+        host, port = server.stdout.readline().split()
         variables = {
             "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
             "AWS_ACCESS_KEY_ID": "nobody",
@@ -40,4 +60,10 @@ def s3_server() -> Iterator[dict[str, str]]:
         yield variables
     finally:
         get_filesystem_class("s3").clear_instance_cache()
-        server.stop()
+        if server.stdin:
+            server.stdin.close()
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
