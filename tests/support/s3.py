@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
 server.start()
-print(*server.get_host_and_port(), flush=True)
+print("ready", *server.get_host_and_port(), flush=True)
 sys.stdin.read()
 server.stop()
 """
@@ -41,7 +41,9 @@ def s3_server() -> Iterator[dict[str, str]]:
     try:
         assert server.stdin
         assert server.stdout
-        host, port = server.stdout.readline().split()
+        # The web server says things of its own before.
+        line = next(line for line in server.stdout if line.startswith("ready "))
+        _, host, port = line.split()
         variables = {
             "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
             "AWS_ACCESS_KEY_ID": "nobody",
