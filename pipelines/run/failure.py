@@ -27,6 +27,7 @@ _PASSES = re.compile(
     r"|stalled|stands still|stood still|\blost\b|went away|\bgone\b|not heard from|FetchFailed"
     r"|Py4JNetworkError|Answer from Java side is empty|HorovodInternalError|PeerLostError"
     r"|SafeModeException|SlowDown|ServiceUnavailable|Name or service not known"
+    r"|Failed to complete file|current lease holder|NotReplicatedYet|could only be (?:written|replicated)"
     r"|ConcurrentAppend|ConcurrentModification|CommitFailed|cancelled"
 )
 """Words of failures that may be gone the next time: lost processes and connections, services not ready."""

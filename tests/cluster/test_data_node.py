@@ -48,8 +48,8 @@ def test_the_job_ends_or_goes_on_with_the_next_command(
         process.kill()
     assert moment == "\0", "".join(lines)[-4000:]
     print(f"the run that lost a DataNode ended with {code}: {lines[-1]}")
-    # 1 and 4 are the codes of what may be gone when the same command is run again.
-    assert code in (0, 1, 4), "".join(lines)[-4000:]
+    # 5 and 130: a retry helps. Who cannot renew a lake's lease in time is interrupted.
+    assert code in (0, 5, 130), "".join(lines)[-4000:]
     if code:
         ringlake(*words, env={"HADOOP_USER_NAME": "ringlake", "HADOOP_CONF_DIR": str(hdfs.conf)})
     for table in DATA_TABLES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +29,8 @@ class MetricsLog:
 
     On a local disk a line is with the operating system when `write` returns. Elsewhere lines are stored by
     `store`, which comes before each checkpoint, and every `STORE_SECONDS`: a crash loses only lines of steps
-    that are done again.
+    that are done again. A temporary file here has them all: where nothing can be appended, as on HDFS
+    after the loss of the DataNode that was written to, the log is written anew.
 
     Args:
         folder: The folder.
@@ -43,9 +45,13 @@ class MetricsLog:
         self._waiting: list[bytes] = []
         self._stored = time.monotonic()
         self._handle: Any = None
+        self._copy: Any = None
         if folder.is_local:
             self._context = folder.open(METRICS_FILE, "ab")
             self._handle = self._context.__enter__()
+        else:
+            self._copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the log
+            self._copy.write(kept)
 
     def write(self, line: dict[str, Any]) -> None:
         """Append a line."""
@@ -55,21 +61,30 @@ class MetricsLog:
             self._handle.flush()
             return
         self._waiting.append(text)
+        self._copy.write(text)
         if time.monotonic() - self._stored >= STORE_SECONDS:
             self.store()
 
     def store(self) -> None:
         """Store the lines that wait."""
         if self._waiting:
-            self._folder.append(METRICS_FILE, b"".join(self._waiting))
+            try:
+                self._folder.append(METRICS_FILE, b"".join(self._waiting))
+            except Exception:  # noqa: BLE001 - a client of a file system may raise anything
+                self._copy.seek(0)
+                self._folder.replace(METRICS_FILE, self._copy.read())
             self._waiting.clear()
         self._stored = time.monotonic()
 
     def close(self) -> None:
         """Store what waits and close the file."""
-        self.store()
-        if self._handle is not None:
-            self._context.__exit__(None, None, None)
+        try:
+            self.store()
+        finally:
+            if self._handle is not None:
+                self._context.__exit__(None, None, None)
+            else:
+                self._copy.close()
 
 
 def read_metrics(folder: Folder) -> list[dict[str, Any]]:
