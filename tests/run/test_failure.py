@@ -84,6 +84,7 @@ def test_only_what_may_pass_is_called_worth_a_retry() -> None:
         ("exit", describe_exit(-9), 5),
         ("exit", describe_exit(7), 7),
         ("exception", "ConnectionResetError: by peer", 5),
+        ("exception", "RuntimeError: OperationFailed('Failed to complete file in time')", 5),
         ("exception", "ValueError: row 7 is longer than 10", 7),
     ],
 )

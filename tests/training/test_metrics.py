@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,22 @@ def test_a_line_cut_by_a_crash_is_dropped(tmp_path: Path) -> None:
         file.write(b'{"step": 4, "ru')
     write(folder, 10, range(11, 12), run=2)
     assert [line["step"] for line in read_metrics(folder)] == [1, 2, 3, 11]
+
+
+def test_where_nothing_can_be_appended_the_log_is_written_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on HDFS, once the DataNode is lost that the last append went to; here a store in memory refuses."""
+    folder = Folder("memory://log-without-append")
+    write(folder, 0, range(1, 4), run=1)
+
+    def refuse(self: Folder, name: str, content: bytes) -> None:
+        raise FileExistsError("already the current lease holder")
+
+    monkeypatch.setattr(Folder, "append", refuse)
+    write(folder, 2, range(3, 9), run=2)
+    assert [(line["step"], line["run"]) for line in read_metrics(folder)] == [
+        (1, 1), (2, 1), (3, 2), (4, 2), (5, 2), (6, 2), (7, 2), (8, 2)
+    ]  # fmt: skip
+    folder.remove()
 
 
 @given(ids=st.lists(st.integers(0, 2**40), unique=True, max_size=40), cut=st.integers(0, 40))
