@@ -127,7 +127,7 @@ def told(
     if more["tokens"] is not None:
         ways.append(f"{more['tokens']:,} tokens, if the spread over seeds falls as one over the tokens")
     if not ways and more["documents"] is not None:
-        ways.append(f"about {more['documents']:,} held-out texts, since more seeds alone do not")
+        ways.append(f"about {more['documents']:,} held-out texts, but no number of seeds alone,")
     if ways:
         return f"{head}. If the true difference is as large as that, {' or '.join(ways)} would show it"
     return head
