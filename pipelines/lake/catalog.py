@@ -16,6 +16,7 @@ from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalak
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from pipelines.errors import InputError
+from pipelines.lake.delta_releases import count_deletion_vectors, rows_of_files
 from pipelines.lake.paths import Lake
 from pipelines.lake.unreadable import in_one_line, told_of, unreadable
 from schemas import TABLES, Table
@@ -105,7 +106,7 @@ class Catalog:
             return TableInfo(
                 name=name,
                 version=table.version(),
-                rows=sum(actions.column("num_records").to_pylist()),
+                rows=sum(rows_of_files(actions)),
                 bytes=sum(actions.column("size_bytes").to_pylist()),
                 metadata=self._metadata(name, table.version()),
             )
@@ -140,7 +141,7 @@ class Catalog:
         for key, value in partition.items():
             actions = actions.filter(pc.equal(actions.column(f"partition.{key}"), value))
         # Only these two columns: the others, least and greatest values, are many times as long.
-        paths, counts = (actions.column(column).to_pylist() for column in ("path", "num_records"))
+        paths, counts = actions.column("path").to_pylist(), rows_of_files(actions)
         root = self._lake.table(name)
         return tuple(
             DataFile(path=f"{root}/{path}", num_rows=count) for path, count in zip(paths, counts, strict=True)
@@ -179,14 +180,14 @@ class Catalog:
 
     def deletion_vectors(self, name: str, version: int) -> int:
         """Files of a version with deletion vectors: rows in them are deleted but still lie there."""
-        return int(self._open(name, version).deletion_vectors().read_all().num_rows)
+        return count_deletion_vectors(self._open(name, version))
 
     def files_and_vectors(self, name: str, version: int) -> tuple[list[str], int]:
         """Paths of the active files of a version, and how many of them have deletion vectors."""
         table = self._open(name, version)
         paths = pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist()
         root = self._lake.table(name)
-        return [f"{root}/{path}" for path in paths], int(table.deletion_vectors().read_all().num_rows)
+        return [f"{root}/{path}" for path in paths], count_deletion_vectors(table)
 
     def transaction(self, name: str, application: str) -> int | None:
         """The newest transaction of an application in the log of a table in a folder; None: it has none."""

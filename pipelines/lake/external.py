@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.urls import without_secrets
 from pipelines.errors import EnvironmentProblem, InputError
 from pipelines.lake.allowed import check_schema
+from pipelines.lake.delta_releases import count_deletion_vectors, rows_of_files
 from pipelines.lake.named_session import asking, at_version, stored_bytes
 from pipelines.lake.spark_answer import SparkAnswer
 from ringlake.base.clients import prepare_clients
@@ -126,9 +127,7 @@ def _find_named(location: str, version: int | None) -> ExternalTable:
 
 def _rows(table: DeltaTable, actions: pa.Table) -> int | None:
     """Rows by the log; None where a file's are not counted, or deletion vectors take some away."""
-    counts = actions.column("num_records").to_pylist() if "num_records" in actions.column_names else [None]
-    if not actions.num_rows:
-        return 0
-    if None in counts or table.deletion_vectors().read_all().num_rows:
+    counts = rows_of_files(actions)
+    if None in counts or count_deletion_vectors(table):
         return None
     return sum(counts)
