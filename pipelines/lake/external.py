@@ -130,4 +130,4 @@ def _rows(table: DeltaTable, actions: pa.Table) -> int | None:
     counts = rows_of_files(actions)
     if None in counts or count_deletion_vectors(table):
         return None
-    return sum(counts)
+    return int(sum(counts))
