@@ -1,6 +1,6 @@
 """Daily batches against one big run: the same tables, and what a day costs as the history grows.
 
-python -m benchmarks daily                           30 days of 200 documents; 20 minutes
+python -m benchmarks daily                           30 days of 200 documents
 python -m benchmarks daily --days 6 --first 100      the first day is a hundred times the others
 python -m benchmarks daily --days 6 --whole          and then one run over all files, compared
 
